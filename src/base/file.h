@@ -1,0 +1,58 @@
+#pragma once
+// Files with errors as values, atomic replacement and a fault plan that makes the Nth operation fail (for tests).
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace lineside {
+
+namespace fs = std::filesystem;
+
+Result<std::string> read_text(const fs::path& path, std::size_t bytes_max = 64u << 20);
+Result<std::vector<std::uint8_t>> read_bytes(const fs::path& path, std::size_t bytes_max = 1u << 30);
+
+// Writes to a neighbour, fsyncs it, renames it over `path` and fsyncs the folder: after a power cut the old or the new
+// content is there, never a mixture. Errors: disk_full, file_io.
+Result<void> write_atomically(const fs::path& path, std::span<const std::uint8_t> content, unsigned mode = 0644);
+Result<void> write_atomically(const fs::path& path, std::string_view content, unsigned mode = 0644);
+
+// Append-only file. Owner thread only. append() writes all or reports; sync() is fdatasync.
+class AppendFile {
+ public:
+  static Result<AppendFile> open(const fs::path& path);
+  AppendFile(AppendFile&& other) noexcept;
+  AppendFile& operator=(AppendFile&& other) noexcept;
+  ~AppendFile();
+  Result<void> append(std::string_view bytes);
+  Result<void> sync();
+  std::uint64_t size() const { return size_; }
+
+ private:
+  AppendFile() = default;
+  int fd_ = -1;
+  std::uint64_t size_ = 0;
+  fs::path path_;
+};
+
+// Tests only: while alive, the `nth` (from 0) write, sync, rename or SQLite step of this process fails with `system_errno`;
+// with `forever` every later one as well. `operations()` counts, so that a loop can go on until nothing fails.
+class FaultPlan {
+ public:
+  FaultPlan(std::uint64_t nth, int system_errno, bool forever = false);
+  ~FaultPlan();
+  FaultPlan(const FaultPlan&) = delete;
+  FaultPlan& operator=(const FaultPlan&) = delete;
+  std::uint64_t operations() const;
+};
+
+// 0, or the errno that the fault plan wants this operation to fail with. Called by the wrappers of this module.
+int planned_fault();
+
+}  // namespace lineside

@@ -1,0 +1,12 @@
+#pragma once
+// UUID version 7 (RFC 9562): time-ordered, so that ids sort by age.
+#include <string>
+
+#include "base/clock.h"
+
+namespace lineside {
+
+// "018f3c6e-....": lower case, 36 characters. Monotonic within the process for one clock. Thread-safe.
+std::string make_uuid(Clock& clock = system_clock());
+
+}  // namespace lineside
