@@ -70,6 +70,7 @@ CREATE TABLE station_summary (
   camera_up INTEGER NOT NULL,
   actuator_up INTEGER NOT NULL,
   model_version TEXT NOT NULL,
+  deadline_ns INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant, gateway, lane, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX station_summary_by_time ON station_summary (tenant, gateway, station, to_ns);

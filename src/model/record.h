@@ -41,6 +41,7 @@ struct StationSummary {
   std::vector<std::pair<std::int64_t, std::uint64_t>> decision_latency;
   bool camera_up = false, actuator_up = false;
   std::string model_version;
+  std::int64_t deadline_ns = 0;  // the station's limit from trigger to verdict; 0: not known
 };
 
 // Something that happened: "camera.lost", "actuator.unreachable", "model.changed" ...
