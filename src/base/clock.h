@@ -1,6 +1,7 @@
 #pragma once
 // Time is injected: everything that reads a clock or waits takes a Clock, so that tests run at their own speed.
 #include <chrono>
+#include <memory>
 #include <string>
 
 namespace lineside {
@@ -34,10 +35,10 @@ class ManualClock final : public Clock {
 
  private:
   struct State;
-  State* state_;
+  std::unique_ptr<State> state_;
 };
 
-// "2026-11-22T15:04:05.123Z" (RFC 3339, UTC, milliseconds) and back.
+// "2026-11-22T15:04:05.123Z" (RFC 3339, UTC, milliseconds).
 std::string to_rfc3339(WallTime time);
 
 }  // namespace lineside

@@ -15,6 +15,7 @@ namespace lineside {
 
 namespace fs = std::filesystem;
 
+// Errors: file_not_found, file_io, limit_reached when the file is larger than `bytes_max`.
 Result<std::string> read_text(const fs::path& path, std::size_t bytes_max = 64u << 20);
 Result<std::vector<std::uint8_t>> read_bytes(const fs::path& path, std::size_t bytes_max = 1u << 30);
 
@@ -23,7 +24,8 @@ Result<std::vector<std::uint8_t>> read_bytes(const fs::path& path, std::size_t b
 Result<void> write_atomically(const fs::path& path, std::span<const std::uint8_t> content, unsigned mode = 0644);
 Result<void> write_atomically(const fs::path& path, std::string_view content, unsigned mode = 0644);
 
-// Append-only file. Owner thread only. append() writes all or reports; sync() is fdatasync.
+// Append-only file. Owner thread only. append() writes all, or reports an error and leaves the file as it was before;
+// sync() is fdatasync. Errors: disk_full, file_io.
 class AppendFile {
  public:
   static Result<AppendFile> open(const fs::path& path);

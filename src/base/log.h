@@ -2,7 +2,9 @@
 // Structured log: one line per event to standard error, `time level component message key=value ...` (logfmt), or JSON
 // with LINESIDE_LOG_FORMAT=json. Never on the hot path. Thread-safe; lines are written whole.
 #include <chrono>
+#include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -31,7 +33,7 @@ class LogLimiter {
 
  private:
   struct State;
-  State* state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace lineside

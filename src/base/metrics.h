@@ -39,11 +39,12 @@ class LatencyHistogram {
     std::uint64_t count = 0;
     double sum_s = 0;
     std::chrono::nanoseconds p50{}, p90{}, p99{}, p999{}, max{};
-    std::vector<std::pair<double, std::uint64_t>> buckets;  // upper bound in seconds, cumulative count; for plots
+    // Upper bound in seconds and cumulative count, four bounds per doubling, only where the count grows; for plots.
+    std::vector<std::pair<double, std::uint64_t>> buckets;
   };
   void record(std::chrono::nanoseconds duration);
   Snapshot snapshot() const;
-  std::chrono::nanoseconds quantile(double q) const;  // q in [0, 1]; 0 when empty
+  std::chrono::nanoseconds quantile(double q) const;  // q in [0, 1]; 0 when empty, 1 gives the exact maximum
   void reset();
 
  private:
@@ -54,7 +55,9 @@ class LatencyHistogram {
 
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-// Owns the metrics; asking again for the same name and labels gives the same object. Thread-safe.
+// Owns the metrics; asking again for the same name and labels gives the same object. Thread-safe. The same name with
+// another kind of metric, or a name that Prometheus does not allow, is a defect and ends the process.
+// A histogram NAME is exposed as NAME (one bucket per doubling) and as NAME_quantile (0.5, 0.9, 0.99, 0.999 and 1).
 class MetricsRegistry {
  public:
   MetricsRegistry();

@@ -1,5 +1,6 @@
 #pragma once
 // SQLite with errors as values. A Database belongs to one thread at a time (opened in SQLite's multi-thread mode).
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -22,7 +23,10 @@ class Statement {
   Statement(Statement&&) noexcept;
   Statement& operator=(Statement&&) noexcept;
   ~Statement();
-  Statement& bind(int index, std::int64_t value);
+  template <std::integral T>
+  Statement& bind(int index, T value) {
+    return bind_integer(index, static_cast<std::int64_t>(value));
+  }
   Statement& bind(int index, double value);
   Statement& bind(int index, std::string_view text);
   Statement& bind(int index, std::span<const std::uint8_t> blob);
@@ -38,7 +42,8 @@ class Statement {
 
  private:
   friend class Database;
-  explicit Statement(sqlite3_stmt* statement, sqlite3* database);
+  Statement(sqlite3_stmt* statement, sqlite3* database);
+  Statement& bind_integer(int index, std::int64_t value);
   sqlite3_stmt* statement_;
   sqlite3* database_;
   int bind_error_ = 0;
@@ -58,8 +63,8 @@ class Database {
   Result<void> execute(std::string_view sql);  // one or more statements without parameters
   Result<Statement> prepare(std::string_view sql);
   Result<void> begin();   // BEGIN IMMEDIATE
-  Result<void> commit();
-  void rollback();
+  Result<void> commit();  // after an error the transaction may still be open: roll it back
+  void rollback();        // does nothing when no transaction is open
   std::int64_t last_insert_id() const;
   std::int64_t changes() const;
 

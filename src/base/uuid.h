@@ -6,7 +6,8 @@
 
 namespace lineside {
 
-// "018f3c6e-....": lower case, 36 characters. Monotonic within the process for one clock. Thread-safe.
+// "018f3c6e-....": lower case, 36 characters. Monotonic within the process, also over steps of the
+// clock back by up to a second. Thread-safe.
 std::string make_uuid(Clock& clock = system_clock());
 
 }  // namespace lineside
