@@ -13,15 +13,26 @@ CREATE TABLE gateway (
   version TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (tenant, id)
 ) STRICT;
--- The last sequence of each lane whose record, or the loss record that explains it, is stored here.
+-- Every outbox that a gateway has had. Rows of records name it by its number: 1 for a gateway's first outbox, and so on.
+CREATE TABLE epoch (
+  tenant TEXT NOT NULL,
+  gateway TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  id TEXT NOT NULL,             -- UUIDv7
+  first_seen_ns INTEGER NOT NULL,
+  PRIMARY KEY (tenant, gateway, number),
+  UNIQUE (tenant, gateway, id)
+) STRICT, WITHOUT ROWID;
+-- The last sequence of each lane, in the gateway's current epoch, whose record, or the loss record that explains it, is
+-- stored here.
 CREATE TABLE watermark (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
   lane INTEGER NOT NULL,
-  epoch TEXT NOT NULL,
+  epoch INTEGER NOT NULL,       -- epoch.number
   last_sequence INTEGER NOT NULL,
   PRIMARY KEY (tenant, gateway, lane)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE traffic (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
@@ -34,6 +45,7 @@ CREATE TABLE verdict (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
   lane INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
   sequence INTEGER NOT NULL,
   station TEXT NOT NULL,
   item INTEGER NOT NULL,
@@ -47,7 +59,7 @@ CREATE TABLE verdict (
   actuated INTEGER NOT NULL,
   decision_ns INTEGER NOT NULL,
   actuation_ns INTEGER NOT NULL,
-  PRIMARY KEY (tenant, gateway, lane, sequence)
+  PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX verdict_by_time ON verdict (tenant, gateway, station, time_ns);
 CREATE INDEX verdict_rejects ON verdict (tenant, time_ns) WHERE decision = 1;
@@ -55,6 +67,7 @@ CREATE TABLE station_summary (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
   lane INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
   sequence INTEGER NOT NULL,
   station TEXT NOT NULL,
   from_ns INTEGER NOT NULL,
@@ -71,13 +84,14 @@ CREATE TABLE station_summary (
   actuator_up INTEGER NOT NULL,
   model_version TEXT NOT NULL,
   deadline_ns INTEGER NOT NULL DEFAULT 0,
-  PRIMARY KEY (tenant, gateway, lane, sequence)
+  PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX station_summary_by_time ON station_summary (tenant, gateway, station, to_ns);
 CREATE TABLE event (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
   lane INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
   sequence INTEGER NOT NULL,
   id TEXT NOT NULL,
   type TEXT NOT NULL,
@@ -86,31 +100,36 @@ CREATE TABLE event (
   time_ns INTEGER NOT NULL,
   message TEXT NOT NULL,
   evidence_json TEXT NOT NULL,
-  PRIMARY KEY (tenant, gateway, lane, sequence)
+  PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX event_by_time ON event (tenant, time_ns);
 CREATE TABLE picture (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
   lane INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
   sequence INTEGER NOT NULL,
   station TEXT NOT NULL,
   item INTEGER NOT NULL,
   time_ns INTEGER NOT NULL,
   kind TEXT NOT NULL,
   jpeg BLOB NOT NULL,
-  PRIMARY KEY (tenant, gateway, lane, sequence)
+  PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT;
 CREATE INDEX picture_by_item ON picture (tenant, gateway, station, item);
+-- Sequences that will never come, and why. exact = 0: some of them may never have been used. For the cause
+-- 'outbox.replaced' the end is not known: last_sequence = first_sequence - 1.
 CREATE TABLE loss (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
   lane INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
   first_sequence INTEGER NOT NULL,
   last_sequence INTEGER NOT NULL,
   cause TEXT NOT NULL,
+  exact INTEGER NOT NULL,
   time_ns INTEGER NOT NULL,
-  PRIMARY KEY (tenant, gateway, lane, first_sequence)
+  PRIMARY KEY (tenant, gateway, lane, epoch, first_sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE user (
   tenant TEXT NOT NULL REFERENCES tenant(id),
