@@ -28,6 +28,12 @@ class FrameSink {
   virtual void on_frame(const FrameView& frame) = 0;
   // `message` says what happened and what is done about it; empty when up.
   virtual void on_state(SourceState state, const Error& why) = 0;
+  // A replay with rate 0 ("as fast as taken") calls it before each picture, no other source does: returns true as soon as
+  // the sink has room for a picture, false after `wait_max`. The default takes everything at once.
+  virtual bool wait_ready(nanoseconds wait_max) {
+    static_cast<void>(wait_max);
+    return true;
+  }
 };
 
 class FrameSource {
