@@ -37,6 +37,7 @@ CREATE TABLE traffic (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
   wire_bytes INTEGER NOT NULL DEFAULT 0,
+  raw_bytes INTEGER NOT NULL DEFAULT 0,  -- summed over the summaries: what the cameras took in
   batches INTEGER NOT NULL DEFAULT 0,
   records INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant, gateway)
@@ -62,7 +63,7 @@ CREATE TABLE verdict (
   PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX verdict_by_time ON verdict (tenant, gateway, station, time_ns);
-CREATE INDEX verdict_rejects ON verdict (tenant, time_ns) WHERE decision = 1;
+CREATE INDEX verdict_rejects ON verdict (tenant, gateway, station, time_ns) WHERE decision = 1;
 CREATE TABLE station_summary (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
