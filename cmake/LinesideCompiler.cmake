@@ -15,6 +15,7 @@ find_package(Threads REQUIRED)
 
 add_library(lineside_flags INTERFACE)
 target_compile_options(lineside_flags INTERFACE
+  -pthread  # as GStreamer's and others' flags have it: the precompiled header must be made with the same
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers -fpch-preprocess>)
 target_include_directories(lineside_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
