@@ -1,5 +1,6 @@
 #pragma once
-// The queue between two stages: bounded, named, with a stated policy when full and a counter of what it dropped (law 4).
+// The queue between two stages: bounded, named, with a stated policy when full and a counter of what it dropped (law
+// 4).
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>

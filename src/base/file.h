@@ -43,8 +43,9 @@ class AppendFile {
   fs::path path_;
 };
 
-// Tests only: while alive, the `nth` (from 0) write, sync, rename or SQLite step of this process fails with `system_errno`;
-// with `forever` every later one as well. `operations()` counts, so that a loop can go on until nothing fails.
+// Tests only: while alive, the `nth` (from 0) write, sync, rename or SQLite step of this process fails with
+// `system_errno`; with `forever` every later one as well. `operations()` counts, so that a loop can go on until nothing
+// fails.
 class FaultPlan {
  public:
   FaultPlan(std::uint64_t nth, int system_errno, bool forever = false);

@@ -31,8 +31,8 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
-// High-dynamic-range histogram of durations from 1 us to 67 s: log-linear buckets, 64 per doubling, so every quantile is
-// right within 1.6 %. record() is wait-free and never allocates. Readers see a momentary, not an atomic, picture.
+// High-dynamic-range histogram of durations from 1 us to 67 s: log-linear buckets, 64 per doubling, so every quantile
+// is right within 1.6 %. record() is wait-free and never allocates. Readers see a momentary, not an atomic, picture.
 class LatencyHistogram {
  public:
   struct Snapshot {

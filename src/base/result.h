@@ -39,10 +39,10 @@ std::string to_string(const Error& error);
 }  // namespace lineside
 
 // Returns the error of a Result<...> expression from the enclosing function.
-#define LINESIDE_TRY(expression)                                                                \
-  do {                                                                                          \
-    if (auto lineside_try_result = (expression); !lineside_try_result) [[unlikely]]             \
-      return std::unexpected(std::move(lineside_try_result).error());                           \
+#define LINESIDE_TRY(expression)                                                    \
+  do {                                                                              \
+    if (auto lineside_try_result = (expression); !lineside_try_result) [[unlikely]] \
+      return std::unexpected(std::move(lineside_try_result).error());               \
   } while (false)
 
 #define LINESIDE_CONCAT_INNER(a, b) a##b
@@ -50,7 +50,8 @@ std::string to_string(const Error& error);
 // LINESIDE_ASSIGN(auto value, make_value()): unwraps a Result or returns its error.
 #define LINESIDE_ASSIGN(declaration, expression) \
   LINESIDE_ASSIGN_INNER(LINESIDE_CONCAT(lineside_assign_, __LINE__), declaration, expression)
-#define LINESIDE_ASSIGN_INNER(name, declaration, expression)             \
-  auto name = (expression);                                              \
-  if (!name) [[unlikely]] return std::unexpected(std::move(name).error()); \
+#define LINESIDE_ASSIGN_INNER(name, declaration, expression) \
+  auto name = (expression);                                  \
+  if (!name) [[unlikely]]                                    \
+    return std::unexpected(std::move(name).error());         \
   declaration = std::move(*name)
