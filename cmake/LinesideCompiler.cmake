@@ -17,6 +17,8 @@ add_library(lineside_flags INTERFACE)
 target_compile_options(lineside_flags INTERFACE
   -pthread  # as GStreamer's and others' flags have it: the precompiled header must be made with the same
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers -fpch-preprocess>)
+# Some libraries ask for it; the precompiled header must be made with the same.
+target_compile_options(lineside_flags INTERFACE -pthread)
 target_include_directories(lineside_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
 set(LINESIDE_SANITIZE "" CACHE STRING "Sanitizers: 'address,undefined' or 'thread'")
