@@ -43,18 +43,17 @@ dev_enter() {
   enter_root "$@"
 }
 
-namespaces_work() {
-  if [ "$(id -u)" = 0 ]; then unshare --mount true 2>/dev/null
-  else unshare --user --map-auto --map-root-user --mount true 2>/dev/null; fi
-}
+namespaces_work() { "${private_mounts[@]}" true 2>/dev/null; }
 
-# What turns an ordinary user into root of its own user namespace; nothing for root.
+# What turns an ordinary user into root of its own user namespace (nothing for root), without and with private mounts.
 as_root_of_namespace=()
+private_mounts=(unshare --mount --propagation private)
 
 check_namespaces() {
   command -v unshare >/dev/null || die "this system has no 'unshare' (package util-linux); it is needed to work inside a Debian 13 folder."
   if [ "$(id -u)" != 0 ]; then
     as_root_of_namespace=(unshare --user --map-auto --map-root-user)
+    private_mounts=(unshare --user --map-auto --map-root-user --mount --propagation private)
     namespaces_work || die "an ordinary user needs user namespaces with a range of ids here: install 'uidmap', have a line for $(id -un) in /etc/subuid and /etc/subgid, and allow user namespaces; or run ./dev as root."
   else
     namespaces_work || die "this system does not allow mount namespaces (a container without CAP_SYS_ADMIN?); run ./dev on Debian 13, or where 'unshare --mount true' works."
@@ -119,7 +118,7 @@ make_base_root() {
   local sources=()  # none: mmdebstrap's own default mirror
   if [ -n "$mirror" ]; then sources=("deb $mirror trixie main" "deb $mirror trixie-updates main"); fi
   local log=$cache/root.log
-  TMPDIR=/tmp "${as_root_of_namespace[@]}" "$mmdebstrap_path" --mode=root --variant=apt --include=ca-certificates \
+  TMPDIR=/tmp "${private_mounts[@]}" "$mmdebstrap_path" --mode=root --variant=apt --include=ca-certificates \
     "${proxy_options[@]}" trixie "$root.partial" "${sources[@]}" >"$log" 2>&1 </dev/null || { tail -n 5 "$log" >&2; die "making the Debian 13 folder failed (the whole log: $log); is the network there?"; }
   mv "$root.partial" "$root"
 }
@@ -157,9 +156,7 @@ carry_in() {
 
 # Runs a command with the Debian 13 folder as its root, in a mount namespace of its own.
 in_root() {
-  local ns=(unshare --mount --propagation private)
-  [ "$(id -u)" = 0 ] || ns=(unshare --user --map-auto --map-root-user --mount --propagation private)
-  LINESIDE_ROOT=$root LINESIDE_PROJECT=$project LINESIDE_CACHE_DIR=$cache "${ns[@]}" /bin/bash "$project/tools/dev/mounts.sh" "$@"
+  LINESIDE_ROOT=$root LINESIDE_PROJECT=$project LINESIDE_CACHE_DIR=$cache "${private_mounts[@]}" /bin/bash "$project/tools/dev/mounts.sh" "$@"
 }
 
 enter_root() {
@@ -173,9 +170,7 @@ enter_root() {
     [ -n "${!name:-}" ] && keep+=("$name=${!name}")
   done
   [ -n "$registry" ] && keep+=("NPM_CONFIG_REGISTRY=$registry")
-  local ns=(unshare --mount --propagation private)
-  [ "$(id -u)" = 0 ] || ns=(unshare --user --map-auto --map-root-user --mount --propagation private)
-  exec env LINESIDE_ROOT="$root" LINESIDE_PROJECT="$project" LINESIDE_CACHE_DIR="$cache" "${ns[@]}" \
+  exec env LINESIDE_ROOT="$root" LINESIDE_PROJECT="$project" LINESIDE_CACHE_DIR="$cache" "${private_mounts[@]}" \
     /bin/bash "$project/tools/dev/mounts.sh" /usr/bin/env -i "${keep[@]}" HOME="$HOME" USER="$(id -un)" LANG=C.UTF-8 \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
     LINESIDE_INSIDE=1 LINESIDE_CACHE="$cache" LINESIDE_PWD="$PWD" "$project/dev" "$@"
