@@ -1,0 +1,229 @@
+#include "wire/convert.h"
+
+#include <cmath>
+#include <format>
+#include <limits>
+
+#include "wire/batch.h"
+
+namespace lineside::wire {
+namespace {
+
+constexpr std::size_t kEvidenceMax = 64;
+constexpr int kLatencyBucketsMax = 4096;
+
+std::uint64_t nanoseconds_of(WallTime time) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.time_since_epoch().count()));
+}
+
+WallTime wall_time_of(std::uint64_t ns) { return WallTime{nanoseconds{static_cast<std::int64_t>(ns)}}; }
+
+void put_body(const VerdictRecord& from, pb::Record& record) {
+  pb::Verdict& to = *record.mutable_verdict();
+  to.set_station(clean_text(from.station));
+  to.set_item(from.item);
+  to.set_time_ns(nanoseconds_of(from.time));
+  to.set_decision(static_cast<std::uint32_t>(from.decision));
+  to.set_reason(static_cast<std::uint32_t>(from.reason));
+  to.set_score(from.score);
+  to.set_label(clean_text(from.label));
+  to.set_model_version(clean_text(from.model_version));
+  to.set_deadline_met(from.deadline_met);
+  to.set_actuated(from.actuated);
+  to.set_decision_ns(from.decision_ns);
+  to.set_actuation_ns(from.actuation_ns);
+}
+
+void put_body(const StationSummary& from, pb::Record& record) {
+  pb::StationSummary& to = *record.mutable_station_summary();
+  to.set_station(clean_text(from.station));
+  to.set_from_ns(nanoseconds_of(from.from));
+  to.set_to_ns(nanoseconds_of(from.to));
+  to.set_items(from.items);
+  to.set_passed(from.passed);
+  to.set_rejected(from.rejected);
+  to.set_fail_safe(from.fail_safe);
+  to.set_late(from.late);
+  to.set_actuation_failed(from.actuation_failed);
+  to.set_raw_bytes(from.raw_bytes);
+  for (const auto& [bound_ns, count] : from.decision_latency) {
+    if (to.latency_bound_ns_size() == kLatencyBucketsMax) break;
+    to.add_latency_bound_ns(bound_ns);
+    to.add_latency_count(count);
+  }
+  to.set_camera_up(from.camera_up);
+  to.set_actuator_up(from.actuator_up);
+  to.set_model_version(clean_text(from.model_version));
+  to.set_deadline_ns(from.deadline_ns);
+}
+
+void put_body(const EventRecord& from, pb::Record& record) {
+  pb::Event& to = *record.mutable_event();
+  to.set_id(clean_text(from.id));
+  to.set_type(clean_text(from.type));
+  to.set_asset(clean_text(from.asset));
+  to.set_severity(static_cast<std::uint32_t>(from.severity));
+  to.set_time_ns(nanoseconds_of(from.time));
+  to.set_message(clean_text(from.message));
+  for (const auto& [key, value] : from.evidence) {
+    if (to.evidence().size() == kEvidenceMax) break;
+    (*to.mutable_evidence())[clean_text(key)] = clean_text(value);
+  }
+}
+
+void put_body(const PictureRecord& from, pb::Record& record) {
+  pb::Picture& to = *record.mutable_picture();
+  to.set_station(clean_text(from.station));
+  to.set_item(from.item);
+  to.set_time_ns(nanoseconds_of(from.time));
+  to.set_kind(clean_text(from.kind));
+  to.set_jpeg(from.jpeg.data(), from.jpeg.size());
+}
+
+void put_body(const LossRecord& from, pb::Record& record) {
+  pb::Loss& to = *record.mutable_loss();
+  to.set_first(from.first);
+  to.set_last(from.last);
+  to.set_cause(clean_text(from.cause));
+  to.set_time_ns(nanoseconds_of(from.time));
+}
+
+std::unexpected<Error> out_of_range(std::string_view what) {
+  return fail(ErrorCode::wire_invalid, std::format("a record's {} is out of range", what));
+}
+
+// The hub stores numbers as signed 64-bit integers.
+template <class... Number>
+bool storable(Number... numbers) {
+  return (... && (numbers <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())));
+}
+
+template <class... Text>
+bool short_enough(const Text&... texts) {
+  return (... && (texts.size() <= kTextBytesMax));
+}
+
+Result<RecordBody> body_of(pb::Verdict&& from) {
+  if (!storable(from.item(), from.time_ns())) return out_of_range("item or time");
+  if (!short_enough(from.station(), from.label(), from.model_version())) return out_of_range("text");
+  if (from.decision() > static_cast<std::uint32_t>(Decision::reject)) return out_of_range("decision");
+  if (from.reason() > static_cast<std::uint32_t>(Reason::fail_camera)) return out_of_range("reason");
+  VerdictRecord to;
+  to.station = from.station();
+  to.item = from.item();
+  to.time = wall_time_of(from.time_ns());
+  to.decision = static_cast<Decision>(from.decision());
+  to.reason = static_cast<Reason>(from.reason());
+  to.score = std::isfinite(from.score()) ? from.score() : std::numeric_limits<float>::quiet_NaN();
+  to.label = from.label();
+  to.model_version = from.model_version();
+  to.deadline_met = from.deadline_met();
+  to.actuated = from.actuated();
+  to.decision_ns = from.decision_ns();
+  to.actuation_ns = from.actuation_ns();
+  return to;
+}
+
+Result<RecordBody> body_of(pb::StationSummary&& from) {
+  if (!storable(from.from_ns(), from.to_ns(), from.items(), from.passed(), from.rejected(), from.fail_safe(),
+                from.late(), from.actuation_failed(), from.raw_bytes()))
+    return out_of_range("count or time");
+  if (!short_enough(from.station(), from.model_version())) return out_of_range("text");
+  if (from.latency_bound_ns_size() != from.latency_count_size() || from.latency_count_size() > kLatencyBucketsMax)
+    return out_of_range("latency histogram");
+  StationSummary to;
+  to.station = from.station();
+  to.from = wall_time_of(from.from_ns());
+  to.to = wall_time_of(from.to_ns());
+  to.items = from.items();
+  to.passed = from.passed();
+  to.rejected = from.rejected();
+  to.fail_safe = from.fail_safe();
+  to.late = from.late();
+  to.actuation_failed = from.actuation_failed();
+  to.raw_bytes = from.raw_bytes();
+  for (int i = 0; i < from.latency_count_size(); ++i) {
+    if (!storable(from.latency_count(i))) return out_of_range("latency histogram");
+    to.decision_latency.emplace_back(from.latency_bound_ns(i), from.latency_count(i));
+  }
+  to.camera_up = from.camera_up();
+  to.actuator_up = from.actuator_up();
+  to.model_version = from.model_version();
+  to.deadline_ns = from.deadline_ns();
+  return to;
+}
+
+Result<RecordBody> body_of(pb::Event&& from) {
+  if (!storable(from.time_ns())) return out_of_range("time");
+  if (!short_enough(from.id(), from.type(), from.asset(), from.message())) return out_of_range("text");
+  if (from.severity() > static_cast<std::uint32_t>(Severity::critical)) return out_of_range("severity");
+  if (from.evidence().size() > kEvidenceMax) return out_of_range("evidence");
+  EventRecord to;
+  to.id = from.id();
+  to.type = from.type();
+  to.asset = from.asset();
+  to.severity = static_cast<Severity>(from.severity());
+  to.time = wall_time_of(from.time_ns());
+  to.message = from.message();
+  for (const auto& [key, value] : from.evidence()) {
+    if (!short_enough(key, value)) return out_of_range("evidence");
+    to.evidence.emplace(key, value);
+  }
+  return to;
+}
+
+Result<RecordBody> body_of(pb::Picture&& from) {
+  if (!storable(from.item(), from.time_ns())) return out_of_range("item or time");
+  if (!short_enough(from.station(), from.kind())) return out_of_range("text");
+  PictureRecord to;
+  to.station = from.station();
+  to.item = from.item();
+  to.time = wall_time_of(from.time_ns());
+  to.kind = from.kind();
+  to.jpeg.assign(from.jpeg().begin(), from.jpeg().end());
+  return to;
+}
+
+Result<RecordBody> body_of(pb::Loss&& from) {
+  if (!storable(from.time_ns())) return out_of_range("time");
+  if (!short_enough(from.cause())) return out_of_range("text");
+  if (from.first() == 0 || from.first() > from.last() || from.last() > kSequenceMax) return out_of_range("loss");
+  return LossRecord{.first = from.first(),
+                    .last = from.last(),
+                    .cause = from.cause(),
+                    .time = wall_time_of(from.time_ns())};
+}
+
+Result<RecordBody> body_of(pb::Record&& message) {
+  switch (message.body_case()) {
+    case pb::Record::kVerdict:
+      return body_of(std::move(*message.mutable_verdict()));
+    case pb::Record::kStationSummary:
+      return body_of(std::move(*message.mutable_station_summary()));
+    case pb::Record::kEvent:
+      return body_of(std::move(*message.mutable_event()));
+    case pb::Record::kPicture:
+      return body_of(std::move(*message.mutable_picture()));
+    case pb::Record::kLoss:
+      return body_of(std::move(*message.mutable_loss()));
+    case pb::Record::BODY_NOT_SET:
+      break;
+  }
+  return fail(ErrorCode::wire_invalid, "a record is of a kind that this version does not know");
+}
+
+}  // namespace
+
+void to_message(const Record& record, pb::Record& message) {
+  message.set_sequence(record.sequence);
+  std::visit([&](const auto& body) { put_body(body, message); }, record.body);
+}
+
+Result<Record> from_message(pb::Record&& message) {
+  Record record;
+  record.sequence = message.sequence();
+  LINESIDE_ASSIGN(record.body, body_of(std::move(message)));
+  return record;
+}
+
+}  // namespace lineside::wire
