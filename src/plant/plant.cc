@@ -1,0 +1,92 @@
+#include "plant/plant.h"
+
+#include <sstream>
+
+#include "base/log.h"
+#include "plant/bottling_line.h"
+
+namespace lineside::plant {
+
+struct Plant::State {
+  // Destroyed from the last to the first: lines stop before their streams and the truth file go.
+  std::unique_ptr<TruthLog> truth;
+  std::map<int, std::unique_ptr<RtspServer>> servers;  // by port
+  std::vector<std::unique_ptr<BottlingLine>> lines;
+};
+
+Plant::Plant(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Plant::~Plant() {
+  for (auto& line : state_->lines) line->stop();
+}
+
+Result<std::unique_ptr<Plant>> Plant::start(const config::PlantSettings& settings, Clock& clock) {
+  auto state = std::make_unique<State>();
+  LINESIDE_ASSIGN(state->truth, TruthLog::open(settings.truth_file));
+  std::uint64_t number = 0;
+  for (const auto& line : settings.lines) {
+    auto& server = state->servers[line.rtsp_port];
+    if (!server) {
+      LINESIDE_ASSIGN(server, RtspServer::start(settings.address, line.rtsp_port));
+    }
+    const VideoCodec codec = line.codec == "mjpeg" ? VideoCodec::mjpeg : VideoCodec::h264;
+    LINESIDE_ASSIGN(VideoStream * stream, server->add_stream(line.name, codec, line.items_per_minute / 60));
+    LINESIDE_ASSIGN(auto made, BottlingLine::create(line, settings.address, settings.seed * 1000 + number++, *stream,
+                                                    *state->truth, clock));
+    log(LogLevel::info, "plant", "line is up",
+        {{"line", line.name},
+         {"camera", std::format("rtsp://{}:{}/{}", settings.address, line.rtsp_port, line.name)},
+         {"rejector", std::format("{}:{}", settings.address, line.modbus_port)}});
+    state->lines.push_back(std::move(made));
+  }
+  const MonoTime first = clock.mono() + std::chrono::milliseconds{200};
+  for (std::size_t i = 0; i < state->lines.size(); ++i) {
+    const double period_ns = 60e9 / settings.lines[i].items_per_minute;
+    const double phase_ns = period_ns * static_cast<double>(i) / static_cast<double>(state->lines.size());
+    state->lines[i]->start(first + nanoseconds{static_cast<std::int64_t>(phase_ns)});
+  }
+  return std::unique_ptr<Plant>(new Plant(std::move(state)));
+}
+
+namespace {
+
+std::optional<CameraTrouble> camera_trouble(std::string_view word) {
+  if (word == "ok") return CameraTrouble::none;
+  if (word == "freeze") return CameraTrouble::freeze;
+  if (word == "off") return CameraTrouble::off;
+  if (word == "resize") return CameraTrouble::resize;
+  return std::nullopt;
+}
+
+std::optional<ModbusMode> modbus_mode(std::string_view word) {
+  if (word == "ok") return ModbusMode::serving;
+  if (word == "silent") return ModbusMode::silent;
+  if (word == "gone") return ModbusMode::gone;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<void> Plant::order(std::string_view text) {
+  std::istringstream words{std::string(text)};
+  std::string device, line_name, what, more;
+  words >> device >> line_name >> what;
+  const auto camera = device == "camera" ? camera_trouble(what) : std::nullopt;
+  const auto mode = device == "rejector" ? modbus_mode(what) : std::nullopt;
+  if ((!camera && !mode) || words >> more)
+    return fail(ErrorCode::usage, std::format("'{}' is no order; say `camera LINE ok|freeze|off|resize` or "
+                                              "`rejector LINE ok|silent|gone`",
+                                              text));
+  bool found = false;
+  for (auto& line : state_->lines) {
+    if (line_name != "all" && line->name() != line_name) continue;
+    found = true;
+    if (camera) line->set_camera(*camera);
+    if (mode) line->set_rejector(*mode);
+  }
+  if (!found) return fail(ErrorCode::usage, std::format("there is no line '{}'", line_name));
+  log(LogLevel::info, "plant", "order carried out", {{"order", std::string(text)}});
+  return {};
+}
+
+}  // namespace lineside::plant
