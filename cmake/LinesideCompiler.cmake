@@ -15,7 +15,6 @@ find_package(Threads REQUIRED)
 
 add_library(lineside_flags INTERFACE)
 target_compile_options(lineside_flags INTERFACE
-  -pthread  # as GStreamer's and others' flags have it: the precompiled header must be made with the same
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers -fpch-preprocess>)
 # Some libraries ask for it; the precompiled header must be made with the same.
 target_compile_options(lineside_flags INTERFACE -pthread)
