@@ -1,6 +1,6 @@
 #pragma once
-// Makes the source of frames or triggers that a configuration names. What each kind does, and what it says when a camera
-// misbehaves: docs/cameras.md.
+// Makes the source of frames or triggers that a configuration names. What each kind does, and what it says when a
+// camera misbehaves: docs/cameras.md.
 #include <memory>
 #include <string>
 
@@ -15,8 +15,9 @@ namespace lineside::gateway {
 
 // A camera or replay folder, not yet started. `clock` and `metrics` must outlive it.
 // A camera that is not there is no error here: it is state `down` after start(), retried with back-off.
-// Errors: camera_unavailable (a GStreamer element that this kind needs is not installed; the message names the package),
-// config_invalid (pipeline text that GStreamer can't parse), file_not_found (replay folder missing or without pictures).
+// Errors: camera_unavailable (a GStreamer element that this kind needs is not installed; the message names the
+// package), config_invalid (pipeline text that GStreamer can't parse), file_not_found (replay folder missing or without
+// pictures).
 //
 // Counters of every source, label camera=NAME:
 //   lineside_camera_up                      gauge, 1: frames come
@@ -30,7 +31,8 @@ Result<std::unique_ptr<FrameSource>> make_frame_source(const config::CameraSetti
 
 // A trigger input of `station`, not yet started; null for every_frame, which needs none.
 // start() of the result: errors trigger_unavailable. Counters, label station=NAME: lineside_trigger_edges_total,
-// lineside_trigger_bounces_total (edges inside the debounce time), lineside_trigger_lost_total (the kernel's queue ran over).
+// lineside_trigger_bounces_total (edges inside the debounce time), lineside_trigger_lost_total (the kernel's queue ran
+// over).
 Result<std::unique_ptr<TriggerSource>> make_trigger_source(const config::TriggerSettings& settings,
                                                            const std::string& station, Clock& clock,
                                                            MetricsRegistry& metrics);

@@ -1,0 +1,293 @@
+#include "gateway/source/camera_pipeline.h"
+
+#include <gst/app/gstappsink.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include <array>
+#include <format>
+
+#include "gateway/source/rtsp_decode.h"
+
+namespace lineside::gateway {
+namespace {
+
+using Kind = config::CameraSettings::Kind;
+
+constexpr int kSinkBuffers = 2;
+constexpr guint64 kRtspTcpTimeoutUs = 5'000'000;
+
+std::string package_of(std::string_view element) {
+  if (element == "aravissrc") return "libaravis-0.8-0";
+  if (element.starts_with("avdec_")) return "gstreamer1.0-libav";
+  if (element == "h264parse" || element == "h265parse") return "gstreamer1.0-plugins-bad";
+  if (element == "videoconvert" || element == "decodebin" || element == "appsink") return "gstreamer1.0-plugins-base";
+  return "gstreamer1.0-plugins-good";
+}
+
+Result<void> start_gstreamer() {
+  static const Result<void> started = []() -> Result<void> {
+    GError* error = nullptr;
+    if (gst_init_check(nullptr, nullptr, &error)) return {};
+    std::string why = error ? error->message : "unknown reason";
+    g_clear_error(&error);
+    return fail(ErrorCode::camera_unavailable, "GStreamer does not start: " + why);
+  }();
+  return started;
+}
+
+Result<void> need(const config::CameraSettings& camera, std::initializer_list<const char*> elements) {
+  for (const char* element : elements) {
+    if (GstElementFactory* factory = gst_element_factory_find(element)) {
+      gst_object_unref(factory);
+      continue;
+    }
+    return fail(ErrorCode::camera_unavailable,
+                std::format("{}: GStreamer's element '{}' is not installed; install the package {}", describe(camera),
+                            element, package_of(element)));
+  }
+  return {};
+}
+
+GstElement* parse(const std::string& text, std::string& why) {
+  GError* error = nullptr;
+  GstElement* element = gst_parse_launch_full(text.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+  if (error != nullptr) why = error->message;
+  g_clear_error(&error);
+  if (element == nullptr && why.empty()) why = "it can't be parsed";
+  return element;
+}
+
+// Text between the camera and the appsink; values with free text in them are set as properties, never pasted in.
+std::string text_of(const config::CameraSettings& camera) {
+  const std::string tail =
+      "videoconvert name=convert n-threads=1 ! appsink name=lineside_sink "
+      "caps=\"video/x-raw,format=(string){RGB,GRAY8}\"";
+  std::string size;
+  if (camera.width > 0) size += std::format(",width={}", camera.width);
+  if (camera.height > 0) size += std::format(",height={}", camera.height);
+  switch (camera.kind) {
+    case Kind::rtsp:
+      return "rtspsrc name=camera " + tail;  // linked when the camera has said what it sends
+    case Kind::v4l2:
+      return std::format("v4l2src name=camera ! video/x-raw{0};image/jpeg{0} ! decodebin ! {1}", size, tail);
+    case Kind::gige:
+      return std::format("aravissrc name=camera ! video/x-raw{} ! {}", size, tail);
+    case Kind::pipeline:
+    case Kind::folder:
+      break;
+  }
+  return camera.pipeline + " ! " + tail;
+}
+
+void set_camera_properties(const config::CameraSettings& camera, GstElement* source) {
+  if (camera.kind == Kind::rtsp) {
+    gst_util_set_object_arg(G_OBJECT(source), "protocols", "tcp");
+    g_object_set(source, "location", camera.url.c_str(), "latency", 0U, "tcp-timeout", kRtspTcpTimeoutUs, nullptr);
+  } else if (camera.kind == Kind::v4l2) {
+    g_object_set(source, "device", camera.device.c_str(), nullptr);
+  } else if (camera.kind == Kind::gige && !camera.device.empty()) {
+    g_object_set(source, "camera-name", camera.device.c_str(), nullptr);
+  }
+}
+
+}  // namespace
+
+struct CameraPipeline::State {
+  const config::CameraSettings& camera;
+  Clock& clock;
+  GstElement* pipeline = nullptr;
+  GstElement* sink = nullptr;
+  GstBus* bus = nullptr;
+  std::uint64_t arrived = 0;  // the streaming thread's
+  bool live = false, live_known = false;
+  std::uint64_t broken = 0;
+  RtspDecode decode{};
+
+  static GstPadProbeReturn on_arrival(GstPad*, GstPadProbeInfo* info, gpointer self);
+  void pop_messages(std::string& failure);
+  FrameView view_of(GstBuffer* buffer, const GstVideoFrame& frame);
+};
+
+// Stamps each frame where it arrives, so that a frame that waits for its taker doesn't look younger than it is. OFFSET
+// and OFFSET_END of a raw video buffer are free for the application.
+GstPadProbeReturn CameraPipeline::State::on_arrival(GstPad*, GstPadProbeInfo* info, gpointer self) {
+  auto* state = static_cast<State*>(self);
+  auto* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+  GST_BUFFER_OFFSET(buffer) = state->arrived++;
+  GST_BUFFER_OFFSET_END(buffer) = static_cast<guint64>(state->clock.mono().time_since_epoch().count());
+  GST_PAD_PROBE_INFO_DATA(info) = buffer;
+  return GST_PAD_PROBE_OK;
+}
+
+void CameraPipeline::State::pop_messages(std::string& failure) {
+  constexpr auto wanted = static_cast<GstMessageType>(GST_MESSAGE_ERROR | GST_MESSAGE_EOS | GST_MESSAGE_QOS);
+  while (GstMessage* message = gst_bus_pop_filtered(bus, wanted)) {
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_QOS) {
+      if (GST_IS_VIDEO_DECODER(GST_MESSAGE_SRC(message))) ++broken;  // the sink's QoS is off: only damage drops a frame
+    } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS) {
+      if (failure.empty()) failure = "the stream has ended";
+    } else if (failure.empty()) {
+      GError* error = nullptr;
+      gchar* debug = nullptr;
+      gst_message_parse_error(message, &error, &debug);
+      failure = error->message;
+      // The last line of the debug text holds the system's reason ("Failed to connect: Connection refused").
+      std::string_view detail = debug ? debug : "";
+      if (const auto line = detail.rfind('\n'); line != std::string_view::npos && line + 1 < detail.size())
+        failure += std::format(" ({})", detail.substr(line + 1));
+      g_free(debug);
+      g_clear_error(&error);
+    }
+    gst_message_unref(message);
+  }
+}
+
+FrameView CameraPipeline::State::view_of(GstBuffer* buffer, const GstVideoFrame& frame) {
+  FrameView view;
+  const bool gray = GST_VIDEO_FRAME_FORMAT(&frame) == GST_VIDEO_FORMAT_GRAY8;
+  view.image = {static_cast<const std::uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0)), GST_VIDEO_FRAME_WIDTH(&frame),
+                GST_VIDEO_FRAME_HEIGHT(&frame), GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0),
+                gray ? PixelFormat::gray8 : PixelFormat::rgb8};
+  view.sequence = GST_BUFFER_OFFSET(buffer);
+  const MonoTime arrival{nanoseconds{static_cast<std::int64_t>(GST_BUFFER_OFFSET_END(buffer))}};
+  view.exposure = arrival;
+  if (!live_known) {
+    GstQuery* query = gst_query_new_latency();
+    gboolean is_live = FALSE;
+    if (gst_element_query(pipeline, query)) gst_query_parse_latency(query, &is_live, nullptr, nullptr);
+    gst_query_unref(query);
+    live = is_live != FALSE;
+    live_known = true;
+  }
+  // A live source stamps buffers in its pipeline's clock, CLOCK_MONOTONIC like ours: V4L2 and GigE with the driver's
+  // capture time, RTSP with the time its first packet was received.
+  if (live && GST_BUFFER_PTS_IS_VALID(buffer)) {
+    const MonoTime stamped{
+        nanoseconds{static_cast<std::int64_t>(gst_element_get_base_time(pipeline) + GST_BUFFER_PTS(buffer))}};
+    if (stamped <= arrival && arrival - stamped < camera.stall_max) {
+      view.exposure = stamped;
+      view.exposure_known = camera.kind == Kind::v4l2 || camera.kind == Kind::gige;
+    }
+  }
+  return view;
+}
+
+CameraPipeline::CameraPipeline(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+CameraPipeline::~CameraPipeline() {
+  gst_element_set_state(state_->pipeline, GST_STATE_NULL);
+  gst_object_unref(state_->bus);
+  gst_object_unref(state_->sink);
+  gst_object_unref(state_->pipeline);
+}
+
+Result<std::unique_ptr<CameraPipeline>> CameraPipeline::open(const config::CameraSettings& camera, Clock& clock) {
+  LINESIDE_TRY(start_gstreamer());
+  std::string why;
+  GstElement* pipeline = parse(text_of(camera), why);
+  if (!why.empty()) {
+    if (pipeline) gst_object_unref(pipeline);
+    return fail(ErrorCode::camera_unavailable, without_credentials(why));
+  }
+  auto state = std::make_unique<State>(camera, clock, pipeline);
+  state->sink = gst_bin_get_by_name(GST_BIN(pipeline), "lineside_sink");
+  state->bus = gst_element_get_bus(pipeline);
+  g_object_set(state->sink, "max-buffers", kSinkBuffers, "drop", TRUE, "sync", FALSE, "qos", FALSE, "emit-signals",
+               FALSE, "enable-last-sample", FALSE, nullptr);
+  GstPad* pad = gst_element_get_static_pad(state->sink, "sink");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, &State::on_arrival, state.get(), nullptr);
+  gst_object_unref(pad);
+  if (camera.kind != Kind::pipeline) {
+    GstElement* source = gst_bin_get_by_name(GST_BIN(pipeline), "camera");
+    set_camera_properties(camera, source);
+    if (camera.kind == Kind::rtsp) state->decode.attach(pipeline, source);
+    gst_object_unref(source);
+  }
+  auto opened = std::unique_ptr<CameraPipeline>(new CameraPipeline(std::move(state)));
+  if (gst_element_set_state(pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
+    opened->state_->pop_messages(why);
+    return fail(ErrorCode::camera_unavailable, why.empty() ? "it can't be opened" : without_credentials(why));
+  }
+  return opened;
+}
+
+Result<bool> CameraPipeline::next(nanoseconds wait_max, const Take& take) {
+  GstSample* sample =
+      gst_app_sink_try_pull_sample(GST_APP_SINK(state_->sink), static_cast<GstClockTime>(wait_max.count()));
+  std::string failure;
+  if (sample != nullptr) {
+    GstVideoInfo info;
+    GstVideoFrame frame;
+    GstBuffer* buffer = gst_sample_get_buffer(sample);
+    if (gst_video_info_from_caps(&info, gst_sample_get_caps(sample)) &&
+        gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ)) {
+      take(state_->view_of(buffer, frame));
+      gst_video_frame_unmap(&frame);
+    } else {
+      ++state_->broken;
+    }
+    gst_sample_unref(sample);
+  }
+  state_->pop_messages(failure);
+  if (!failure.empty()) return fail(ErrorCode::camera_unavailable, without_credentials(std::move(failure)));
+  return sample != nullptr;
+}
+
+std::uint64_t CameraPipeline::take_broken_count() { return std::exchange(state_->broken, 0); }
+
+Result<void> check_gstreamer(const config::CameraSettings& camera) {
+  LINESIDE_TRY(start_gstreamer());
+  LINESIDE_TRY(need(camera, {"videoconvert", "appsink"}));
+  switch (camera.kind) {
+    case Kind::rtsp:
+      return need(camera, {"rtspsrc", "rtph264depay", "h264parse", "rtpjpegdepay", "jpegdec"});
+    case Kind::v4l2:
+      return need(camera, {"v4l2src", "decodebin", "jpegdec"});
+    case Kind::gige:
+      return need(camera, {"aravissrc"});
+    case Kind::pipeline:
+    case Kind::folder:
+      break;
+  }
+  std::string why;
+  GstElement* pipeline = parse(text_of(camera), why);
+  if (pipeline != nullptr) gst_object_unref(pipeline);
+  if (why.empty()) return {};
+  return fail(ErrorCode::config_invalid,
+              std::format("{}: GStreamer does not accept its text: {}", describe(camera), without_credentials(why)));
+}
+
+std::string without_credentials(std::string text) {
+  for (std::size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
+    const auto begin = at + 3;
+    const auto end = std::min(text.find_first_of("/ \t\n\"'", begin), text.size());
+    const auto sign = text.rfind('@', end == 0 ? 0 : end - 1);
+    if (sign != std::string::npos && sign >= begin && sign < end) text.replace(begin, sign - begin, "***");
+  }
+  return text;
+}
+
+std::string describe(const config::CameraSettings& camera) {
+  std::string where;
+  switch (camera.kind) {
+    case Kind::rtsp:
+      where = camera.url;
+      break;
+    case Kind::v4l2:
+      where = camera.device;
+      break;
+    case Kind::gige:
+      where = camera.device.empty() ? "the first GigE camera found" : "GigE camera " + camera.device;
+      break;
+    case Kind::pipeline:
+      where = "a GStreamer pipeline";
+      break;
+    case Kind::folder:
+      where = camera.path;
+      break;
+  }
+  return std::format("camera '{}' ({})", camera.name, without_credentials(where));
+}
+
+}  // namespace lineside::gateway
