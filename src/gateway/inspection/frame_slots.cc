@@ -1,0 +1,108 @@
+#include "gateway/inspection/frame_slots.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace lineside::gateway {
+namespace {
+
+// One being filled, one running, one parked and one with the sample store.
+constexpr std::size_t kSpareSlots = 4;
+
+bool change(FrameSlot& slot, SlotState from, SlotState to) {
+  return slot.state.compare_exchange_strong(from, to, std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+FrameSlots::FrameSlots(std::size_t waiting_max)
+    : waiting_max_(std::clamp<std::size_t>(waiting_max, 1, kSlotsMax - kSpareSlots)),
+      count_(waiting_max_ + kSpareSlots) {}
+
+void FrameSlots::prepare(int width, int height, PixelFormat format) {
+  width_ = width;
+  height_ = height;
+  format_ = format;
+  const int stride = width * channels_of(format);
+  const std::size_t bytes = static_cast<std::size_t>(stride) * static_cast<std::size_t>(height);
+  pixels_ = std::make_unique_for_overwrite<std::uint8_t[]>(bytes * count_);
+  for (std::size_t i = 0; i < count_; ++i) slots_[i].image = {pixels_.get() + i * bytes, width, height, stride, format};
+  prepared_.store(true, std::memory_order_release);
+}
+
+bool FrameSlots::fits(const ImageView& image) const {
+  return image.data != nullptr && image.width == width_ && image.height == height_ && image.format == format_;
+}
+
+FrameSlot* FrameSlots::acquire() {
+  for (std::size_t i = 0; i < count_; ++i)
+    if (slots_[i].state.load(std::memory_order_relaxed) == SlotState::free &&
+        change(slots_[i], SlotState::free, SlotState::filling))
+      return &slots_[i];
+  return nullptr;
+}
+
+void FrameSlots::fill(FrameSlot& slot, const ImageView& image, MonoTime exposure) {
+  slot.exposure = exposure;
+  auto* to = const_cast<std::uint8_t*>(slot.image.data);  // the slot's own pixels, seen as an ImageView
+  const auto row_bytes = static_cast<std::size_t>(slot.image.stride_bytes);
+  if (image.stride_bytes == slot.image.stride_bytes) {
+    std::memcpy(to, image.data, row_bytes * static_cast<std::size_t>(image.height));
+    return;
+  }
+  for (int y = 0; y < image.height; ++y)
+    std::memcpy(to + static_cast<std::size_t>(y) * row_bytes,
+                image.data + static_cast<std::ptrdiff_t>(y) * image.stride_bytes, row_bytes);
+}
+
+bool FrameSlots::publish(FrameSlot& slot) {
+  if (waiting_.fetch_add(1, std::memory_order_seq_cst) >= waiting_max_) {
+    waiting_.fetch_sub(1, std::memory_order_seq_cst);
+    release(slot);
+    return false;
+  }
+  slot.order.store(published_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
+  slot.state.store(SlotState::waiting, std::memory_order_seq_cst);
+  return true;
+}
+
+FrameSlot* FrameSlots::take() {
+  for (;;) {
+    FrameSlot* oldest = nullptr;
+    std::uint64_t oldest_order = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (slots_[i].state.load(std::memory_order_acquire) != SlotState::waiting) continue;
+      const std::uint64_t order = slots_[i].order.load(std::memory_order_relaxed);
+      if (oldest != nullptr && order >= oldest_order) continue;
+      oldest = &slots_[i];
+      oldest_order = order;
+    }
+    if (oldest == nullptr) return nullptr;
+    if (!change(*oldest, SlotState::waiting, SlotState::running)) continue;
+    waiting_.fetch_sub(1, std::memory_order_seq_cst);
+    return oldest;
+  }
+}
+
+bool FrameSlots::park(FrameSlot& slot) {
+  FrameSlot* newest = &slot;
+  bool freed = false;
+  while (FrameSlot* other = unpark()) {
+    if (other->exposure > newest->exposure) std::swap(other, newest);
+    release(*other);
+    freed = true;
+  }
+  newest->state.store(SlotState::parked, std::memory_order_seq_cst);
+  return freed;
+}
+
+FrameSlot* FrameSlots::unpark() {
+  for (std::size_t i = 0; i < count_; ++i)
+    if (slots_[i].state.load(std::memory_order_seq_cst) == SlotState::parked &&
+        change(slots_[i], SlotState::parked, SlotState::filling))
+      return &slots_[i];
+  return nullptr;
+}
+
+}  // namespace lineside::gateway

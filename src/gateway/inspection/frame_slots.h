@@ -1,0 +1,68 @@
+#pragma once
+// The pixels of a camera's frames between camera and model: a few slots of equal size, allocated once.
+//
+//   free ─acquire()─► filling ─publish()─► waiting ─take()─► running ─release()─► free
+//                        └──park()──► parked ─unpark()─► filling     └─lend()─► lent ─release()─► free
+//
+// Each state change is one atomic operation; only the thread that made it touches the slot's other members, until the
+// next change. No locks, no allocation after prepare().
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "gateway/api/frame_source.h"
+#include "gateway/inspection/item_board.h"
+#include "model/image.h"
+
+namespace lineside::gateway {
+
+enum class SlotState : std::uint8_t { free, filling, parked, waiting, running, lent };
+
+struct FrameSlot {
+  std::atomic<SlotState> state{SlotState::free};
+  std::atomic<std::uint64_t> order{0};  // of publishing
+  ItemTicket ticket;
+  MonoTime exposure{};
+  ImageView image;  // of this slot's own pixels
+};
+
+class FrameSlots {
+ public:
+  static constexpr std::size_t kSlotsMax = 64;
+
+  // `waiting_max` (1..kSlotsMax - 4): frames that may wait for the model. A few more slots are there for the frames
+  // that are being copied, judged, parked or looked at by the sample store.
+  explicit FrameSlots(std::size_t waiting_max);
+
+  // Allocates for frames of this size and fixes it; before any other call. Pages that are never used cost nothing:
+  // the lowest free slot is always taken first.
+  void prepare(int width, int height, PixelFormat format);
+  bool prepared() const { return prepared_.load(std::memory_order_acquire); }
+  bool fits(const ImageView& image) const;
+  int width() const { return width_; }
+  int height() const { return height_; }
+
+  FrameSlot* acquire();  // null: all are in use
+  static void fill(FrameSlot& slot, const ImageView& image, MonoTime exposure);
+  bool publish(FrameSlot& slot);  // false (and the slot is free again): waiting_max wait already
+  FrameSlot* take();              // the one that has waited longest; null: none
+  bool park(FrameSlot& slot);     // a frame that no item wants yet; only the newest is kept. True: another was freed
+  FrameSlot* unpark();            // null: none
+  static void lend(FrameSlot& slot) { slot.state.store(SlotState::lent, std::memory_order_release); }
+  static void release(FrameSlot& slot) { slot.state.store(SlotState::free, std::memory_order_release); }
+  std::size_t waiting() const { return waiting_.load(std::memory_order_acquire); }
+
+ private:
+  const std::size_t waiting_max_, count_;
+  std::array<FrameSlot, kSlotsMax> slots_;
+  std::unique_ptr<std::uint8_t[]> pixels_;
+  std::atomic<bool> prepared_{false};
+  int width_ = 0, height_ = 0;
+  PixelFormat format_ = PixelFormat::rgb8;
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::uint64_t> published_{0};
+};
+
+}  // namespace lineside::gateway

@@ -1,0 +1,96 @@
+#pragma once
+// Where a station's verdicts are issued: it numbers the items, closes them on the board, fills in the verdict and hands
+// it on to the actuation thread (rejects) and to the reporter (everything). Everything here is lock-free and allocates
+// nothing after construction; it has no thread of its own.
+#include <atomic>
+#include <cstdint>
+
+#include "base/metrics.h"
+#include "config/gateway_settings.h"
+#include "gateway/api/item_log.h"
+#include "gateway/api/sample_sink.h"
+#include "gateway/inspection/doorbell.h"
+#include "gateway/inspection/frame_slots.h"
+#include "gateway/inspection/item_board.h"
+#include "gateway/inspection/judge.h"
+#include "gateway/inspection/lock_free_ring.h"
+
+namespace lineside::gateway {
+
+struct Outcome {
+  Verdict verdict;
+  const ModelInfo* model = nullptr;  // null: no model answered
+};
+
+// What one camera's model said of an item, and when.
+struct Answer {
+  ItemTicket ticket;
+  Judgement judgement;
+  ClassScore score;
+  MonoTime exposure{}, preprocess{}, inference{};
+  const ModelInfo* model = nullptr;
+};
+
+// To the reporter: an item whose story is over, or (with a slot) a picture that the sample store wants.
+struct Report {
+  Outcome outcome;
+  FrameSlot* slot = nullptr;
+  SampleWhy why = SampleWhy::no;
+};
+
+class VerdictDesk {
+ public:
+  static constexpr std::size_t kReportsMax = 256, kOrdersMax = 128;
+
+  VerdictDesk(const config::StationSettings& settings, int cameras, bool has_actuator, ItemLog& items, Clock& clock,
+              MetricsRegistry& metrics);
+
+  // A new item. One thread at a time. False: too many items have no verdict yet; this one got the fail-safe verdict.
+  bool open(MonoTime trigger, ItemTicket& ticket);
+  ItemBoard& board() { return board_; }
+
+  // One camera's answer. An answer after the deadline counts as none. False: it decided nothing because the item was
+  // closed before; it was dropped and counted.
+  bool answer(const Answer& answer);
+  // One camera has nothing to say.
+  void fail(const ItemTicket& ticket, Reason reason);
+  // Issues the fail-safe verdict for everything that is due; returns when to call again.
+  MonoTime expire();
+  // The same for everything that is open, whatever its deadline: the station stops.
+  void close_all();
+
+  // Of the actuation thread.
+  bool next_order(Outcome& order) { return orders_.pop(order); }
+  Doorbell& orders_bell() { return orders_bell_; }
+  void report(const Outcome& outcome);  // after actuation
+
+  // Of the reporter.
+  bool next_report(Report& report) { return reports_.pop(report); }
+  bool offer_sample(const Report& report);  // false: no room, the caller keeps the slot
+  Doorbell& reports_bell() { return reports_bell_; }
+
+  Doorbell& deadline_bell() { return deadline_bell_; }  // rung when an item was opened
+  std::uint64_t opened() const { return opened_.load(std::memory_order_relaxed); }
+  std::uint64_t issued() const { return issued_.load(std::memory_order_relaxed); }
+  std::uint64_t reports_dropped() const { return reports_dropped_.value(); }
+  Clock& clock() { return clock_; }
+
+ private:
+  void issue_fail_safe(const ItemTicket& ticket, Reason reason, const Answer* last);
+  void issue(const Outcome& outcome);
+
+  const Decision fail_safe_;
+  const nanoseconds deadline_, frame_wait_max_;
+  const bool has_actuator_;
+  ItemLog& items_;
+  Clock& clock_;
+  ItemBoard board_;
+  LockFreeRing<Report> reports_;
+  LockFreeRing<Outcome> orders_;
+  Doorbell reports_bell_, orders_bell_, deadline_bell_;
+  std::atomic<std::uint64_t> opened_{0}, issued_{0};
+  Counter& late_answers_;
+  Counter& reports_dropped_;
+};
+
+}  // namespace lineside::gateway
