@@ -1,0 +1,57 @@
+#include "gateway/act/gpio_actuator.h"
+
+#include <format>
+
+namespace lineside::gateway {
+
+using SafeState = config::ActuatorSettings::SafeState;
+
+GpioActuator::GpioActuator(const config::ActuatorSettings& settings, Clock& clock, std::unique_ptr<OutputLine> line)
+    : settings_(settings),
+      clock_(clock),
+      line_(std::move(line)),
+      timer_(std::make_unique<PulseTimer>([this] { return switch_to(false).has_value(); })) {}
+
+GpioActuator::~GpioActuator() { timer_.reset(); }
+
+Result<void> GpioActuator::switch_to(bool on) {
+  const std::lock_guard lock(mutex_);
+  return line_->set(on);
+}
+
+Result<void> GpioActuator::open(MonoTime) {
+  timer_->cancel();
+  const std::lock_guard lock(mutex_);
+  return line_->open();
+}
+
+Result<void> GpioActuator::fire(const ActuationCommand& command) {
+  if (clock_.mono() > command.give_up)
+    return fail(ErrorCode::timeout, std::format("item {} had gone by before the output was switched", command.item));
+  // Armed first: an off of the pulse before can't come between on and read-back and cut this one short.
+  timer_->arm(settings_.pulse);
+  const std::lock_guard lock(mutex_);
+  LINESIDE_TRY(line_->set(true));
+  LINESIDE_ASSIGN(const bool on, line_->get());
+  if (!on)
+    return fail(ErrorCode::actuator_unreachable,
+                std::format("output line {} of {} was switched on but reads back off", settings_.line, settings_.chip));
+  return {};
+}
+
+Result<void> GpioActuator::probe(MonoTime) {
+  if (timer_->overdue())
+    return fail(ErrorCode::actuator_unreachable,
+                std::format("output line {} of {} can't be switched off", settings_.line, settings_.chip));
+  const std::lock_guard lock(mutex_);
+  LINESIDE_TRY(line_->get());
+  return {};
+}
+
+Result<void> GpioActuator::go_safe(MonoTime) {
+  if (settings_.safe_state == SafeState::hold) return {};
+  timer_->cancel();
+  return switch_to(settings_.safe_state == SafeState::reject_all);
+}
+
+}  // namespace lineside::gateway
