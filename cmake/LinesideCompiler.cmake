@@ -16,6 +16,8 @@ find_package(Threads REQUIRED)
 add_library(lineside_flags INTERFACE)
 target_compile_options(lineside_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers -fpch-preprocess>)
+# As GStreamer's flags have it: the precompiled header must be made with the same.
+target_compile_options(lineside_flags INTERFACE -pthread)
 target_include_directories(lineside_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
 set(LINESIDE_SANITIZE "" CACHE STRING "Sanitizers: 'address,undefined' or 'thread'")
