@@ -9,6 +9,7 @@
 #include "base/bounded_queue.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/result.h"
 #include "base/signals.h"
 #include "base/uuid.h"
@@ -169,6 +170,16 @@ TEST(LogLimiter, LetsOneThrough_AndSaysHowManyItKept) {
               MatchesRegex("[^\n]*again\n"));
   std::this_thread::sleep_for(1010ms);
   EXPECT_THAT(logged([&] { limiter.log(LogLevel::info, "x", "again"); }), HasSubstr("again suppressed=4\n"));
+}
+
+TEST(Nearest, FindsWhatWasMeant_AndNothingWhenNothingIsClose) {
+  const std::vector<std::string> keys{"deadline_ms", "delay_ms", "doubt_band", "bundle"};
+  EXPECT_EQ(nearest("deadlin_ms", keys), "deadline_ms");
+  EXPECT_EQ(nearest("bunlde", keys), "bundle");
+  EXPECT_EQ(nearest("Delay_MS", keys), "delay_ms");
+  EXPECT_EQ(nearest("deadline", keys), "deadline_ms");
+  EXPECT_EQ(nearest("colour", keys), "");
+  EXPECT_EQ(nearest("x", keys), "");
 }
 
 // In a process of its own, because a stop can't be taken back.

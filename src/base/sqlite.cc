@@ -20,9 +20,11 @@ std::string path_of(sqlite3* database) {
 }
 
 std::unexpected<Error> fail_sqlite(sqlite3* database, int code) {
-  const bool full = (code & 0xFF) == SQLITE_FULL;
-  return fail(full ? ErrorCode::disk_full : ErrorCode::database,
-              std::format("{}: {} (SQLite {})", path_of(database), sqlite3_errmsg(database), code));
+  const int primary = code & 0xFF;
+  ErrorCode kind = ErrorCode::database;
+  if (primary == SQLITE_FULL) kind = ErrorCode::disk_full;
+  if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) kind = ErrorCode::database_damaged;
+  return fail(kind, std::format("{}: {} (SQLite {})", path_of(database), sqlite3_errmsg(database), code));
 }
 
 std::unexpected<Error> fail_planned(sqlite3* database, int system_errno) {
@@ -212,7 +214,8 @@ Result<void> Database::check_integrity() {
   LINESIDE_ASSIGN(const bool row, check.step());
   const std::string verdict = row ? check.text(0) : "no answer";
   check.reset();
-  if (verdict != "ok") return fail(ErrorCode::database, std::format("{} is damaged: {}", path_of(handle_), verdict));
+  if (verdict != "ok")
+    return fail(ErrorCode::database_damaged, std::format("{} is damaged: {}", path_of(handle_), verdict));
   return {};
 }
 

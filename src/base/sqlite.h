@@ -70,7 +70,7 @@ class Database {
 
   // Brings PRAGMA user_version to migrations.size() by running the missing ones, each in a transaction.
   Result<void> migrate(std::span<const std::string_view> migrations);
-  Result<void> check_integrity();  // PRAGMA quick_check
+  Result<void> check_integrity();  // PRAGMA quick_check. Errors: database_damaged.
 
  private:
   Database() = default;

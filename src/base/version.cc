@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace lineside {
+
+std::string_view version() { return LINESIDE_VERSION; }
+
+}  // namespace lineside
