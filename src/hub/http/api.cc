@@ -1,0 +1,273 @@
+#include "hub/http/api.h"
+
+#include <charconv>
+#include <format>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "hub/http/json_views.h"
+
+namespace lineside::hub {
+namespace {
+
+constexpr std::string_view kPrefix = "/api/v1/";
+constexpr std::size_t kBodyMax = 16 * 1024;
+
+std::vector<std::string> segments(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const auto end = path.find('/');
+    parts.push_back(decode_segment(path.substr(0, end)));
+    if (end == std::string_view::npos) break;
+    path.remove_prefix(end + 1);
+  }
+  return parts;
+}
+
+Answer json_answer(std::string body) { return {.body = std::move(body)}; }
+
+Answer empty_answer() { return {.status = 204, .content_type = "", .body = ""}; }
+
+Result<int> number(const Request& request, const std::string& name, int fallback, int min, int max) {
+  const auto found = request.query.find(name);
+  if (found == request.query.end()) return fallback;
+  int value = 0;
+  const auto& text = found->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < min || value > max)
+    return fail(ErrorCode::request_invalid, std::format("'{}' has to be a whole number from {} to {}.", name, min, max));
+  return value;
+}
+
+Result<std::uint64_t> natural(const std::string& text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size())
+    return fail(ErrorCode::not_found, "There is nothing at this address.");
+  return value;
+}
+
+// A JSON object whose named fields are texts. Anything else in it is an error: nothing is silently ignored.
+Result<std::map<std::string, std::string>> text_fields(const Request& request, const std::vector<std::string>& names) {
+  if (!request.content_type.starts_with("application/json"))
+    return fail(ErrorCode::request_invalid, "The content type has to be application/json.");
+  if (request.body.size() > kBodyMax) return fail(ErrorCode::request_invalid, "The request's body is too long.");
+  const auto json = nlohmann::json::parse(request.body, nullptr, false);
+  if (!json.is_object()) return fail(ErrorCode::request_invalid, "The body has to be a JSON object.");
+  std::map<std::string, std::string> fields;
+  for (const auto& [key, value] : json.items()) {
+    if (std::ranges::find(names, key) == names.end() || !value.is_string())
+      return fail(ErrorCode::request_invalid, "The body has a field that does not belong there or is not a text.");
+    fields[key] = value.get<std::string>();
+  }
+  return fields;
+}
+
+// A step that gives at most about 240 points.
+std::chrono::seconds step_for(std::chrono::minutes span) {
+  for (const int step : {10, 60, 300, 900, 3600})
+    if (std::chrono::seconds(span).count() / step <= 240) return std::chrono::seconds{step};
+  return std::chrono::seconds{3600};
+}
+
+int status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::auth_failed: return 401;
+    case ErrorCode::auth_forbidden: return 403;
+    case ErrorCode::not_found: return 404;
+    case ErrorCode::request_invalid:
+    case ErrorCode::usage: return 400;
+    case ErrorCode::limit_reached: return 429;
+    default: return 500;
+  }
+}
+
+std::unexpected<Error> nothing_here() { return fail(ErrorCode::not_found, "There is nothing at this address."); }
+
+}  // namespace
+
+std::string decode_segment(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
+      decoded += static_cast<char>(value);
+      i += 2;
+    } else {
+      decoded += text[i];
+    }
+  }
+  return decoded;
+}
+
+std::string cookie_name(bool secure) { return secure ? "__Host-lineside" : "lineside"; }
+
+std::string session_cookie(const std::string& token, bool secure, std::chrono::hours life) {
+  return std::format("{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}{}", cookie_name(secure), token,
+                     token.empty() ? 0 : std::chrono::seconds(life).count(), secure ? "; Secure" : "");
+}
+
+bool same_origin(const std::string& origin, const std::string& host) {
+  if (origin.empty()) return true;  // not a browser, or a browser's plain GET
+  const auto scheme_end = origin.find("://");
+  return scheme_end != std::string::npos && !host.empty() && origin.substr(scheme_end + 3) == host;
+}
+
+Answer problem(int status, const Error& error) {
+  return {.status = status, .content_type = "application/problem+json", .body = problem_json(status, error)};
+}
+
+Answer problem(const Error& error) {
+  // The reason inside a server's failure is for its log, not for whoever asks.
+  const int status = status_of(error.code);
+  if (status == 500) return problem(500, {error.code, "The hub could not answer; its log says why."});
+  if (error.code == ErrorCode::usage) return problem(status, {ErrorCode::request_invalid, error.message});
+  return problem(status, error);
+}
+
+Api::Api(ApiContext& context, Queries queries) : context_(context), queries_(std::move(queries)) {}
+
+Answer Api::handle(const Request& request) {
+  try {
+    auto answer = route(request);
+    if (answer) return std::move(*answer);
+    if (status_of(answer.error().code) == 500)
+      log(LogLevel::error, "http", "a request failed",
+          {{"path", request.path}, {"reason", to_string(answer.error())}});
+    return problem(answer.error());
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "http", "a request failed", {{"path", request.path}, {"reason", std::string(error.what())}});
+    return problem({ErrorCode::internal, ""});
+  }
+}
+
+Result<Answer> Api::route(const Request& request) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (request.path == "/healthz" && reads) return health();
+  if (request.path == "/metrics" && reads) {
+    if (!request.peer_is_loopback)
+      return fail(ErrorCode::auth_forbidden, "Metrics are given to this machine only; scrape them through an agent on it.");
+    return Answer{.content_type = "text/plain; version=0.0.4", .body = context_.metrics.prometheus_text()};
+  }
+  if (!request.path.starts_with(kPrefix)) return nothing_here();
+  if (!reads && !same_origin(request.origin, request.host))
+    return fail(ErrorCode::auth_forbidden, "This request was started by another site.");
+  if (request.path == "/api/v1/session" || request.path == "/api/v1/me/password") return session_routes(request);
+  LINESIDE_ASSIGN(const auto who, context_.accounts.session(request.token));
+  if (!reads) return nothing_here();
+  return data_routes(request, who, segments(std::string_view(request.path).substr(kPrefix.size())));
+}
+
+Result<Answer> Api::session_routes(const Request& request) {
+  if (request.path == "/api/v1/me/password" && request.method == "POST") return change_password(request);
+  if (request.path == "/api/v1/session" && request.method == "POST") return sign_in(request);
+  if (request.path == "/api/v1/session" && request.method == "DELETE") {
+    LINESIDE_TRY(context_.accounts.sign_out(request.token));
+    auto answer = empty_answer();
+    answer.headers.emplace_back("Set-Cookie", session_cookie("", context_.secure, context_.session_life));
+    return answer;
+  }
+  return nothing_here();
+}
+
+Result<Answer> Api::sign_in(const Request& request) {
+  LINESIDE_ASSIGN(auto fields, text_fields(request, {"tenant", "user", "password"}));
+  const std::string tenant = fields["tenant"].empty() ? "default" : fields["tenant"];
+  auto signed_in = context_.accounts.sign_in(tenant, fields["user"], fields["password"], request.peer);
+  if (!signed_in) {
+    auto answer = problem(signed_in.error());
+    const auto wait = context_.accounts.sign_in_wait(tenant, fields["user"], request.peer);
+    if (wait.count() > 0) answer.headers.emplace_back("Retry-After", std::to_string(wait.count()));
+    return answer;
+  }
+  auto answer = json_answer(me_json(signed_in->principal));
+  answer.headers.emplace_back("Set-Cookie", session_cookie(signed_in->token, context_.secure, context_.session_life));
+  return answer;
+}
+
+Result<Answer> Api::change_password(const Request& request) {
+  LINESIDE_ASSIGN(auto fields, text_fields(request, {"current", "next"}));
+  LINESIDE_TRY(context_.accounts.session(request.token));
+  const auto changed =
+      context_.accounts.change_password(request.token, fields["current"], fields["next"], request.peer);
+  if (changed) return empty_answer();
+  // 400, not 401: the session itself is fine, and the page must not throw the user out of it.
+  if (changed.error().code == ErrorCode::auth_failed) return problem(400, changed.error());
+  return std::unexpected(changed.error());
+}
+
+Result<Answer> Api::data_routes(const Request& request, const Principal& who, const std::vector<std::string>& path) {
+  const auto& first = path.front();
+  if (path.size() == 1) {
+    if (first == "me") return json_answer(me_json(who));
+    if (first == "stations") return json_answer(stations_json(context_.board.stations(who.tenant)));
+    if (first == "gateways") {
+      LINESIDE_ASSIGN(const auto rows, queries_.gateways(who.tenant));
+      return json_answer(gateways_json(rows, context_.board.gateways(who.tenant)));
+    }
+    const auto gateway = request.query.find("gateway");
+    const auto of = gateway == request.query.end() ? std::string() : gateway->second;
+    LINESIDE_ASSIGN(const int limit, number(request, "limit", 50, 1, 500));
+    if (first == "events") {
+      LINESIDE_ASSIGN(const auto rows, queries_.events(who.tenant, of, limit));
+      return json_answer(events_json(rows));
+    }
+    if (first == "losses") {
+      LINESIDE_ASSIGN(const auto rows, queries_.losses(who.tenant, of, limit));
+      return json_answer(losses_json(rows));
+    }
+  }
+  if (first == "stations" && path.size() == 4) return station_routes(request, who, path);
+  if (first == "pictures" && path.size() == 5) return picture(who, path);
+  return nothing_here();
+}
+
+Result<Answer> Api::station_routes(const Request& request, const Principal& who, const std::vector<std::string>& path) {
+  const StationId id{path[1], path[2]};
+  LINESIDE_ASSIGN(const auto newest, queries_.newest_summaries(who.tenant, id, 1));
+  if (newest.empty()) return fail(ErrorCode::not_found, "There is no such station.");
+  const auto& what = path[3];
+  if (what == "rejects") {
+    LINESIDE_ASSIGN(const int limit, number(request, "limit", 24, 1, 200));
+    LINESIDE_ASSIGN(const auto rows, queries_.rejects(who.tenant, id, limit));
+    return json_answer(rejects_json(rows));
+  }
+  LINESIDE_ASSIGN(const int minutes, number(request, "minutes", 60, 1, what == "latency" ? 24 * 60 : 7 * 24 * 60));
+  const std::chrono::minutes span{minutes};
+  const auto step = step_for(span);
+  if (what == "series") {
+    // Whole steps, so that a reload draws the same points again; the last one is still filling.
+    const auto since = std::chrono::ceil<std::chrono::seconds>(context_.clock.wall()).time_since_epoch();
+    const WallTime to{(since / step + 1) * step};
+    const WallTime from = to - std::chrono::ceil<std::chrono::seconds>(span) / step * step;
+    LINESIDE_ASSIGN(const auto points, queries_.series(who.tenant, id, from, to, step));
+    return json_answer(series_json(points, from, to, step));
+  }
+  if (what == "latency") {
+    const auto to = context_.clock.wall();
+    LINESIDE_ASSIGN(const auto buckets, queries_.latency(who.tenant, id, to - span, to));
+    return json_answer(latency_json(buckets, newest.front().deadline_ns, to - span, to));
+  }
+  return nothing_here();
+}
+
+Result<Answer> Api::picture(const Principal& who, const std::vector<std::string>& path) {
+  if (path[2] != "urgent" && path[2] != "bulk") return nothing_here();
+  PictureId id{path[2] == "urgent" ? Lane::urgent : Lane::bulk, 0, 0, ""};
+  LINESIDE_ASSIGN(id.epoch, natural(path[3]));
+  LINESIDE_ASSIGN(id.sequence, natural(path[4]));
+  LINESIDE_ASSIGN(auto jpeg, queries_.picture(who.tenant, path[1], id));
+  if (!jpeg) return fail(ErrorCode::not_found, "There is no such picture.");
+  Answer answer{.content_type = "image/jpeg", .body = std::string(jpeg->begin(), jpeg->end())};
+  // A picture never changes, but only this user's browser may keep it.
+  answer.headers.emplace_back("Cache-Control", "private, max-age=86400, immutable");
+  return answer;
+}
+
+Answer Api::health() const {
+  const bool broker = context_.broker_connected && context_.broker_connected();
+  return json_answer(std::format(R"({{"status":"{}","broker_connected":{}}})", broker ? "ok" : "degraded", broker));
+}
+
+}  // namespace lineside::hub

@@ -1,0 +1,79 @@
+#pragma once
+// The hub's HTTP interface (schema/openapi.yaml) without a transport: requests in, answers out. Every question is asked
+// with the tenant of the caller's session; a request without a session learns nothing but that.
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "hub/auth/accounts.h"
+#include "hub/http/board.h"
+#include "hub/store/queries.h"
+
+namespace lineside::hub {
+
+struct Request {
+  std::string method, path;                    // "GET", "/api/v1/me" (still percent-encoded)
+  std::map<std::string, std::string> query;    // decoded
+  std::string token;                           // of the session cookie, "" none
+  std::string origin, host, content_type, body;
+  std::string peer;                            // the caller's IP address
+  bool peer_is_loopback = false;
+};
+
+struct Answer {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+struct ApiContext {
+  Accounts& accounts;
+  Board& board;
+  Clock& clock;
+  MetricsRegistry& metrics;
+  bool secure = false;                     // behind TLS: the cookie gets Secure and the __Host- prefix
+  std::chrono::hours session_life{12};
+  std::function<bool()> broker_connected;  // for /healthz
+};
+
+// The cookie's name, and what Set-Cookie says for a token ("" ends it).
+std::string cookie_name(bool secure);
+std::string session_cookie(const std::string& token, bool secure, std::chrono::hours life);
+
+// False for a browser's request that another site started (RFC 6454: an Origin that is not the one asked).
+bool same_origin(const std::string& origin, const std::string& host);
+
+// Percent-decoding of one path segment.
+std::string decode_segment(std::string_view text);
+
+Answer problem(int status, const Error& error);
+Answer problem(const Error& error);  // status by code
+
+// Owner thread only (it owns its Queries); several may run side by side on one context.
+class Api {
+ public:
+  Api(ApiContext& context, Queries queries);
+  // Never throws; a failure inside becomes a problem with status 500.
+  Answer handle(const Request& request);
+
+ private:
+  Result<Answer> route(const Request& request);
+  Result<Answer> session_routes(const Request& request);
+  Result<Answer> data_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
+  Result<Answer> station_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
+  Result<Answer> sign_in(const Request& request);
+  Result<Answer> change_password(const Request& request);
+  Result<Answer> picture(const Principal& who, const std::vector<std::string>& path);
+  Answer health() const;
+
+  ApiContext& context_;
+  Queries queries_;
+};
+
+}  // namespace lineside::hub

@@ -1,0 +1,193 @@
+#include "hub/http/board.h"
+
+#include <ctime>
+
+namespace lineside::hub {
+namespace {
+
+constexpr std::size_t kRecentMax = 600;
+constexpr std::size_t kRejectsMax = 24, kEventsMax = 50;
+constexpr auto kRecentSpan = std::chrono::minutes{1};
+
+GatewayState& gateway_of(std::map<std::string, GatewayState>& gateways, const std::string& name) {
+  auto& gateway = gateways[name];
+  gateway.gateway = name;
+  return gateway;
+}
+
+template <class T>
+WallTime time_of(const T& body) {
+  if constexpr (requires { body.to; })
+    return body.to;
+  else
+    return body.time;
+}
+
+}  // namespace
+
+WallTime day_start(WallTime now) {
+  const auto seconds = std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(now));
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  local.tm_hour = local.tm_min = local.tm_sec = 0;
+  local.tm_isdst = -1;
+  return WallTime{std::chrono::seconds{std::mktime(&local)}};
+}
+
+Board::Board(Clock& clock) : clock_(clock) {}
+
+Result<std::unique_ptr<Board>> Board::load(Queries& queries, Clock& clock) {
+  std::unique_ptr<Board> board(new Board(clock));
+  LINESIDE_ASSIGN(const auto tenants, queries.tenants());
+  for (const auto& tenant : tenants) LINESIDE_TRY(board->load_tenant(queries, tenant));
+  return board;
+}
+
+Result<void> Board::load_tenant(Queries& queries, const std::string& name) {
+  auto& tenant = tenants_[name];
+  LINESIDE_ASSIGN(const auto gateways, queries.gateways(name));
+  for (const auto& row : gateways) {
+    auto& gateway = gateway_of(tenant.gateways, row.gateway);
+    gateway.online = row.online;
+    gateway.last_seen = row.last_seen;
+  }
+  LINESIDE_ASSIGN(const auto ids, queries.stations(name));
+  const auto today = day_start(clock_.wall());
+  for (const auto& id : ids) {
+    LINESIDE_ASSIGN(const auto newest, queries.newest_summaries(name, id, kRecentMax));
+    auto& station = tenant.stations[id];
+    station.state.id = id;
+    for (auto summary = newest.rbegin(); summary != newest.rend(); ++summary) show_newest(station, *summary);
+    station.state.today_from = today;
+    LINESIDE_ASSIGN(station.state.today, queries.totals(name, id, today, WallTime::max()));
+    auto& gateway = gateway_of(tenant.gateways, id.gateway);
+    gateway.newest_bulk = std::max(gateway.newest_bulk, station.state.newest);
+  }
+  return {};
+}
+
+void Board::show_newest(Station& station, const StationSummary& summary) {
+  auto& state = station.state;
+  auto& recent = station.recent;
+  recent.push_back({summary.from, summary.to, summary.items, summary.rejected});
+  if (summary.to < state.newest) return;  // the backlog fills in behind what is newer
+  state.newest = summary.to;
+  state.camera_up = summary.camera_up;
+  state.actuator_up = summary.actuator_up;
+  state.model_version = summary.model_version;
+  state.deadline_ns = summary.deadline_ns;
+  std::erase_if(recent, [&](const Recent& old) { return old.to <= state.newest - kRecentSpan; });
+  while (recent.size() > kRecentMax) recent.pop_front();
+  std::uint64_t items = 0, rejected = 0;
+  nanoseconds span{};
+  for (const auto& part : recent) {
+    items += part.items;
+    rejected += part.rejected;
+    span += part.to - part.from;
+  }
+  state.items_per_minute =
+      span.count() > 0 ? static_cast<double>(items) / std::chrono::duration<double, std::ratio<60>>(span).count() : 0;
+  state.reject_share = items > 0 ? static_cast<double>(rejected) / static_cast<double>(items) : 0;
+}
+
+void Board::apply_summary(Tenant& tenant, const std::string& gateway, const StationSummary& summary) {
+  const StationId id{gateway, summary.station};
+  auto& station = tenant.stations[id];
+  station.state.id = id;
+  show_newest(station, summary);
+  const auto today = day_start(clock_.wall());
+  if (station.state.today_from != today) station.state.today = {};
+  station.state.today_from = today;
+  if (summary.to > today) station.state.today.add(summary);
+  tenant.changed_stations.insert(id);
+}
+
+void Board::note_rejects(Tenant& tenant, const std::string& gateway, const VerdictRecord& verdict) {
+  if (verdict.decision != Decision::reject) return;
+  const StationId id{gateway, verdict.station};
+  auto& rejects = tenant.rejects;
+  rejects.push_back({id, verdict, std::nullopt});
+  const auto same = [&](const RejectRow& row) { return row.id == id; };
+  if (static_cast<std::size_t>(std::ranges::count_if(rejects, same)) > kRejectsMax)
+    rejects.erase(std::ranges::find_if(rejects, same));
+}
+
+void Board::apply(Tenant& tenant, const std::string& gateway, Lane lane, const RecordBody& body) {
+  auto& state = gateway_of(tenant.gateways, gateway);
+  auto& newest = lane == Lane::urgent ? state.newest_urgent : state.newest_bulk;
+  newest = std::max(newest, std::visit([](const auto& record) { return time_of(record); }, body));
+  state.last_seen = clock_.wall();
+  tenant.changed_gateways.insert(gateway);
+  if (const auto* summary = std::get_if<StationSummary>(&body)) apply_summary(tenant, gateway, *summary);
+  if (const auto* verdict = std::get_if<VerdictRecord>(&body)) note_rejects(tenant, gateway, *verdict);
+  if (const auto* event = std::get_if<EventRecord>(&body)) {
+    tenant.events.push_back({gateway, *event});
+    if (tenant.events.size() > kEventsMax) tenant.events.pop_front();
+  }
+  // A picture comes after its verdict, in the slower lane: the page asks for the station's rejects again.
+  if (const auto* picture = std::get_if<PictureRecord>(&body)) tenant.changed_stations.insert({gateway, picture->station});
+}
+
+void Board::on_records(const std::string& tenant, const std::string& gateway, Lane lane,
+                       std::span<const Record> records) {
+  std::lock_guard lock(mutex_);
+  for (const auto& record : records) apply(tenants_[tenant], gateway, lane, record.body);
+}
+
+void Board::on_gateway_state(const std::string& tenant, const std::string& gateway, bool online) {
+  std::lock_guard lock(mutex_);
+  auto& of_tenant = tenants_[tenant];
+  auto& state = gateway_of(of_tenant.gateways, gateway);
+  state.online = online;
+  if (online) state.last_seen = clock_.wall();
+  of_tenant.changed_gateways.insert(gateway);
+  for (const auto& [id, station] : of_tenant.stations)
+    if (id.gateway == gateway) of_tenant.changed_stations.insert(id);
+}
+
+std::vector<StationState> Board::stations(const std::string& tenant) const {
+  std::lock_guard lock(mutex_);
+  std::vector<StationState> states;
+  const auto found = tenants_.find(tenant);
+  if (found == tenants_.end()) return states;
+  for (const auto& [id, station] : found->second.stations) {
+    if (station.state.newest == WallTime{}) continue;
+    states.push_back(station.state);
+    const auto gateway = found->second.gateways.find(id.gateway);
+    states.back().gateway_online = gateway != found->second.gateways.end() && gateway->second.online;
+  }
+  return states;
+}
+
+std::vector<GatewayState> Board::gateways(const std::string& tenant) const {
+  std::lock_guard lock(mutex_);
+  std::vector<GatewayState> states;
+  if (const auto found = tenants_.find(tenant); found != tenants_.end())
+    for (const auto& [name, gateway] : found->second.gateways) states.push_back(gateway);
+  return states;
+}
+
+std::map<std::string, BoardChanges> Board::take_changes() {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, BoardChanges> changes;
+  for (auto& [name, tenant] : tenants_) {
+    if (tenant.changed_stations.empty() && tenant.changed_gateways.empty()) continue;
+    auto& of_tenant = changes[name];
+    for (const auto& id : tenant.changed_stations) {
+      const auto station = tenant.stations.find(id);
+      if (station == tenant.stations.end() || station->second.state.newest == WallTime{}) continue;
+      of_tenant.stations.push_back(station->second.state);
+      of_tenant.stations.back().gateway_online = tenant.gateways[id.gateway].online;
+    }
+    for (const auto& gateway : tenant.changed_gateways) of_tenant.gateways.push_back(tenant.gateways[gateway]);
+    of_tenant.rejects.assign(tenant.rejects.begin(), tenant.rejects.end());
+    of_tenant.events.assign(tenant.events.begin(), tenant.events.end());
+    tenant.changed_stations.clear();
+    tenant.changed_gateways.clear();
+    tenant.rejects.clear();
+    tenant.events.clear();
+  }
+  return changes;
+}
+
+}  // namespace lineside::hub

@@ -1,0 +1,263 @@
+#include "hub/http/server.h"
+
+#include <drogon/HttpAppFramework.h>
+#include <drogon/WebSocketController.h>
+#include <drogon/utils/Utilities.h>
+#include <trantor/utils/Logger.h>
+
+#include <future>
+
+#include "base/bounded_queue.h"
+#include "base/log.h"
+#include "hub/http/listen_check.h"
+#include "hub/http/page_assets.h"
+
+namespace lineside::hub {
+namespace {
+
+using drogon::HttpRequestPtr;
+using drogon::HttpResponsePtr;
+using drogon::WebSocketConnectionPtr;
+using Reply = std::function<void(const HttpResponsePtr&)>;
+
+constexpr std::size_t kBodyMax = 64 * 1024;
+constexpr auto kStartMax = std::chrono::seconds{10};
+constexpr int kQueryWorkers = 2;
+
+// No inline scripts or styles, nothing from elsewhere, not inside a frame (CSP level 3).
+constexpr const char* kContentPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+void add_security_headers(const HttpResponsePtr& response, bool secure) {
+  response->addHeader("Content-Security-Policy", kContentPolicy);
+  response->addHeader("X-Content-Type-Options", "nosniff");
+  response->addHeader("X-Frame-Options", "DENY");
+  response->addHeader("Referrer-Policy", "same-origin");
+  response->addHeader("Cross-Origin-Opener-Policy", "same-origin");
+  response->addHeader("Cross-Origin-Resource-Policy", "same-origin");
+  response->addHeader("Permissions-Policy", "camera=(), microphone=(), geolocation=()");
+  if (secure) response->addHeader("Strict-Transport-Security", "max-age=31536000");
+  if (response->getHeader("Cache-Control").empty()) response->addHeader("Cache-Control", "no-store");
+}
+
+HttpResponsePtr to_response(Answer&& answer) {
+  auto response = drogon::HttpResponse::newHttpResponse();
+  response->setStatusCode(static_cast<drogon::HttpStatusCode>(answer.status));
+  if (!answer.content_type.empty()) response->setContentTypeString(answer.content_type);
+  for (const auto& [name, value] : answer.headers) response->addHeader(name, value);
+  response->setBody(std::move(answer.body));
+  return response;
+}
+
+HttpResponsePtr asset_response(const HttpRequestPtr& request, const PageAsset& asset) {
+  auto response = drogon::HttpResponse::newHttpResponse();
+  response->addHeader("Cache-Control", asset.immutable ? "public, max-age=31536000, immutable" : "no-cache");
+  response->addHeader("ETag", std::string(asset.etag));
+  response->addHeader("Vary", "Accept-Encoding");
+  if (request->getHeader("if-none-match") == asset.etag) {
+    response->setStatusCode(drogon::k304NotModified);
+    return response;
+  }
+  response->setContentTypeString(std::string(asset.content_type));
+  if (request->getHeader("accept-encoding").contains("gzip")) {
+    response->addHeader("Content-Encoding", "gzip");
+    response->setBody(std::string(asset.gzip));
+  } else {
+    response->setBody(drogon::utils::gzipDecompress(asset.gzip.data(), asset.gzip.size()));
+  }
+  return response;
+}
+
+Request to_request(const HttpRequestPtr& from, bool secure) {
+  Request request;
+  request.method = from->getMethodString();
+  request.path = from->getOriginalPath();
+  for (const auto& [name, value] : from->getParameters()) request.query[name] = value;
+  request.token = from->getCookie(cookie_name(secure));
+  request.origin = from->getHeader("origin");
+  request.host = from->getHeader("host");
+  request.content_type = from->getHeader("content-type");
+  request.body = std::string(from->getBody());
+  request.peer = from->getPeerAddr().toIp();
+  request.peer_is_loopback = is_loopback(request.peer);
+  return request;
+}
+
+class OpenPage final : public LivePage {
+ public:
+  explicit OpenPage(const WebSocketConnectionPtr& connection) : connection_(connection) {}
+  void send(const std::string& message) override {
+    if (const auto connection = connection_.lock()) connection->send(message);
+  }
+  void close() override {
+    if (const auto connection = connection_.lock()) connection->shutdown(drogon::CloseCode::kViolation);
+  }
+
+ private:
+  std::weak_ptr<drogon::WebSocketConnection> connection_;
+};
+
+class LiveController final : public drogon::WebSocketController<LiveController, false> {
+ public:
+  LiveController(LiveFeed& feed, bool secure) : feed_(feed), secure_(secure) {}
+
+  void handleNewConnection(const HttpRequestPtr& request, const WebSocketConnectionPtr& connection) override {
+    // A WebSocket knows no same-origin rule: another site's page could open one with the user's cookie.
+    const bool same = same_origin(request->getHeader("origin"), request->getHeader("host"));
+    auto id = same ? feed_.join(request->getCookie(cookie_name(secure_)), std::make_shared<OpenPage>(connection))
+                   : fail(ErrorCode::auth_forbidden, "");
+    if (!id) return connection->shutdown(drogon::CloseCode::kViolation, std::string(code_name(id.error().code)));
+    connection->setContext(std::make_shared<std::uint64_t>(*id));
+  }
+  void handleNewMessage(const WebSocketConnectionPtr& connection, std::string&&,
+                        const drogon::WebSocketMessageType& type) override {
+    if (type != drogon::WebSocketMessageType::Text) return;
+    if (const auto id = connection->getContext<std::uint64_t>()) feed_.answered(*id);
+  }
+  void handleConnectionClosed(const WebSocketConnectionPtr& connection) override {
+    if (const auto id = connection->getContext<std::uint64_t>()) feed_.leave(*id);
+  }
+  WS_PATH_LIST_BEGIN
+  WS_PATH_ADD("/ws/live");
+  WS_PATH_LIST_END
+
+ private:
+  LiveFeed& feed_;
+  const bool secure_;
+};
+
+}  // namespace
+
+bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
+
+struct Server::State {
+  struct Job {
+    Request request;
+    Reply reply;
+  };
+  explicit State(ApiContext& context_in)
+      : context(context_in),
+        seconds(context_in.metrics.histogram("lineside_http_request_seconds", "Time to answer a request of the API")),
+        refused(context_in.metrics.counter("lineside_http_refused_total", "Requests answered 503: too many waiting")) {}
+
+  void work(BoundedQueue<Job>& queue, Api api);
+  void handle(const HttpRequestPtr& request, Reply&& reply);
+  void configure(const ServerSettings& settings);
+
+  ApiContext& context;
+  LatencyHistogram& seconds;
+  Counter& refused;
+  BoundedQueue<Job> queries{"http.queries", 128, WhenFull::reject_new};
+  BoundedQueue<Job> passwords{"http.passwords", 32, WhenFull::reject_new};
+  std::vector<std::jthread> workers;
+  std::jthread loop;
+};
+
+void Server::State::work(BoundedQueue<Job>& queue, Api api) {
+  while (!queue.closed()) {
+    auto job = queue.pop(std::chrono::seconds{1});
+    if (!job) continue;
+    const auto begin = context.clock.mono();
+    auto response = to_response(api.handle(job->request));
+    add_security_headers(response, context.secure);
+    job->reply(response);
+    seconds.record(context.clock.mono() - begin);
+  }
+}
+
+void Server::State::handle(const HttpRequestPtr& request, Reply&& reply) {
+  const auto now = [&](const HttpResponsePtr& response) {
+    add_security_headers(response, context.secure);
+    reply(response);
+  };
+  const std::string& path = request->path();
+  const bool reads = request->method() == drogon::Get || request->method() == drogon::Head;
+  if (!path.starts_with("/api/") && path != "/healthz" && path != "/metrics") {
+    if (!reads) return now(to_response(problem(405, {ErrorCode::request_invalid, "Pages can only be read."})));
+    if (const auto* asset = find_page_asset(path)) return now(asset_response(request, *asset));
+    return now(to_response(problem({ErrorCode::not_found, "There is nothing at this address."})));
+  }
+  const bool checks_password = !reads && (path.ends_with("/session") || path.ends_with("/password"));
+  auto& queue = checks_password ? passwords : queries;
+  if (queue.push({to_request(request, context.secure), reply})) return;
+  refused.add();
+  auto busy = to_response(problem(503, {ErrorCode::limit_reached, "The hub is busy; try again in a moment."}));
+  busy->addHeader("Retry-After", "2");
+  now(busy);
+}
+
+void Server::State::configure(const ServerSettings& settings) {
+  auto& app = drogon::app();
+  app.disableSigtermHandling()
+      .setThreadNum(1)
+      .setLogLevel(trantor::Logger::kError)
+      .enableServerHeader(false)
+      .enableGzip(false)
+      .enableBrotli(false)
+      .setClientMaxBodySize(kBodyMax)
+      .setClientMaxMemoryBodySize(kBodyMax)
+      .setClientMaxWebSocketMessageSize(1024)
+      .setMaxConnectionNum(2000)
+      .setIdleConnectionTimeout(60)
+      .setImplicitPageEnable(false)
+      .setDocumentRoot("/nonexistent");  // files come from this program only
+  app.setCustomErrorHandler([this](drogon::HttpStatusCode status) {
+    const auto code = status == drogon::k404NotFound ? ErrorCode::not_found : ErrorCode::request_invalid;
+    auto response = to_response(problem(status, {code, "The request can't be answered."}));
+    add_security_headers(response, context.secure);
+    return response;
+  });
+  // Drogon itself would answer OPTIONS for any origin.
+  app.registerSyncAdvice([this](const HttpRequestPtr& request) -> HttpResponsePtr {
+    if (request->method() != drogon::Options) return nullptr;
+    auto response = to_response(problem(405, {ErrorCode::request_invalid, "There is no OPTIONS here."}));
+    add_security_headers(response, context.secure);
+    return response;
+  });
+  app.registerHandlerViaRegex(
+      "/.*", [this](const HttpRequestPtr& request, Reply&& reply) { handle(request, std::move(reply)); },
+      {drogon::Get, drogon::Post, drogon::Delete, drogon::Put, drogon::Patch});
+  app.addListener(settings.address, static_cast<std::uint16_t>(settings.port), context.secure, settings.cert_file,
+                  settings.key_file);
+}
+
+Server::Server() = default;
+
+Server::~Server() {
+  if (!state_) return;
+  state_->queries.close();
+  state_->passwords.close();
+  state_->workers.clear();
+  if (state_->loop.joinable()) drogon::app().quit();
+}
+
+Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, ApiContext& context, LiveFeed& feed) {
+  context.secure = !settings.cert_file.empty();
+  if (!context.secure && !is_loopback(settings.address))
+    return fail(ErrorCode::config_invalid,
+                std::format("Plain HTTP is allowed on loopback addresses only, and http.address is {}: name "
+                            "http.cert_file and http.key_file.", settings.address));
+  if (context.secure) LINESIDE_TRY(check_certificate_pair(settings.cert_file, settings.key_file));
+  LINESIDE_TRY(check_can_listen(settings.address, settings.port));
+  std::unique_ptr<Server> server(new Server());
+  server->state_ = std::make_unique<State>(context);
+  auto* state = server->state_.get();
+  for (int i = 0; i <= kQueryWorkers; ++i) {
+    LINESIDE_ASSIGN(auto queries, Queries::open(settings.database));
+    auto& queue = i < kQueryWorkers ? state->queries : state->passwords;
+    state->workers.emplace_back(
+        [state, &queue, api = Api(context, std::move(queries))]() mutable { state->work(queue, std::move(api)); });
+  }
+  state->configure(settings);
+  drogon::app().registerController(std::make_shared<LiveController>(feed, context.secure));
+  auto running = std::make_shared<std::promise<void>>();
+  auto started = running->get_future();
+  drogon::app().registerBeginningAdvice([running] { running->set_value(); });
+  state->loop = std::jthread([] { drogon::app().run(); });
+  if (started.wait_for(kStartMax) != std::future_status::ready)
+    return fail(ErrorCode::timeout, "The HTTP server did not start within 10 s.");
+  return server;
+}
+
+}  // namespace lineside::hub
