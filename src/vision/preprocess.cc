@@ -161,7 +161,7 @@ bool Preprocessor::State::prepare(const ImageView& image) {
 
 // Down first: it runs over whole rows and leaves little for the pass across, which can't.
 void Preprocessor::State::make_row(const ImageView& image, int y) {
-  const int channels = lineside::channels_of(format);
+  const int channels = channels_of(format);
   const auto& range = down.ranges[static_cast<std::size_t>(y)];
   const std::uint8_t* from = image.data + static_cast<std::ptrdiff_t>(crop_y + range.first) * image.stride_bytes +
                              static_cast<std::ptrdiff_t>(crop_x) * channels;
@@ -254,23 +254,5 @@ Preprocessor::~Preprocessor() = default;
 Result<void> Preprocessor::run(const ImageView& image, std::span<float> out) { return state_->run(image, out); }
 Result<void> Preprocessor::run(const ImageView& image, std::span<std::uint8_t> out) { return state_->run(image, out); }
 const PreprocessSpec& Preprocessor::spec() const { return state_->spec; }
-
-Result<void> validate(const PreprocessSpec& spec) {
-  const auto bad = [](std::string what) { return fail(ErrorCode::bundle_invalid, "preprocess." + std::move(what)); };
-  if (spec.width < 1 || spec.width > 4096) return bad(std::format("width is {}, must be 1..4096", spec.width));
-  if (spec.height < 1 || spec.height > 4096) return bad(std::format("height is {}, must be 1..4096", spec.height));
-  const auto ordered = [](double low, double high) { return low >= 0 && low < high && high <= 1; };
-  if (!ordered(spec.crop_left, spec.crop_right))
-    return bad(
-        std::format("crop left {} and right {} must be 0 <= left < right <= 1", spec.crop_left, spec.crop_right));
-  if (!ordered(spec.crop_top, spec.crop_bottom))
-    return bad(
-        std::format("crop top {} and bottom {} must be 0 <= top < bottom <= 1", spec.crop_top, spec.crop_bottom));
-  for (std::size_t c = 0; c < 3; ++c) {
-    if (!(spec.mean[c] >= 0 && spec.mean[c] <= 1)) return bad(std::format("mean {} must be 0..1", spec.mean[c]));
-    if (!(spec.scale[c] > 0 && spec.scale[c] <= 1e6F)) return bad(std::format("scale {} must be > 0", spec.scale[c]));
-  }
-  return {};
-}
 
 }  // namespace lineside::vision

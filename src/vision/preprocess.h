@@ -17,16 +17,7 @@
 
 namespace lineside::vision {
 
-// Errors: bundle_invalid, naming the field and its limits.
-Result<void> validate(const PreprocessSpec& spec);
-
-constexpr int channels_of(const PreprocessSpec& spec) { return spec.color == PreprocessSpec::Color::gray ? 1 : 3; }
-
-// Elements of one tensor: width * height * channels.
-constexpr std::size_t element_count(const PreprocessSpec& spec) {
-  return static_cast<std::size_t>(spec.width) * static_cast<std::size_t>(spec.height) *
-         static_cast<std::size_t>(channels_of(spec));
-}
+using lineside::element_count;
 
 // Owner thread only. run() allocates only when the picture's size or format differs from the call before.
 class Preprocessor {

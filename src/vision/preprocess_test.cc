@@ -27,7 +27,7 @@ namespace {
 
 Image noise_image(int width, int height, PixelFormat format, unsigned seed = 1) {
   Image image{width, height, format, {}};
-  image.pixels.resize(static_cast<std::size_t>(width * height * lineside::channels_of(format)));
+  image.pixels.resize(static_cast<std::size_t>(width * height * channels_of(format)));
   std::mt19937 random(seed);
   for (auto& pixel : image.pixels) pixel = static_cast<std::uint8_t>(random());
   return image;
