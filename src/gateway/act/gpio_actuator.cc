@@ -10,27 +10,26 @@ GpioActuator::GpioActuator(const config::ActuatorSettings& settings, Clock& cloc
     : settings_(settings),
       clock_(clock),
       line_(std::move(line)),
-      timer_(std::make_unique<PulseTimer>([this] { return switch_to(false).has_value(); })) {}
+      timer_(std::make_unique<PulseTimer>([this](const PulseTimer& timer) { return end_pulse(timer); })) {}
 
 GpioActuator::~GpioActuator() { timer_.reset(); }
 
-Result<void> GpioActuator::switch_to(bool on) {
+bool GpioActuator::end_pulse(const PulseTimer& timer) {
   const std::lock_guard lock(mutex_);
-  return line_->set(on);
+  return !timer.due() || line_->set(false).has_value();
 }
 
 Result<void> GpioActuator::open(MonoTime) {
-  timer_->cancel();
   const std::lock_guard lock(mutex_);
+  timer_->cancel();
   return line_->open();
 }
 
 Result<void> GpioActuator::fire(const ActuationCommand& command) {
   if (clock_.mono() > command.give_up)
     return fail(ErrorCode::timeout, std::format("item {} had gone by before the output was switched", command.item));
-  // Armed first: an off of the pulse before can't come between on and read-back and cut this one short.
-  timer_->arm(settings_.pulse);
   const std::lock_guard lock(mutex_);
+  timer_->arm(settings_.pulse);
   LINESIDE_TRY(line_->set(true));
   LINESIDE_ASSIGN(const bool on, line_->get());
   if (!on)
@@ -50,8 +49,9 @@ Result<void> GpioActuator::probe(MonoTime) {
 
 Result<void> GpioActuator::go_safe(MonoTime) {
   if (settings_.safe_state == SafeState::hold) return {};
+  const std::lock_guard lock(mutex_);
   timer_->cancel();
-  return switch_to(settings_.safe_state == SafeState::reject_all);
+  return line_->set(settings_.safe_state == SafeState::reject_all);
 }
 
 }  // namespace lineside::gateway

@@ -21,7 +21,7 @@ class GpioActuator final : public Actuator {
   Result<void> go_safe(MonoTime deadline) override;
 
  private:
-  Result<void> switch_to(bool on);
+  bool end_pulse(const PulseTimer& timer);
 
   const config::ActuatorSettings settings_;
   Clock& clock_;

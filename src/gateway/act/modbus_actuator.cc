@@ -19,7 +19,7 @@ void ModbusActuator::Free::operator()(modbus_t* context) const {
 ModbusActuator::ModbusActuator(const config::ActuatorSettings& settings, Clock& clock)
     : settings_(settings),
       clock_(clock),
-      timer_(settings.pulse > 0ms ? std::make_unique<PulseTimer>([this] { return end_pulse(); }) : nullptr) {}
+      timer_(std::make_unique<PulseTimer>([this](const PulseTimer& timer) { return end_pulse(timer); })) {}
 
 ModbusActuator::~ModbusActuator() { timer_.reset(); }
 
@@ -96,9 +96,9 @@ Result<void> ModbusActuator::write_item(std::uint64_t item, MonoTime deadline) {
 // Connects and brings the device into its working state: output off (a gateway that died may have left it on), safe
 // state ended.
 Result<void> ModbusActuator::open(MonoTime deadline) {
-  if (timer_) timer_->cancel();
   const std::unique_lock lock(mutex_, settings_.timeout);
   if (!lock) return too_late("busy with ending a pulse");
+  timer_->cancel();
   LINESIDE_TRY(connect(deadline));
   LINESIDE_TRY(write_coil(settings_.coil, false, deadline));
   if (settings_.safe_coil >= 0) LINESIDE_TRY(write_coil(settings_.safe_coil, false, deadline));
@@ -109,12 +109,12 @@ Result<void> ModbusActuator::fire(const ActuationCommand& command) {
   const MonoTime now = clock_.mono();
   if (now > command.give_up) return too_late(std::format("item {} had gone by before it was reached", command.item));
   const MonoTime deadline = std::min(command.give_up, now + settings_.timeout);
-  if (timer_) timer_->cancel();
   const std::unique_lock lock(mutex_, std::max<nanoseconds>(deadline - now, 0ns));
   if (!lock) return too_late("busy with ending the pulse before");
+  timer_->cancel();
   auto done = hit(command, deadline);
   // Armed after a failure as well: the write may have arrived although its answer did not.
-  if (timer_) timer_->arm(settings_.pulse);
+  timer_->arm(settings_.pulse);
   return done;
 }
 
@@ -125,8 +125,9 @@ Result<void> ModbusActuator::hit(const ActuationCommand& command, MonoTime deadl
   return confirm_coil(settings_.coil, true, deadline);
 }
 
-bool ModbusActuator::end_pulse() {
+bool ModbusActuator::end_pulse(const PulseTimer& timer) {
   const std::lock_guard lock(mutex_);
+  if (!timer.due()) return true;
   const MonoTime deadline = clock_.mono() + settings_.timeout;
   return connect(deadline) && write_coil(settings_.coil, false, deadline);
 }
@@ -139,7 +140,7 @@ Result<void> ModbusActuator::probe(MonoTime deadline) {
   std::uint8_t value = 0;
   if (modbus_read_bits(context_.get(), settings_.coil, 1, &value) != 1)
     return failed(std::format("coil {} can't be read", settings_.coil));
-  if (timer_ && timer_->overdue())
+  if (timer_->overdue())
     return fail(ErrorCode::actuator_unreachable,
                 std::format("Modbus {}:{} unit {}: coil {} can't be switched off", settings_.host, settings_.port,
                             settings_.unit, settings_.coil));
@@ -148,9 +149,9 @@ Result<void> ModbusActuator::probe(MonoTime deadline) {
 
 Result<void> ModbusActuator::go_safe(MonoTime deadline) {
   if (settings_.safe_state == SafeState::hold) return {};
-  if (timer_) timer_->cancel();
   const std::unique_lock lock(mutex_, settings_.timeout);
   if (!lock) return too_late("busy with ending a pulse");
+  timer_->cancel();
   const bool reject_all = settings_.safe_state == SafeState::reject_all;
   const int coil = settings_.safe_coil >= 0 ? settings_.safe_coil : settings_.coil;
   LINESIDE_TRY(connect(deadline));

@@ -35,7 +35,7 @@ class ModbusActuator final : public Actuator {
   Result<void> confirm_coil(int coil, bool on, MonoTime deadline);
   Result<void> write_item(std::uint64_t item, MonoTime deadline);
   Result<void> hit(const ActuationCommand& command, MonoTime deadline);
-  bool end_pulse();
+  bool end_pulse(const PulseTimer& timer);
   std::unexpected<Error> failed(const std::string& what);
   std::unexpected<Error> too_late(const std::string& what) const;
 

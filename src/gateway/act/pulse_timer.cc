@@ -4,7 +4,7 @@ namespace lineside::gateway {
 
 using namespace std::chrono_literals;
 
-PulseTimer::PulseTimer(std::function<bool()> off) : off_(std::move(off)), thread_([this] { run(); }) {}
+PulseTimer::PulseTimer(std::function<bool(const PulseTimer&)> off) : off_(std::move(off)), thread_([this] { run(); }) {}
 
 PulseTimer::~PulseTimer() {
   {
@@ -30,6 +30,11 @@ void PulseTimer::cancel() {
   overdue_ = false;
 }
 
+bool PulseTimer::due() const {
+  const std::lock_guard lock(mutex_);
+  return due_ && (closing_ || std::chrono::steady_clock::now() >= *due_);
+}
+
 bool PulseTimer::overdue() const {
   const std::lock_guard lock(mutex_);
   return overdue_;
@@ -48,7 +53,7 @@ void PulseTimer::run() {
       continue;
     }
     lock.unlock();
-    const bool done = off_();
+    const bool done = off_(*this);
     lock.lock();
     if (due_ != due) continue;  // armed or cancelled meanwhile
     overdue_ = !done;
@@ -60,7 +65,7 @@ void PulseTimer::run() {
   }
   const bool on = due_.has_value();
   lock.unlock();
-  if (on) off_();
+  if (on) off_(*this);
 }
 
 }  // namespace lineside::gateway
