@@ -57,9 +57,10 @@ class Outbox final : public RecordSink {
   Result<void> flush(std::chrono::milliseconds wait_max);
 
   // Durable records of the lane after sequence `after`, oldest first, at most so many and so many bytes (but one at
-  // least if there is one). A loss record that spans `after` is included. Errors: database.
-  Result<std::vector<StoredRecord>> read(Lane lane, std::uint64_t after, std::size_t records_max,
-                                         std::size_t bytes_max);
+  // least if there is one). A loss record that spans `after` is included. Nothing for another epoch than the current
+  // one. Errors: database, database_damaged (the writer then repairs: try again later).
+  Result<std::vector<StoredRecord>> read(Lane lane, const std::string& epoch, std::uint64_t after,
+                                         std::size_t records_max, std::size_t bytes_max);
 
   // The hub has everything up to `watermark`; deletion follows with the next commit. Ignored for another epoch.
   // A watermark beyond what is on disk means that this outbox was put back to an older copy of itself: it then begins a

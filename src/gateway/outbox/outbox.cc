@@ -1,0 +1,554 @@
+#include "gateway/outbox/outbox.h"
+
+#include <condition_variable>
+#include <format>
+#include <mutex>
+#include <thread>
+
+#include "base/log.h"
+#include "base/uuid.h"
+#include "gateway/outbox/lane_queue.h"
+#include "gateway/outbox/outbox_database.h"
+#include "gateway/outbox/recovery.h"
+#include "wire/batch.h"
+
+namespace lineside::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::array kBothLanes{Lane::urgent, Lane::bulk};
+constexpr std::size_t kQueueBytesMax = 64u << 20;  // pictures waiting for the disk, for each lane
+constexpr std::size_t kGroupRecordsMax = 2000, kGroupBytesMax = 16u << 20;
+constexpr std::uint64_t kDeleteRowsMax = 5000;  // for each commit, so that one commit stays short
+constexpr std::uint64_t kReserveAheadMin = 512, kReserveAheadMax = 65'536;
+constexpr milliseconds kRetryMin{100}, kRetryMax{2000};
+constexpr seconds kCloseMax{5};
+constexpr std::chrono::minutes kFullEventPeriod{1};
+
+std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
+
+struct LaneMetrics {
+  Counter *put, *lost;
+  Gauge *records, *bytes;
+};
+
+}  // namespace
+
+class Outbox::Impl {
+ public:
+  Impl(std::filesystem::path dir, FolderLock lock, const config::OutboxSettings& settings, Clock& clock,
+       MetricsRegistry& metrics)
+      : dir_(std::move(dir)),
+        lock_(std::move(lock)),
+        settings_(settings),
+        clock_(clock),
+        queues_{LaneQueue{Lane::urgent, static_cast<std::size_t>(settings.queue_records), kQueueBytesMax},
+                LaneQueue{Lane::bulk, static_cast<std::size_t>(settings.queue_records), kQueueBytesMax}},
+        commits_(metrics.counter("lineside_outbox_commits_total", "Groups of records brought to disk")),
+        retries_(metrics.counter("lineside_outbox_retries_total", "Commits that the disk refused and that were retried")),
+        repairs_(metrics.counter("lineside_outbox_repairs_total", "Times that a damaged database was repaired")),
+        commit_time_(metrics.histogram("lineside_outbox_commit_seconds", "Time for bringing one group to disk")) {
+    for (const Lane lane : kBothLanes) {
+      const Labels labels{{"lane", to_string(lane)}};
+      lane_metrics_[index_of(lane)] = {
+          &metrics.counter("lineside_outbox_put_total", "Records put into the outbox", labels),
+          &metrics.counter("lineside_outbox_lost_total", "Sequences declared lost", labels),
+          &metrics.gauge("lineside_outbox_records", "Records on disk, not acknowledged", labels),
+          &metrics.gauge("lineside_outbox_bytes", "Bytes of records on disk, not acknowledged", labels)};
+    }
+  }
+
+  ~Impl() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      stop_deadline_ = std::chrono::steady_clock::now() + kCloseMax;
+    }
+    wake_.notify_all();
+    if (writer_.joinable()) writer_.join();
+  }
+
+  // An error that waiting can cure (full disk) does not stop the gateway: the writer goes on trying.
+  Result<void> start() {
+    if (auto opened = open_folder(); !opened) {
+      const ErrorCode code = opened.error().code;
+      if (code != ErrorCode::disk_full && code != ErrorCode::database) return opened;
+      log(LogLevel::error, "outbox", "can't open yet, records wait in memory", {{"reason", opened.error().message}});
+    }
+    writer_ = std::thread([this] { run(); });
+    return {};
+  }
+
+  void put(Lane lane, RecordBody body) {
+    const std::size_t index = index_of(lane);
+    const WallTime now = clock_.wall();
+    bool taken = true, wake = false;
+    {
+      std::lock_guard lock(mutex_);
+      const std::uint64_t sequence = ++handed_out_[index];
+      if (live_) live_->set(lane, sequence);
+      if (auto* loss = std::get_if<LossRecord>(&body)) *loss = {lane, sequence, sequence, loss->cause, loss->time};
+      taken = queues_[index].push(sequence, std::move(body), now);
+      // The writer wakes for the first record, and then for enough of them to go before commit_delay is over.
+      const std::size_t waiting = queues_[index].size();
+      wake = waiting == 1 || waiting == enough_waiting();
+    }
+    lane_metrics_[index].put->add();
+    if (!taken) lane_metrics_[index].lost->add();
+    if (!taken) lost_[index].fetch_add(1, std::memory_order_relaxed);
+    if (wake) wake_.notify_all();
+  }
+
+  Result<void> flush(milliseconds wait_max) {
+    std::unique_lock lock(mutex_);
+    PerLane target = handed_out_;
+    std::uint64_t numbering = numbering_;
+    ++flushes_;
+    wake_.notify_all();
+    const bool done = committed_.wait_for(lock, wait_max, [&] {
+      if (numbering != numbering_) numbering = numbering_, target = handed_out_;
+      return opened_ && durable_[0] >= target[0] && durable_[1] >= target[1];
+    });
+    --flushes_;
+    if (done) return {};
+    return fail(ErrorCode::timeout, std::format("the outbox in {} did not get everything to disk within {} ms",
+                                                dir_.string(), wait_max.count()));
+  }
+
+  Result<std::vector<StoredRecord>> read(Lane lane, const std::string& epoch, std::uint64_t after,
+                                         std::size_t records_max, std::size_t bytes_max) {
+    std::uint64_t durable = 0;
+    {
+      std::lock_guard lock(mutex_);
+      durable = durable_[index_of(lane)];
+    }
+    std::lock_guard lock(reader_mutex_);
+    if (!reader_ || reader_->epoch() != epoch) return std::vector<StoredRecord>{};
+    const auto attempt = [&] {
+      return reader_->read(lane, std::max(after, deleted_[index_of(lane)].load()), records_max, bytes_max);
+    };
+    auto records = attempt();
+    const auto is_damaged = [&] { return !records && records.error().code == ErrorCode::database_damaged; };
+    // Deletion may have gone on between the two steps; damage that is really there is found again.
+    if (is_damaged()) records = attempt();
+    if (is_damaged()) {
+      damage_seen_ = true;
+      wake_.notify_all();
+    }
+    // What is committed but not published yet could be acknowledged before we know that we have it.
+    while (records && !records->empty() && records->back().sequence > durable) records->pop_back();
+    return records;
+  }
+
+  void acknowledge(Lane lane, const std::string& epoch, std::uint64_t watermark) {
+    {
+      std::lock_guard lock(mutex_);
+      if (epoch != epoch_) return;
+      if (watermark > durable_[index_of(lane)]) {
+        rolled_back_ = true;
+      } else if (watermark > acknowledged_[index_of(lane)]) {
+        acknowledged_[index_of(lane)] = watermark;
+      } else {
+        return;
+      }
+    }
+    wake_.notify_all();
+  }
+
+  std::string epoch() const {
+    std::lock_guard lock(mutex_);
+    return epoch_;
+  }
+
+  LaneStatus status(Lane lane) const {
+    const std::size_t index = index_of(lane);
+    LaneStatus status;
+    status.lost = lost_[index];
+    std::lock_guard lock(mutex_);
+    status.handed_out = handed_out_[index];
+    status.durable = durable_[index];
+    status.acknowledged = acknowledged_[index];
+    status.records = stored_records_[index];
+    status.bytes = stored_bytes_[index];
+    if (oldest_[index]) status.oldest_age = std::max(nanoseconds{0}, clock_.wall() - *oldest_[index]);
+    return status;
+  }
+
+  void set_commit_listener(std::function<void()> listener) {
+    std::lock_guard lock(listener_mutex_);
+    listener_ = std::move(listener);
+  }
+
+ private:
+  using Group = std::array<std::vector<LaneQueue::Entry>, kLanes>;
+
+  std::size_t enough_waiting() const { return std::max<std::size_t>(1, queues_[0].capacity() / 2); }
+
+  bool queued() const { return queues_[0].size() > 0 || queues_[1].size() > 0; }
+
+  bool acknowledgement_waits() const {
+    return opened_ && (acknowledged_[0] > deleted_[0] || acknowledged_[1] > deleted_[1]);
+  }
+
+  void run() {
+    Group group;
+    milliseconds retry = kRetryMin;
+    while (wait_for_work(group)) {
+      const auto began = std::chrono::steady_clock::now();
+      if (auto done = write(group)) {
+        commit_time_.record(std::chrono::steady_clock::now() - began);
+        retry = kRetryMin;
+        continue;
+      } else {
+        retries_.add();
+        failure_log_.log(LogLevel::error, "outbox", "can't write; trying again", {{"reason", done.error().message}});
+        if (done.error().code == ErrorCode::database_damaged) damage_seen_ = true;
+      }
+      if (!pause(retry)) break;
+      retry = std::min(retry * 2, kRetryMax);
+    }
+    close();
+  }
+
+  // False when there is nothing more to do and the outbox is closing.
+  bool wait_for_work(const Group& group) {
+    const bool group_waits = !group[0].empty() || !group[1].empty();
+    std::unique_lock lock(mutex_);
+    const auto due = [&] {
+      return stopping_ || queued() || acknowledgement_waits() || rolled_back_ || damage_seen_ || !opened_;
+    };
+    while (!group_waits && !due()) wake_.wait_for(lock, seconds{1});
+    if (stopping_ && !group_waits && !queued()) return false;
+    if (!stopping_ && !group_waits && flushes_ == 0)
+      wake_.wait_for(lock, settings_.commit_delay, [&] {
+        return stopping_ || flushes_ > 0 || queues_[0].size() >= enough_waiting() ||
+               queues_[1].size() >= enough_waiting();
+      });
+    return true;
+  }
+
+  // False when closing and out of time.
+  bool pause(milliseconds duration) {
+    std::unique_lock lock(mutex_);
+    const auto until = std::chrono::steady_clock::now() + duration;
+    wake_.wait_until(lock, until, [&] { return stopping_ && std::chrono::steady_clock::now() > stop_deadline_; });
+    return !stopping_ || std::chrono::steady_clock::now() < stop_deadline_;
+  }
+
+  // One round: whatever has to be mended first, then a group of records and deletions in one transaction.
+  Result<void> write(Group& group) {
+    if (!opened_) LINESIDE_TRY(open_folder());
+    if (damage_seen_ || !database_) LINESIDE_TRY(repair());
+    LINESIDE_TRY(reserve(group));
+    {
+      std::lock_guard lock(mutex_);
+      for (const Lane lane : kBothLanes)
+        if (group[index_of(lane)].empty())
+          queues_[index_of(lane)].pop(group[index_of(lane)], kGroupRecordsMax, kGroupBytesMax);
+    }
+    if (auto written = write_transaction(group); !written) {
+      database_->rollback();
+      return written;
+    }
+    commits_.add();
+    const bool added = !group[0].empty() || !group[1].empty();
+    for (auto& entries : group) entries.clear();
+    publish();
+    if (added) tell_listener();
+    bool rolled_back = false;
+    {
+      std::lock_guard lock(mutex_);
+      rolled_back = rolled_back_;
+    }
+    return rolled_back ? begin_new_epoch() : Result<void>{};
+  }
+
+  Result<void> write_transaction(const Group& group) {
+    PerLane acknowledged;
+    {
+      std::lock_guard lock(mutex_);
+      acknowledged = acknowledged_;
+    }
+    LINESIDE_TRY(database_->begin());
+    for (const Lane lane : kBothLanes) {
+      LINESIDE_TRY(database_->remove_through(lane, acknowledged[index_of(lane)], kDeleteRowsMax));
+      for (const auto& entry : group[index_of(lane)]) LINESIDE_TRY(insert(lane, entry));
+      LINESIDE_TRY(keep_to_budget(lane));
+      // Before the commit: a reader must never take a deletion for damage.
+      deleted_[index_of(lane)] = std::max(deleted_[index_of(lane)].load(), database_->totals(lane).deleted);
+    }
+    return database_->commit();
+  }
+
+  Result<void> insert(Lane lane, const LaneQueue::Entry& entry) {
+    const WallTime now = clock_.wall();
+    StoredRecord stored{entry.first, entry.sequence, wire::encode_record({entry.sequence, entry.body})};
+    if (stored.bytes.size() > wire::kRecordBytesMax) {
+      const LossRecord loss{lane, entry.first, entry.sequence, "record.too_large", now};
+      stored.bytes = wire::encode_record({entry.sequence, loss});
+      count_lost(lane, 1);
+    }
+    return database_->insert(lane, stored, now);
+  }
+
+  Result<void> keep_to_budget(Lane lane) {
+    const std::uint64_t bytes_max = lane == Lane::urgent ? settings_.urgent_bytes_max : settings_.bulk_bytes_max;
+    const std::uint64_t bytes = database_->totals(lane).bytes;
+    if (bytes <= bytes_max) return {};
+    const std::uint64_t spare = bytes_max / 32;  // so that not every commit has to drop
+    LINESIDE_ASSIGN(const std::uint64_t lost, database_->drop_oldest(lane, bytes - bytes_max + spare, clock_.wall()));
+    if (lost == 0) return {};
+    count_lost(lane, lost);
+    if (const MonoTime now = clock_.mono(); !full_event_at_ || now - *full_event_at_ > kFullEventPeriod) {
+      full_event_at_ = now;
+      put(Lane::urgent,
+          outbox_event(clock_, "outbox.full", lane == Lane::urgent ? Severity::critical : Severity::high,
+                       std::format("The {} lane's {} bytes are used up; the oldest records are declared lost",
+                                   to_string(lane), bytes_max)));
+    }
+    return {};
+  }
+
+  // Makes sure that everything handed out is below a mark on disk, with enough ahead for the next records.
+  Result<void> reserve(const Group& group) {
+    PerLane handed_out, wanted;
+    {
+      std::lock_guard lock(mutex_);
+      handed_out = handed_out_;
+    }
+    bool needed = false;
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const std::uint64_t ahead =
+          std::clamp<std::uint64_t>(8 * group[lane].size(), kReserveAheadMin, kReserveAheadMax);
+      needed = needed || reserved_[lane] < handed_out[lane] + ahead / 2;
+      wanted[lane] = std::max(reserved_[lane], handed_out[lane] + ahead);
+    }
+    if (!needed) return {};
+    return write_reservation(life_, wanted);
+  }
+
+  Result<void> write_reservation(std::uint64_t life, const PerLane& reserved) {
+    Reservation reservation{database_->epoch(), life, reserved, {}};
+    for (const Lane lane : kBothLanes)
+      reservation.acknowledged[index_of(lane)] = database_->totals(lane).deleted;
+    LINESIDE_TRY(reserve_file_->write(reservation));
+    reserved_ = reserved;
+    return {};
+  }
+
+  // After a commit: what others may see.
+  void publish() {
+    std::array<std::optional<WallTime>, kLanes> oldest;
+    for (const Lane lane : kBothLanes)
+      if (auto time = database_->oldest(lane)) oldest[index_of(lane)] = *time;
+    {
+      std::lock_guard lock(mutex_);
+      for (const Lane lane : kBothLanes) {
+        const LaneTotals& totals = database_->totals(lane);
+        durable_[index_of(lane)] = totals.durable;
+        stored_records_[index_of(lane)] = totals.records;
+        stored_bytes_[index_of(lane)] = totals.bytes;
+      }
+      oldest_ = oldest;
+    }
+    for (const Lane lane : kBothLanes) {
+      lane_metrics_[index_of(lane)].records->set(static_cast<double>(database_->totals(lane).records));
+      lane_metrics_[index_of(lane)].bytes->set(static_cast<double>(database_->totals(lane).bytes));
+    }
+    committed_.notify_all();
+  }
+
+  void tell_listener() {
+    std::lock_guard lock(listener_mutex_);
+    if (listener_) listener_();
+  }
+
+  void count_lost(Lane lane, std::uint64_t count) {
+    lost_[index_of(lane)].fetch_add(count, std::memory_order_relaxed);
+    lane_metrics_[index_of(lane)].lost->add(count);
+  }
+
+  // Opens or repairs the folder. What was put before it could be opened had numbers from 1; they move up.
+  Result<void> open_folder() {
+    LINESIDE_ASSIGN(Recovered recovered, recover(dir_, clock_));
+    LINESIDE_TRY(open_reader(recovered.path));
+    path_ = recovered.path;
+    database_.emplace(std::move(recovered.database));
+    reserve_file_.emplace(std::move(recovered.reserve));
+    life_ = recovered.life;
+    {
+      std::lock_guard lock(mutex_);
+      epoch_ = database_->epoch();
+      for (const Lane lane : kBothLanes) {
+        const LaneTotals& totals = database_->totals(lane);
+        queues_[index_of(lane)].renumber(0 - totals.durable);  // modulo 2^64: adds
+        handed_out_[index_of(lane)] += totals.durable;
+        reserved_[index_of(lane)] = totals.durable;
+        acknowledged_[index_of(lane)] = totals.deleted;
+        deleted_[index_of(lane)] = totals.deleted;
+        if (recovered.live) recovered.live->set(lane, handed_out_[index_of(lane)]);
+      }
+      live_ = std::move(recovered.live);
+      opened_ = true;
+      ++numbering_;
+    }
+    publish();
+    for (const Lane lane : kBothLanes) count_lost(lane, recovered.lost[index_of(lane)]);
+    for (auto& event : recovered.events) put(Lane::urgent, std::move(event));
+    return reserve({});
+  }
+
+  Result<void> open_reader(const std::filesystem::path& path) {
+    LINESIDE_ASSIGN(OutboxDatabase reader, OutboxDatabase::open(path, true));
+    std::lock_guard lock(reader_mutex_);
+    reader_.emplace(std::move(reader));
+    return {};
+  }
+
+  // The database is damaged while in use: what can be read moves to a new one, and what was on disk and is not in it is
+  // declared. Records in memory follow as usual. May be called again after it has failed half-way.
+  Result<void> repair() {
+    log(LogLevel::error, "outbox", "damage found; saving what can be read", {{"path", path_.string()}});
+    LINESIDE_ASSIGN(Rebuilt rebuilt, replace_database(std::nullopt));
+    LINESIDE_ASSIGN(const PerLane tails, declare_tails(*rebuilt.database, {durable_, true}, "outbox.damaged", clock_));
+    database_ = std::move(rebuilt.database);
+    damage_seen_ = false;
+    publish();
+    repairs_.add();
+    for (std::size_t lane = 0; lane < kLanes; ++lane) rebuilt.lost[lane] += tails[lane];
+    for (const Lane lane : kBothLanes) count_lost(lane, rebuilt.lost[index_of(lane)]);
+    put(Lane::urgent, damage_event(clock_, rebuilt.lost[0] + rebuilt.lost[1]));
+    tell_listener();
+    return {};
+  }
+
+  // The hub has more of this epoch than the disk: the folder is an older copy of itself, so numbers would be used twice.
+  Result<void> begin_new_epoch() {
+    LINESIDE_ASSIGN(Rebuilt rebuilt, replace_database(make_uuid(clock_)));
+    database_ = std::move(rebuilt.database);
+    {
+      std::lock_guard lock(mutex_);
+      epoch_ = database_->epoch();
+      for (const Lane lane : kBothLanes) {
+        const std::size_t index = index_of(lane);
+        queues_[index].renumber(rebuilt.shifted[index]);
+        handed_out_[index] -= rebuilt.shifted[index];
+        acknowledged_[index] = reserved_[index] = 0;
+        if (live_) live_->set(lane, handed_out_[index]);
+      }
+      rolled_back_ = false;
+      ++numbering_;
+    }
+    publish();
+    LINESIDE_TRY(reserve({}));
+    log(LogLevel::warning, "outbox", "the hub knew later records: began a new epoch", {{"epoch", database_->epoch()}});
+    put(Lane::urgent, outbox_event(clock_, "outbox.rolled_back", Severity::high,
+                                   "The outbox was put back to an older copy of itself; it has begun a new epoch"));
+    tell_listener();
+    return {};
+  }
+
+  // Leaves database_ empty; the next round repairs if this fails.
+  Result<Rebuilt> replace_database(const std::optional<std::string>& new_epoch) {
+    database_.reset();
+    std::lock_guard lock(reader_mutex_);
+    reader_.reset();
+    auto damaged_path = newest_database(dir_);
+    if (damaged_path.empty()) damaged_path = path_;  // deleted under us
+    LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(damaged_path, reserve_file_->last(), clock_, new_epoch));
+    path_ = rebuilt.path;
+    for (const Lane lane : kBothLanes) deleted_[index_of(lane)] = rebuilt.database->totals(lane).deleted;
+    LINESIDE_ASSIGN(reader_, OutboxDatabase::open(path_, true));
+    return rebuilt;
+  }
+
+  // After a clean stop nothing is unsure: no reservation beyond what is on disk, no live counter.
+  void close() {
+    if (!opened_ || !database_) return;
+    {
+      std::lock_guard lock(mutex_);
+      if (queued() || durable_ != handed_out_) return;
+    }
+    if (auto written = write_reservation(0, durable_); !written) return;
+    live_.reset();
+    LiveCounter::remove(dir_);
+  }
+
+  const std::filesystem::path dir_;
+  const FolderLock lock_;
+  const config::OutboxSettings settings_;
+  Clock& clock_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_, committed_;
+  std::array<LaneQueue, kLanes> queues_;
+  std::optional<LiveCounter> live_;
+  std::string epoch_;
+  PerLane handed_out_{}, durable_{}, acknowledged_{}, stored_records_{}, stored_bytes_{};
+  std::array<std::optional<WallTime>, kLanes> oldest_;
+  std::uint64_t numbering_ = 0;  // goes up when sequences have got other numbers
+  int flushes_ = 0;
+  bool stopping_ = false, rolled_back_ = false;
+  std::chrono::steady_clock::time_point stop_deadline_;
+
+  std::mutex reader_mutex_;
+  std::optional<OutboxDatabase> reader_;
+  std::array<std::atomic<std::uint64_t>, kLanes> deleted_{};  // no record up to here is expected on disk
+  std::atomic<bool> damage_seen_{false};
+
+  std::mutex listener_mutex_;
+  std::function<void()> listener_;
+
+  // The writer's own.
+  std::filesystem::path path_;
+  std::optional<OutboxDatabase> database_;
+  std::optional<ReserveFile> reserve_file_;
+  std::uint64_t life_ = 0;
+  PerLane reserved_{};
+  bool opened_ = false;
+  std::optional<MonoTime> full_event_at_;
+  LogLimiter failure_log_;
+
+  Counter &commits_, &retries_, &repairs_;
+  LatencyHistogram& commit_time_;
+  std::array<LaneMetrics, kLanes> lane_metrics_;
+  std::array<std::atomic<std::uint64_t>, kLanes> lost_{};
+  std::thread writer_;
+};
+
+Result<std::unique_ptr<Outbox>> Outbox::open(const std::filesystem::path& dir, const config::OutboxSettings& settings,
+                                             Clock& clock, MetricsRegistry& metrics) {
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) return fail(ErrorCode::file_io, std::format("can't make folder {}: {}", dir.string(), error.message()));
+  LINESIDE_ASSIGN(FolderLock lock, FolderLock::take(dir));
+  auto impl = std::make_unique<Impl>(dir, std::move(lock), settings, clock, metrics);
+  LINESIDE_TRY(impl->start());
+  return std::unique_ptr<Outbox>(new Outbox(std::move(impl)));
+}
+
+Outbox::Outbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Outbox::~Outbox() = default;
+
+void Outbox::put(Lane lane, RecordBody body) { impl_->put(lane, std::move(body)); }
+
+Result<void> Outbox::flush(std::chrono::milliseconds wait_max) { return impl_->flush(wait_max); }
+
+Result<std::vector<StoredRecord>> Outbox::read(Lane lane, const std::string& epoch, std::uint64_t after,
+                                               std::size_t records_max, std::size_t bytes_max) {
+  return impl_->read(lane, epoch, after, records_max, bytes_max);
+}
+
+void Outbox::acknowledge(Lane lane, const std::string& epoch, std::uint64_t watermark) {
+  impl_->acknowledge(lane, epoch, watermark);
+}
+
+std::string Outbox::epoch() const { return impl_->epoch(); }
+
+LaneStatus Outbox::status(Lane lane) const { return impl_->status(lane); }
+
+void Outbox::set_commit_listener(std::function<void()> listener) { impl_->set_commit_listener(std::move(listener)); }
+
+}  // namespace lineside::gateway
