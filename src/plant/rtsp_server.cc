@@ -51,6 +51,7 @@ struct VideoStream::State {
   Owned<GstRTSPMedia> media;  // while somebody watches
   Owned<GstElement> appsrc;
   int width = 0, height = 0;
+  bool playing = false;  // not asked from the media: that would wait until it is prepared, which needs our pictures
 
   void configure(GstRTSPMedia* new_media) {
     Owned<GstElement> element(gst_rtsp_media_get_element(new_media));
@@ -58,6 +59,12 @@ struct VideoStream::State {
     appsrc.reset(gst_bin_get_by_name_recurse_up(GST_BIN(element.get()), "frames"));
     media.reset(GST_RTSP_MEDIA(g_object_ref(new_media)));
     width = height = 0;
+    playing = false;
+  }
+
+  void set_playing(GstRTSPMedia* changed, bool now_playing) {
+    std::lock_guard lock(mutex);
+    if (media.get() == changed) playing = now_playing;
   }
 
   void forget(GstRTSPMedia* old_media) {
@@ -69,9 +76,21 @@ struct VideoStream::State {
     source = std::move(appsrc);
   }
 
+  static void on_media(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpointer state);
   GstBuffer* make_buffer(const Image& picture, MonoTime taken) const;
   void disconnect_viewers();
 };
+
+void VideoStream::State::on_media(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer state) {
+  static_cast<State*>(state)->configure(media);
+  g_signal_connect(media, "new-state", G_CALLBACK(+[](GstRTSPMedia* changed, gint new_state, gpointer user) {
+                     static_cast<State*>(user)->set_playing(changed, new_state == GST_STATE_PLAYING);
+                   }),
+                   state);
+  g_signal_connect(media, "unprepared",
+                   G_CALLBACK(+[](GstRTSPMedia* gone, gpointer user) { static_cast<State*>(user)->forget(gone); }),
+                   state);
+}
 
 GstBuffer* VideoStream::State::make_buffer(const Image& picture, MonoTime taken) const {
   const std::size_t row = static_cast<std::size_t>(picture.width) * 3, stride = (row + 3) / 4 * 4;
@@ -110,11 +129,7 @@ bool VideoStream::push(const Image& picture, MonoTime taken) {
     s.width = picture.width;
     s.height = picture.height;
   }
-  // While it is being prepared pictures must flow (the server learns the stream's format from them) but nobody sees
-  // them.
-  const bool watched = gst_rtsp_media_get_status(s.media.get()) == GST_RTSP_MEDIA_STATUS_PREPARED &&
-                       GST_STATE(s.appsrc.get()) == GST_STATE_PLAYING;
-  return gst_app_src_push_buffer(source, s.make_buffer(picture, taken)) == GST_FLOW_OK && watched;
+  return gst_app_src_push_buffer(source, s.make_buffer(picture, taken)) == GST_FLOW_OK && s.playing;
 }
 
 void VideoStream::State::disconnect_viewers() {
@@ -225,16 +240,7 @@ Result<VideoStream*> RtspServer::add_stream(const std::string& name, VideoCodec 
   gst_rtsp_media_factory_set_latency(factory, 0);
   gst_rtsp_media_factory_set_suspend_mode(factory, GST_RTSP_SUSPEND_MODE_NONE);
   gst_rtsp_media_factory_set_stop_on_disconnect(factory, TRUE);
-  g_signal_connect(factory, "media-configure",
-                   G_CALLBACK(+[](GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer data) {
-                     auto* state = static_cast<VideoStream::State*>(data);
-                     state->configure(media);
-                     g_signal_connect(media, "unprepared", G_CALLBACK(+[](GstRTSPMedia* gone, gpointer user) {
-                                        static_cast<VideoStream::State*>(user)->forget(gone);
-                                      }),
-                                      data);
-                   }),
-                   stream_state.get());
+  g_signal_connect(factory, "media-configure", G_CALLBACK(&VideoStream::State::on_media), stream_state.get());
   Owned<GstRTSPMountPoints> mounts(gst_rtsp_server_get_mount_points(state_->server.get()));
   gst_rtsp_mount_points_add_factory(mounts.get(), stream_state->path.c_str(),
                                     GST_RTSP_MEDIA_FACTORY(g_object_ref(factory)));

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "cli/cli.h"
-#include "config/config.h"
+#include "config/load.h"
 #include "plant/draw.h"
 #include "plant/plant.h"
 
@@ -35,7 +35,7 @@ bool take_orders(plant::Plant& plant, std::string& pending, std::chrono::millise
 }
 
 Result<int> serve(const std::filesystem::path& config, bool orders) {
-  LINESIDE_ASSIGN(const config::PlantSettings settings, config::load_plant(config));
+  LINESIDE_ASSIGN(const config::PlantSettings settings, config::load_plant_settings(config));
   catch_stop_signals();
   LINESIDE_ASSIGN(auto plant, plant::Plant::start(settings, system_clock()));
   const MonoTime end = system_clock().mono() +
