@@ -1,0 +1,108 @@
+// lineside-train: learns a model from a site's own data and writes a signed bundle.
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "base/clock.h"
+#include "base/signals.h"
+#include "cli/cli.h"
+#include "training/inspection.h"
+
+using namespace lineside;
+
+namespace {
+
+struct InspectionArguments {
+  training::InspectionOptions options;
+  bool int8 = false, fp32 = false;
+  int time_limit_min = 0;
+};
+
+void say(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
+
+Result<int> train(InspectionArguments& arguments) {
+  if (arguments.int8 && arguments.fp32) return fail(ErrorCode::usage, "--int8 and --fp32 exclude each other");
+  auto& options = arguments.options;
+  options.precision = arguments.fp32   ? training::Precision::fp32
+                      : arguments.int8 ? training::Precision::int8
+                                       : training::Precision::best;
+  options.time_limit = std::chrono::minutes{arguments.time_limit_min};
+  options.tool = "lineside-train " LINESIDE_VERSION;
+  LINESIDE_ASSIGN(const auto report, training::train_inspection(options, system_clock(), say, stop_requested));
+  std::puts(training::describe(report).c_str());
+  std::printf("wrote %s\n", options.out.c_str());
+  return 0;
+}
+
+cli::Command inspection_command(InspectionArguments& arguments) {
+  auto& options = arguments.options;
+  return {
+      .name = "inspection",
+      .summary = "learn to tell good items from bad ones in pictures",
+      .details =
+          "DIR has a folder per class: good/ (or normal/) and any others, which are rejects. A second level of "
+          "folders, or --groups, names what belongs together (one part, one camera position, one day) and is "
+          "never split between learning and judging. Ctrl-C keeps the best so far.",
+      .options = {cli::required("--images", "DIR", "pictures, a folder per class", options.images),
+                  cli::required("--out", "FILE", "the bundle to write (.lsb)", options.out),
+                  {.name = "--size",
+                   .value_name = "PX",
+                   .help = "longer side of the model's picture in pixels, 32 to 1024; 0: chosen from the pictures",
+                   .target = &options.size_px,
+                   .min = 0,
+                   .max = 1024},
+                  cli::flag("--int8", "int8, or no bundle if it differs too much from fp32 (without this: fp32 then)",
+                            arguments.int8),
+                  cli::flag("--fp32", "no quantization", arguments.fp32),
+                  cli::option("--seed", "N", "the same seed and pictures give the same bundle", options.seed),
+                  {.name = "--time-limit",
+                   .value_name = "MIN",
+                   .help = "minutes for learning; 0: as long as it needs",
+                   .target = &arguments.time_limit_min,
+                   .min = 0,
+                   .max = 10'000},
+                  cli::option("--groups", "FILE", "CSV with the header file,group: what belongs together",
+                              options.groups_csv),
+                  {.name = "--false-reject-target",
+                   .value_name = "SHARE",
+                   .help = "share of good items that may be rejected, 0.0001 to 0.5",
+                   .target = &options.false_reject_target,
+                   .min = 0.0001,
+                   .max = 0.5},
+                  cli::flag("--fast",
+                            "one network even where few pictures make several vote: a fifth of the time per item",
+                            options.fast),
+                  {.name = "--jobs",
+                   .value_name = "N",
+                   .help = "networks learning at once; 0: one per core",
+                   .target = &options.jobs,
+                   .min = 0,
+                   .max = 256},
+                  {.name = "--steps",
+                   .value_name = "N",
+                   .help = "training steps per network; 0: chosen from the number of pictures",
+                   .target = &options.steps,
+                   .min = 0,
+                   .max = 1'000'000},
+                  cli::option("--name", "NAME", "the model's name; without it the file's", options.name),
+                  cli::option("--model-version", "TEXT", "the model's version", options.version),
+                  cli::option("--counter", "N", "a gateway takes only a higher one for the same name", options.counter),
+                  cli::option("--key", "FILE", "private key that signs; without it the user's own, made at first use",
+                              options.key)},
+      .examples = {{"lineside-train inspection --images pictures --out caps.lsb",
+                    "learn from pictures/good and pictures/<others>"},
+                   {"lineside-train inspection --images pictures --out caps.lsb --size 128 --time-limit 5",
+                    "a fast model in 5 minutes"}},
+      .run = [&arguments] { return train(arguments); },
+      .commands = {}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  catch_stop_signals();
+  InspectionArguments arguments;
+  cli::Program program{.name = "lineside-train", .summary = "Learns models from a site's own data.", .root = {}};
+  program.root.commands = {inspection_command(arguments)};
+  return cli::run(program, argc, argv);
+}
