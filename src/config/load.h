@@ -1,7 +1,8 @@
 #pragma once
-// Reads a program's settings from YAML. Every mistake in the file is found in one pass and listed in the error's message
-// (code config_invalid), one line each: "gateway.yaml:12: stations[0].deadline_ms: 0 is below 1 ms". The rules:
-//   - A key says its unit at its end (deadline_ms, bytes_max, rate_hz); its value is a plain number. "80 ms" is an error.
+// Reads a program's settings from YAML. Every mistake in the file is found in one pass and listed in the error's
+// message (code config_invalid), one line each: "gateway.yaml:12: stations[0].deadline_ms: 0 is below 1 ms". The rules:
+//   - A key says its unit at its end (deadline_ms, bytes_max, rate_hz); its value is a plain number. "80 ms" is an
+//   error.
 //   - A relative path is relative to the folder of the file that names it, and comes out joined with that folder.
 //   - Unknown and repeated keys are errors; keys left out have the default that the reference page names.
 #include <filesystem>

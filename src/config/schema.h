@@ -17,8 +17,8 @@ using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<
 
 enum class TextRule : std::uint8_t {
   any,
-  name,       // a-z, 0-9 and '-' or '_', at most 63: names that go into topics, paths and metrics
-  path,       // relative to the settings file's folder
+  name,  // a-z, 0-9 and '-' or '_', at most 63: names that go into topics, paths and metrics
+  path,  // relative to the settings file's folder
 };
 
 struct Schema;
@@ -32,10 +32,10 @@ struct Field {
   std::vector<std::string> choices;
   TextRule rule = TextRule::any;
   bool required = false;
-  std::optional<Value> default_value;        // none: required, or "not set"
-  std::shared_ptr<const Schema> child;       // of objects and lists
+  std::optional<Value> default_value;            // none: required, or "not set"
+  std::shared_ptr<const Schema> child;           // of objects and lists
   std::function<void(void*, const Value&)> set;  // puts a checked value into the struct
-  std::function<void*(void*)> member;        // object: its address in the struct; list: that of a new last element
+  std::function<void*(void*)> member;            // object: its address in the struct; list: that of a new last element
 };
 
 struct Schema {

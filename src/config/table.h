@@ -16,7 +16,7 @@ class Table {
  public:
   explicit Table(std::string title) { schema_.title = std::move(title); }
 
-  Table& flag(std::string key, bool T::*member, std::string description) {
+  Table& flag(std::string key, bool T::* member, std::string description) {
     Field& field = add(std::move(key), Kind::flag, std::move(description));
     field.default_value = T{}.*member;
     field.set = [member](void* object, const Value& value) { as_t(object).*member = std::get<bool>(value); };
@@ -24,7 +24,7 @@ class Table {
   }
 
   template <std::integral I>
-  Table& integer(std::string key, I T::*member, std::string unit, double min, double max, std::string description) {
+  Table& integer(std::string key, I T::* member, std::string unit, double min, double max, std::string description) {
     Field& field = add(std::move(key), Kind::integer, std::move(description), std::move(unit), min, max);
     field.default_value = static_cast<std::int64_t>(T{}.*member);
     field.set = [member](void* object, const Value& value) {
@@ -34,7 +34,7 @@ class Table {
   }
 
   // A key that ends in _ms, a whole number of milliseconds.
-  Table& milliseconds(std::string key, std::chrono::milliseconds T::*member, double min, double max,
+  Table& milliseconds(std::string key, std::chrono::milliseconds T::* member, double min, double max,
                       std::string description) {
     Field& field = add(std::move(key), Kind::integer, std::move(description), "ms", min, max);
     field.default_value = std::int64_t{(T{}.*member).count()};
@@ -44,21 +44,22 @@ class Table {
     return *this;
   }
 
-  Table& number(std::string key, double T::*member, std::string unit, double min, double max, std::string description) {
+  Table& number(std::string key, double T::* member, std::string unit, double min, double max,
+                std::string description) {
     Field& field = add(std::move(key), Kind::number, std::move(description), std::move(unit), min, max);
     field.default_value = T{}.*member;
     field.set = [member](void* object, const Value& value) { as_t(object).*member = std::get<double>(value); };
     return *this;
   }
 
-  Table& number(std::string key, std::optional<double> T::*member, std::string unit, double min, double max,
+  Table& number(std::string key, std::optional<double> T::* member, std::string unit, double min, double max,
                 std::string description) {
     Field& field = add(std::move(key), Kind::number, std::move(description), std::move(unit), min, max);
     field.set = [member](void* object, const Value& value) { as_t(object).*member = std::get<double>(value); };
     return *this;
   }
 
-  Table& text(std::string key, std::string T::*member, TextRule rule, std::string description) {
+  Table& text(std::string key, std::string T::* member, TextRule rule, std::string description) {
     Field& field = add(std::move(key), Kind::text, std::move(description));
     field.rule = rule;
     field.default_value = T{}.*member;
@@ -66,7 +67,7 @@ class Table {
     return *this;
   }
 
-  Table& text_list(std::string key, std::vector<std::string> T::*member, TextRule rule, std::string description) {
+  Table& text_list(std::string key, std::vector<std::string> T::* member, TextRule rule, std::string description) {
     Field& field = add(std::move(key), Kind::text_list, std::move(description));
     field.rule = rule;
     field.default_value = T{}.*member;
@@ -77,7 +78,7 @@ class Table {
   }
 
   template <class E>
-  Table& choice(std::string key, E T::*member, std::vector<std::pair<std::string, E>> choices,
+  Table& choice(std::string key, E T::* member, std::vector<std::pair<std::string, E>> choices,
                 std::string description) {
     Field& field = add(std::move(key), Kind::choice, std::move(description));
     for (const auto& [name, value] : choices) {
@@ -92,7 +93,7 @@ class Table {
   }
 
   // A choice that stays a text in the struct.
-  Table& choice(std::string key, std::string T::*member, std::vector<std::string> choices, std::string description) {
+  Table& choice(std::string key, std::string T::* member, std::vector<std::string> choices, std::string description) {
     text(std::move(key), member, TextRule::any, std::move(description));
     schema_.fields.back().kind = Kind::choice;
     schema_.fields.back().choices = std::move(choices);
@@ -100,7 +101,7 @@ class Table {
   }
 
   template <class U>
-  Table& object(std::string key, U T::*member, const Table<U>& child, std::string description) {
+  Table& object(std::string key, U T::* member, const Table<U>& child, std::string description) {
     Field& field = add(std::move(key), Kind::object, std::move(description));
     field.child = std::make_shared<Schema>(child.schema());
     field.member = [member](void* object) -> void* { return &(as_t(object).*member); };
@@ -108,7 +109,7 @@ class Table {
   }
 
   template <class U>
-  Table& list(std::string key, std::vector<U> T::*member, const Table<U>& child, std::string description) {
+  Table& list(std::string key, std::vector<U> T::* member, const Table<U>& child, std::string description) {
     Field& field = add(std::move(key), Kind::list, std::move(description));
     field.child = std::make_shared<Schema>(child.schema());
     field.member = [member](void* object) -> void* { return &(as_t(object).*member).emplace_back(); };
@@ -127,8 +128,8 @@ class Table {
  private:
   static T& as_t(void* object) { return *static_cast<T*>(object); }
 
-  Field& add(std::string key, Kind kind, std::string description, std::string unit = {},
-             std::optional<double> min = {}, std::optional<double> max = {}) {
+  Field& add(std::string key, Kind kind, std::string description, std::string unit = {}, std::optional<double> min = {},
+             std::optional<double> max = {}) {
     Field& field = schema_.fields.emplace_back();
     field.key = std::move(key);
     field.kind = kind;

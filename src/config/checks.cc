@@ -1,0 +1,212 @@
+#include "config/checks.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <format>
+#include <map>
+#include <set>
+
+namespace lineside::config {
+namespace {
+
+void needs(bool is_there, const std::string& key, const std::string& why, Findings& findings) {
+  if (!is_there) findings.problem(key, "is missing; " + why);
+}
+
+void readable(const std::string& path, const std::string& key, Findings& findings) {
+  if (path.empty()) return;
+  if (!std::filesystem::exists(path)) {
+    findings.problem(key, std::format("there is no file {}", path));
+  } else if (std::filesystem::is_directory(path)) {
+    findings.problem(key, std::format("{} is a folder, not a file", path));
+  } else if (::access(path.c_str(), R_OK) != 0) {
+    findings.problem(key, std::format("{} can't be read: no permission", path));
+  }
+}
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+struct TlsKeys {
+  std::string host, ca, cert, key, username, password;  // names of the keys
+};
+
+struct TlsValues {
+  const std::string &host, &ca, &cert, &key, &username, &password;
+  bool tls;
+};
+
+void check_broker(const TlsKeys& keys, const TlsValues& values, Findings& findings) {
+  if (values.tls) {
+    needs(!values.ca.empty(), keys.ca, "TLS needs the broker's certificate authority", findings);
+  } else if (!is_loopback(values.host)) {
+    findings.problem(keys.host, std::format("without TLS the broker must be on this machine, not on {}", values.host));
+  }
+  if (values.cert.empty() != values.key.empty())
+    findings.problem(values.cert.empty() ? keys.key : keys.cert, "certificate and private key go together: name both");
+  if (!values.username.empty())
+    needs(!values.password.empty(), keys.password, "the user name needs a password", findings);
+  readable(values.ca, keys.ca, findings);
+  readable(values.cert, keys.cert, findings);
+  readable(values.key, keys.key, findings);
+  readable(values.password, keys.password, findings);
+}
+
+void check_camera(const CameraSettings& camera, const std::string& at, Findings& findings) {
+  using Kind = CameraSettings::Kind;
+  switch (camera.kind) {
+    case Kind::rtsp:
+      needs(!camera.url.empty(), at + ".url", "an rtsp camera needs its address", findings);
+      if (!camera.url.empty() && !camera.url.starts_with("rtsp://") && !camera.url.starts_with("rtsps://"))
+        findings.problem(at + ".url", std::format("must begin with rtsp:// or rtsps://, not '{}'", camera.url));
+      break;
+    case Kind::v4l2:
+      needs(!camera.device.empty(), at + ".device", "a v4l2 camera needs its device file, e.g. /dev/video0", findings);
+      break;
+    case Kind::gige:
+      break;
+    case Kind::pipeline:
+      needs(!camera.pipeline.empty(), at + ".pipeline", "a pipeline camera needs its elements", findings);
+      break;
+    case Kind::folder:
+      needs(!camera.path.empty(), at + ".path", "a folder camera needs its folder", findings);
+      if (!camera.path.empty() && !std::filesystem::is_directory(camera.path))
+        findings.problem(at + ".path", std::format("there is no folder {}", camera.path));
+      break;
+  }
+  if ((camera.width == 0) != (camera.height == 0))
+    findings.problem(camera.width == 0 ? at + ".height" : at + ".width", "width and height go together: give both");
+  if (camera.reconnect_min > camera.reconnect_max)
+    findings.problem(at + ".reconnect_min_ms", "is above reconnect_max_ms");
+}
+
+// What the actuator drives, as text; empty: nothing.
+std::string output_of(const ActuatorSettings& actuator) {
+  using Kind = ActuatorSettings::Kind;
+  switch (actuator.kind) {
+    case Kind::none:
+      return {};
+    case Kind::gpio:
+      return std::format("line {} of {}", actuator.line, actuator.chip);
+    case Kind::modbus:
+      return std::format("coil {} of unit {} at {}:{}", actuator.coil, actuator.unit, actuator.host, actuator.port);
+    case Kind::mqtt:
+      return std::format("topic {} at {}:{}", actuator.topic, actuator.host, actuator.port);
+  }
+  return {};
+}
+
+void check_actuator(const StationSettings& station, const std::string& at, Findings& findings) {
+  using Kind = ActuatorSettings::Kind;
+  const ActuatorSettings& actuator = station.actuator;
+  if (actuator.kind == Kind::none) return;
+  if (actuator.kind == Kind::gpio)
+    needs(!actuator.chip.empty(), at + ".actuator.chip", "a gpio actuator needs its chip", findings);
+  if (actuator.kind == Kind::mqtt)
+    needs(!actuator.topic.empty(), at + ".actuator.topic", "an mqtt actuator needs its topic", findings);
+  if (station.deadline >= actuator.delay)
+    findings.problem(
+        at + ".deadline_ms",
+        std::format("{} ms must be below the actuator's delay_ms of {} ms: the verdict must be there before "
+                    "the item is in front of the rejector",
+                    station.deadline.count(), actuator.delay.count()));
+  if (actuator.kind == Kind::modbus && actuator.safe_coil == actuator.coil)
+    findings.problem(at + ".actuator.safe_coil", "is the same coil as the reject coil");
+}
+
+void check_station(const StationSettings& station, const std::string& at, const std::set<std::string>& cameras,
+                   Findings& findings) {
+  if (station.cameras.empty() && findings.has(at + ".cameras"))
+    findings.problem(at + ".cameras", "names no camera; a station needs at least one");
+  std::set<std::string> used;
+  for (std::size_t i = 0; i < station.cameras.size(); ++i) {
+    const std::string key = std::format("{}.cameras[{}]", at, i);
+    if (!cameras.contains(station.cameras[i]))
+      findings.problem(key, std::format("there is no camera '{}'", station.cameras[i]));
+    if (!used.insert(station.cameras[i]).second)
+      findings.problem(key, std::format("camera '{}' stands here twice", station.cameras[i]));
+  }
+  if (!station.cameras.empty() && station.votes_needed > static_cast<int>(station.cameras.size()))
+    findings.problem(at + ".votes_needed", std::format("{} votes can't come from {} camera(s)", station.votes_needed,
+                                                       station.cameras.size()));
+  if (station.trigger.kind == TriggerSettings::Kind::gpio)
+    needs(!station.trigger.chip.empty(), at + ".trigger.chip", "a gpio trigger needs its chip", findings);
+  readable(station.bundle, at + ".bundle", findings);
+  check_actuator(station, at, findings);
+}
+
+// Adds a problem to each of `keys` whose value was there before.
+class Unique {
+ public:
+  Unique(std::string what, Findings& findings) : what_(std::move(what)), findings_(findings) {}
+  void add(const std::string& value, const std::string& key) {
+    if (value.empty()) return;
+    const auto [it, fresh] = first_.try_emplace(value, key);
+    if (!fresh) findings_.problem(key, std::format("{} '{}' is already that of {}", what_, value, it->second));
+  }
+
+ private:
+  std::string what_;
+  Findings& findings_;
+  std::map<std::string, std::string> first_;
+};
+
+}  // namespace
+
+void check_gateway(const GatewaySettings& settings, Findings& findings) {
+  std::set<std::string> cameras;
+  Unique camera_names("the name", findings), station_names("the name", findings), outputs("the output", findings);
+  for (std::size_t i = 0; i < settings.cameras.size(); ++i) {
+    const std::string at = std::format("cameras[{}]", i);
+    cameras.insert(settings.cameras[i].name);
+    camera_names.add(settings.cameras[i].name, at + ".name");
+    check_camera(settings.cameras[i], at, findings);
+  }
+  for (std::size_t i = 0; i < settings.stations.size(); ++i) {
+    const std::string at = std::format("stations[{}]", i);
+    station_names.add(settings.stations[i].name, at + ".name");
+    outputs.add(output_of(settings.stations[i].actuator), at + ".actuator");
+    check_station(settings.stations[i], at, cameras, findings);
+  }
+  const UplinkSettings& uplink = settings.uplink;
+  if (uplink.enabled)
+    check_broker({"uplink.host", "uplink.ca_file", "uplink.cert_file", "uplink.key_file", "uplink.username",
+                  "uplink.password_file"},
+                 {uplink.host, uplink.ca_file, uplink.cert_file, uplink.key_file, uplink.username, uplink.password_file,
+                  uplink.tls},
+                 findings);
+  if (uplink.reconnect_min > uplink.reconnect_max)
+    findings.problem("uplink.reconnect_min_ms", "is above reconnect_max_ms");
+  for (std::size_t i = 0; i < settings.inference.trusted_keys.size(); ++i)
+    readable(settings.inference.trusted_keys[i], std::format("inference.trusted_keys[{}]", i), findings);
+  readable(settings.inference.library, "inference.library", findings);
+  if (settings.inference.providers.empty()) findings.problem("inference.providers", "is empty; name at least cpu");
+}
+
+void check_hub(const HubSettings& settings, Findings& findings) {
+  check_broker({"broker_host", "broker_ca_file", "broker_cert_file", "broker_key_file", "broker_username",
+                "broker_password_file"},
+               {settings.broker_host, settings.broker_ca_file, settings.broker_cert_file, settings.broker_key_file,
+                settings.broker_username, settings.broker_password_file, settings.broker_tls},
+               findings);
+  if (settings.http_cert_file.empty() != settings.http_key_file.empty())
+    findings.problem(settings.http_cert_file.empty() ? "http_key_file" : "http_cert_file",
+                     "certificate and private key go together: name both");
+  if (settings.http_cert_file.empty() && !is_loopback(settings.http_address))
+    findings.problem("http_address", std::format("{} is reachable by others, and passwords would cross the network in "
+                                                 "the clear: name http_cert_file and http_key_file, or use 127.0.0.1",
+                                                 settings.http_address));
+  readable(settings.http_cert_file, "http_cert_file", findings);
+  readable(settings.http_key_file, "http_key_file", findings);
+}
+
+void check_plant(const PlantSettings& settings, Findings& findings) {
+  Unique names("the name", findings), modbus_ports("the Modbus port", findings);
+  for (std::size_t i = 0; i < settings.lines.size(); ++i) {
+    const std::string at = std::format("lines[{}]", i);
+    names.add(settings.lines[i].name, at + ".name");
+    modbus_ports.add(std::to_string(settings.lines[i].modbus_port), at + ".modbus_port");
+  }
+}
+
+}  // namespace lineside::config

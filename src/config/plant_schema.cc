@@ -1,0 +1,38 @@
+#include "config/plant_settings.h"
+#include "config/table.h"
+
+namespace lineside::config {
+
+Schema plant_schema() {
+  constexpr double kPortMax = 65'535;
+  using Line = BottlingLineSettings;
+  const auto line =
+      Table<Line>("A bottling line")
+          .text("name", &Line::name, TextRule::name, "Unique; also the path of its camera stream.")
+          .number("items_per_minute", &Line::items_per_minute, "1/min", 1, 6000, "Bottles a minute.")
+          .integer("width", &Line::width, "px", 64, 4096, "Picture width.")
+          .integer("height", &Line::height, "px", 64, 4096, "Picture height.")
+          .number("defect_share", &Line::defect_share, "", 0, 1,
+                  "Share of bottles whose cap is tilted, missing or of the wrong colour.")
+          .number("noise", &Line::noise, "grey levels of 255", 0, 64, "Standard deviation of the picture noise.")
+          .number("blur_px", &Line::blur_px, "px", 0, 16, "Blur of the lens and the motion.")
+          .number("light_drift", &Line::light_drift, "", 0, 1, "Slow change of brightness, share of full.")
+          .choice("codec", &Line::codec, {"h264", "mjpeg"}, "How the camera codes its stream.")
+          .integer("rtsp_port", &Line::rtsp_port, "", 1, kPortMax, "The camera: rtsp://ADDRESS:PORT/NAME.")
+          .integer("modbus_port", &Line::modbus_port, "", 1, kPortMax, "The rejector's Modbus TCP server.")
+          .number("rejector_delay_ms", &Line::rejector_delay_ms, "ms", 1, 60'000,
+                  "A bottle's way from the camera to the rejector.")
+          .number("rejector_window_ms", &Line::rejector_window_ms, "ms", 1, 60'000,
+                  "A hit within half of this before or after hits the bottle itself, another one its neighbour.");
+  return Table<PlantSettings>("The simulated plant")
+      .text("address", &PlantSettings::address, TextRule::any, "Address that cameras and rejectors listen on.")
+      .text("truth_file", &PlantSettings::truth_file, TextRule::path,
+            "Where the truth is written, one JSON line for each bottle; empty: nowhere.")
+      .integer("seed", &PlantSettings::seed, "", 0, 9e15,
+               "Start of the random numbers: the same seed, the same bottles.")
+      .number("minutes", &PlantSettings::minutes, "min", 0, 1e6, "Stops after so long; 0: when told to.")
+      .list("lines", &PlantSettings::lines, line, "The lines.")
+      .schema();
+}
+
+}  // namespace lineside::config
