@@ -31,6 +31,10 @@ file(WRITE ${CMAKE_BINARY_DIR}/pch.cc.new "// nothing but the precompiled header
 configure_file(${CMAKE_BINARY_DIR}/pch.cc.new ${CMAKE_BINARY_DIR}/pch.cc COPYONLY)
 add_library(lineside_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
 target_link_libraries(lineside_pch PRIVATE lineside_flags)
-target_precompile_headers(lineside_pch PRIVATE
+set(pch_headers
   <algorithm> <array> <atomic> <chrono> <condition_variable> <cstdint> <expected> <filesystem> <format> <functional>
   <map> <memory> <mutex> <optional> <span> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>)
+target_precompile_headers(lineside_pch PRIVATE ${pch_headers})
+# The header holds nothing but the standard library, so its list stands for it in the compiler cache: objects are then
+# shared between build folders and clones, whose compiled headers differ in bytes though not in content.
+file(WRITE ${CMAKE_BINARY_DIR}/CMakeFiles/lineside_pch.dir/cmake_pch.hxx.gch.sum "${pch_headers}")

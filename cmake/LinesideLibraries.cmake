@@ -50,7 +50,13 @@ foreach(part drogon trantor jsoncpp)
 endforeach()
 lineside_library(drogon TARGET ${DROGON_drogon} ${DROGON_trantor} ${DROGON_jsoncpp})
 target_include_directories(lineside_ext_drogon SYSTEM INTERFACE /usr/include/jsoncpp)
-lineside_library(onnxruntime PKG libonnxruntime)
+
+# Headers only: the library is loaded by path when a session is made (inference.library), never linked.
+pkg_check_modules(ONNXRUNTIME REQUIRED libonnxruntime)
+add_library(lineside_ext_onnxruntime INTERFACE)
+add_library(lineside::onnxruntime ALIAS lineside_ext_onnxruntime)
+target_include_directories(lineside_ext_onnxruntime SYSTEM INTERFACE ${ONNXRUNTIME_INCLUDE_DIRS})
+target_link_libraries(lineside_ext_onnxruntime INTERFACE ${CMAKE_DL_LIBS})
 
 # The ONNX schema's C++ classes: fp32 graphs are written and quantized with them.
 find_library(ONNX_PROTO_LIBRARY onnx_proto REQUIRED)

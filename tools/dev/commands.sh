@@ -1,5 +1,6 @@
 # The commands of ./dev, run where the tools are (on Debian 13 or inside the Debian 13 folder).
-export CCACHE_NOHASHDIR=1 CCACHE_DIR=${LINESIDE_CCACHE:-$cache/ccache} CCACHE_MAXSIZE=5G CCACHE_BASEDIR=$project CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+export CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
+export CCACHE_DIR=${LINESIDE_CCACHE:-$cache/ccache} CCACHE_MAXSIZE=5G CCACHE_BASEDIR=$project CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
 jobs=${LINESIDE_JOBS:-$(nproc)}  # before OMP_NUM_THREADS, which nproc obeys
 export OMP_NUM_THREADS=1
 
