@@ -33,9 +33,9 @@ constexpr std::string_view kWrong = "The user name or the password is wrong.";
 }  // namespace
 
 Result<void> check_name(std::string_view what, std::string_view name) {
-  if (name.empty() || name.size() > 32 || !made_of(name, "-") || name.front() == '-' || name.back() == '-')
+  if (name.empty() || name.size() > 63 || !made_of(name, "-_"))
     return fail(ErrorCode::usage,
-                std::format("The {} '{}' can't be used: 1 to 32 of a-z, 0-9 and '-', no '-' at the ends.", what, name));
+                std::format("The {} '{}' can't be used: 1 to 63 of a-z, 0-9, '-' and '_'.", what, name));
   return {};
 }
 

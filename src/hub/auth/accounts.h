@@ -27,10 +27,10 @@ struct UserInfo {
   WallTime created{};
 };
 
-// a-z, 0-9 and '-', 1 to 32 characters, no '-' at the ends: what tenants and gateways are called. Topics, certificates
-// and paths carry them. Errors: usage.
+// a-z, 0-9, '-' and '_', 1 to 63 characters: what tenants and gateways are called. Topics, certificates and paths carry
+// them. Errors: usage.
 Result<void> check_name(std::string_view what, std::string_view name);
-// As above, with '.', '_' and '@' and 64 characters, for people.
+// As above, with '.' and '@' too, at most 64 characters, for people.
 Result<void> check_user_name(std::string_view name);
 
 // Thread-safe: one connection of its own to hub.db under a mutex that is never held while a password is hashed.
