@@ -106,6 +106,10 @@ int run(const Program& program, int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion& call) {
     return print(stdout, std::string(call.what()) + "\n"), 0;
   } catch (const CLI::Error& error) {
+    // CLI11 would only say that a command is required, whatever was given instead of one.
+    const std::size_t at = chosen.words.size() - 1;
+    if (!chosen.command->commands.empty() && !chosen.command->run && at < words.size() && !words[at].starts_with('-'))
+      return usage_error(program, chosen, "there is no command " + words[at]);
     return usage_error(program, chosen, error.what());
   }
   return act(program, chosen);

@@ -52,7 +52,7 @@ void check_broker(const TlsKeys& keys, const TlsValues& values, Findings& findin
   readable(values.password, keys.password, findings);
 }
 
-void check_camera(const CameraSettings& camera, const std::string& at, Findings& findings) {
+void check_kind_of_camera(const CameraSettings& camera, const std::string& at, Findings& findings) {
   using Kind = CameraSettings::Kind;
   switch (camera.kind) {
     case Kind::rtsp:
@@ -74,6 +74,10 @@ void check_camera(const CameraSettings& camera, const std::string& at, Findings&
         findings.problem(at + ".path", std::format("there is no folder {}", camera.path));
       break;
   }
+}
+
+void check_camera(const CameraSettings& camera, const std::string& at, Findings& findings) {
+  if (!findings.failed(at + ".kind")) check_kind_of_camera(camera, at, findings);
   if ((camera.width == 0) != (camera.height == 0))
     findings.problem(camera.width == 0 ? at + ".height" : at + ".width", "width and height go together: give both");
   if (camera.reconnect_min > camera.reconnect_max)

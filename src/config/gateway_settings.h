@@ -1,7 +1,7 @@
 #pragma once
 // The gateway's settings as plain values, validated before anybody sees them. Keys, units, ranges, defaults and
 // descriptions stand in one table, gateway_schema.cc, from which validation, the JSON Schema and docs/gateway-settings.md
-// come. A default here and in the table is the same: a test compares them.
+// come. The table takes its defaults from these structs; config/load.h has the rules of the file itself.
 #include <chrono>
 #include <cstdint>
 #include <optional>

@@ -215,13 +215,18 @@ std::string converted(std::string_view text, std::string_view unit) {
   return {};
 }
 
+bool Findings::failed(const std::string& key) const { return std::ranges::contains(problems_, key, &Problem::key); }
+
 void Findings::problem(const std::string& key, std::string message) {
-  std::string at = key;
-  while (!at.empty() && !lines_.contains(at)) {
+  int line = 0;
+  for (std::string at = key; !at.empty();) {
+    if (failed(at)) return;
+    const auto known = lines_.find(at);
+    if (line == 0 && known != lines_.end()) line = known->second;
     const std::size_t cut = at.find_last_of(".[");
     at.resize(cut == std::string::npos ? 0 : cut);
   }
-  problem_at(at.empty() ? 1 : lines_.at(at), key, std::move(message));
+  problem_at(std::max(line, 1), key, std::move(message));
 }
 
 void Findings::problem_at(int line, const std::string& key, std::string message) {

@@ -15,10 +15,13 @@ class Findings {
  public:
   explicit Findings(std::filesystem::path file) : file_(std::move(file)) {}
   // `key` is a path like "stations[0].actuator.delay_ms"; without a line of its own it gets that of the nearest parent.
+  // For checks after reading: does nothing when the key or one of its parents has a problem already, because then this
+  // one would only be its consequence.
   void problem(const std::string& key, std::string message);
   void problem_at(int line, const std::string& key, std::string message);
   void note_line(const std::string& key, int line) { lines_[key] = line; }
   bool has(const std::string& key) const { return lines_.contains(key); }
+  bool failed(const std::string& key) const;  // has a problem itself
   bool empty() const { return problems_.empty(); }
   // "FILE:LINE: KEY: MESSAGE", one line for each problem, in the file's order.
   std::string text() const;

@@ -8,6 +8,7 @@ namespace lineside::toolbox {
 // What a group adds. `Command::run` returns 0, or an error whose exit code becomes the program's. Option variables must
 // outlive run(): groups keep them in a std::shared_ptr<struct> that the action captures.
 cli::Command check_command();     // lineside check FILE...
+cli::Command settings_command();  // lineside settings PROGRAM
 cli::Command bundle_commands();   // lineside bundle show|verify|make
 cli::Command score_command();     // lineside score
 cli::Command quantize_command();  // lineside quantize

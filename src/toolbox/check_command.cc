@@ -1,0 +1,67 @@
+#include <cstdio>
+#include <format>
+#include <memory>
+
+#include "config/load.h"
+#include "toolbox/commands.h"
+
+namespace lineside::toolbox {
+namespace {
+
+// All files are checked, so that one run shows every mistake; the first error decides the exit code.
+Result<int> check(const std::vector<std::string>& files) {
+  std::optional<Error> failed;
+  for (const std::string& file : files) {
+    const auto kind = config::check_settings_file(file);
+    if (kind) {
+      std::fputs(std::format("{}: settings of lineside-{}, no mistakes\n", file, *kind).c_str(), stdout);
+    } else if (!failed) {
+      failed = kind.error();
+    } else {
+      failed->message += "\n" + kind.error().message;
+    }
+  }
+  if (failed) return std::unexpected(*failed);
+  return 0;
+}
+
+struct SettingsOptions {
+  std::string kind, format = "markdown";
+};
+
+Result<int> print_settings(const SettingsOptions& options) {
+  const std::string text =
+      options.format == "markdown" ? config::reference_page(options.kind) : config::json_schema(options.kind);
+  std::fputs(text.c_str(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+cli::Command check_command() {
+  const auto files = std::make_shared<std::vector<std::string>>();
+  cli::Command command{.name = "check", .summary = "checks settings files without starting anything"};
+  command.details =
+      "Tells by its keys whether a file holds the settings of lineside-gateway, lineside-hub or lineside-plant, and "
+      "lists every mistake with file, line, key and limits, exactly as that program would at its start.";
+  command.options = {cli::argument("FILE...", "settings files (YAML)", *files)};
+  command.examples = {{"lineside check gateway.yaml", "says what is wrong with it, or that nothing is"}};
+  command.run = [files] { return check(*files); };
+  return command;
+}
+
+cli::Command settings_command() {
+  const auto options = std::make_shared<SettingsOptions>();
+  cli::Command command{.name = "settings", .summary = "prints the reference of a program's settings"};
+  cli::Option program = cli::argument("PROGRAM", "whose settings", options->kind);
+  program.choices = {"gateway", "hub", "plant"};
+  cli::Option format = cli::option("--format", "FORMAT", "page for people or JSON Schema for editors", options->format);
+  format.choices = {"markdown", "json-schema"};
+  command.options = {program, format};
+  command.examples = {{"lineside settings gateway", "every key with type, unit, range and default"},
+                      {"lineside settings hub --format json-schema", "the same for an editor"}};
+  command.run = [options] { return print_settings(*options); };
+  return command;
+}
+
+}  // namespace lineside::toolbox
