@@ -1,6 +1,6 @@
 #pragma once
-// The gateway's own small HTTP endpoint: health, metrics, stations, the ledger's tail, and a page with the latest verdicts
-// that needs neither hub nor internet. Read-only; bound to loopback unless configured. HTTP/1.1 (RFC 9112).
+// The gateway's own small HTTP endpoint: health, metrics, stations, the ledger's tail, and a page with the latest
+// verdicts that needs neither hub nor internet. Read-only; bound to loopback unless configured. HTTP/1.1 (RFC 9112).
 //
 //   GET /healthz                        200 or, when a station is in trouble, 503: {"ok":false,"trouble":["..."]}
 //   GET /metrics                        Prometheus text format 0.0.4
@@ -10,8 +10,8 @@
 //   GET /samples/ID.jpg                 a picture of the sample store
 //   GET /                               the page
 //
-// Safe against hostile input: bounded threads, waiting connections, request size and time; a Host that is not an address,
-// `localhost` or this machine's name is refused (DNS rebinding); other methods get 405.
+// Safe against hostile input: bounded threads, waiting connections, request size and time; a Host that is not an
+// address, `localhost` or this machine's name is refused (DNS rebinding); other methods get 405.
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -55,18 +55,20 @@ struct VerdictRow {
   std::string sample_id;      // "" no picture was kept; else letters, digits, '.', '_' and '-', at most 128
 };
 
-// What the endpoint shows; the gateway's wiring implements it. Called on the server's threads, several at once: it must be
-// thread-safe and return within milliseconds, without ever making a station wait.
+// What the endpoint shows; the gateway's wiring implements it. Called on the server's threads, several at once: it must
+// be thread-safe and return within milliseconds, without ever making a station wait.
 class LocalView {
  public:
   virtual ~LocalView() = default;
   virtual std::string gateway() const = 0;
-  virtual std::vector<std::string> trouble() const = 0;  // of the gateway as a whole (disk, outbox); stations have theirs
+  virtual std::vector<std::string> trouble()
+      const = 0;  // of the gateway as a whole (disk, outbox); stations have theirs
   virtual std::string metrics_text() const = 0;
   virtual std::vector<StationStatus> stations() const = 0;
-  virtual Result<std::vector<VerdictRow>> ledger_tail(const std::string& station, std::size_t tail) const = 0;  // not_found
+  virtual Result<std::vector<VerdictRow>> ledger_tail(const std::string& station,
+                                                      std::size_t tail) const = 0;  // not_found
   virtual std::vector<VerdictRow> latest_verdicts(std::size_t tail) const = 0;
-  virtual Result<std::vector<std::uint8_t>> sample_jpeg(const std::string& id) const = 0;                       // not_found
+  virtual Result<std::vector<std::uint8_t>> sample_jpeg(const std::string& id) const = 0;  // not_found
 };
 
 // Its destructor stops the server and waits for requests that run (a few seconds at most).

@@ -1,0 +1,167 @@
+'use strict';
+// Draws the gateway's state once a second. Every text from the gateway is put in by textContent, never as HTML.
+const kPeriodMs = 1000, kTimeoutMs = 4000, kVerdicts = 60;
+const by = (id) => document.getElementById(id);
+const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+let show = 'all', held = false, before = new Map();
+
+function make(tag, cls, text, ...children) {
+  const node = document.createElement(tag);
+  if (cls) node.className = cls;
+  if (text !== undefined && text !== null) node.textContent = text;
+  node.append(...children);
+  return node;
+}
+
+const ms = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)) + ' ms';
+
+function figure(name, value, tone) {
+  return make('div', '', null, make('dt', '', name), make('dd', tone, value));
+}
+
+function count(name, value, tone) {
+  return figure(name, number.format(value), value === 0 ? 'zero' : tone);
+}
+
+// Items a minute since the last look, from two counts and the time between them.
+function rateOf(station, now) {
+  const old = before.get(station.name);
+  if (!old || now - old.at > 900) before.set(station.name, { at: now, items: station.items, rate: old?.rate });
+  const next = before.get(station.name);
+  if (old && next !== old && station.items >= old.items) {
+    const latest = (station.items - old.items) * 60000 / (now - old.at);
+    next.rate = old.rate === undefined ? latest : 0.7 * old.rate + 0.3 * latest;
+  }
+  return next.rate;
+}
+
+function latencyOf(station) {
+  const l = station.latency_ms, box = make('div', 'latency');
+  box.append(make('dl', 'counts', null, figure('p50', ms(l.p50)), figure('p99', ms(l.p99)), figure('p99.9', ms(l.p999)),
+    figure('max', ms(l.max), l.max > station.deadline_ms ? 'warn' : '')));
+  const share = (value) => Math.min(100, 100 * value / station.deadline_ms) + '%';
+  const tail = make('i', 'tail'), bar = make('i');
+  tail.style.width = share(l.p999);
+  bar.style.width = share(l.p50);
+  box.append(make('div', 'meter', null, tail, bar));
+  box.append(make('small', '', `trigger to verdict, of ${ms(station.deadline_ms)} allowed`));
+  return box;
+}
+
+function stationCard(station, now) {
+  const rate = rateOf(station, now);
+  const card = make('article', 'station' + (station.trouble ? ' bad' : ''));
+  card.append(make('div', 'top', null, make('h3', '', station.name),
+    make('span', 'rate', rate === undefined ? '' : `${number.format(rate)} a minute`)));
+  const links = make('div', 'links');
+  for (const camera of station.cameras) {
+    const link = make('span', 'dot' + (camera.up ? '' : ' bad'), `${camera.name}${camera.up ? '' : ' down'}`);
+    link.title = camera.message;
+    links.append(link);
+  }
+  if (station.actuator) {
+    const link = make('span', 'dot' + (station.actuator.up ? '' : ' bad'), `rejector${station.actuator.up ? '' : ' unreachable'}`);
+    link.title = station.actuator.message;
+    links.append(link);
+  }
+  links.append(make('span', '', station.model));
+  card.append(links);
+  card.append(make('dl', 'counts', null, count('items', station.items), count('rejected', station.rejected, ''),
+    count('fail-safe', station.fail_safe, 'warn'), count('late', station.late, 'bad')));
+  card.append(latencyOf(station));
+  if (station.actuation_failed) card.append(make('p', 'note', `${number.format(station.actuation_failed)} rejects did not reach the rejector`));
+  if (station.trouble) card.append(make('p', 'note', station.trouble));
+  return card;
+}
+
+const reasons = {
+  score: 'score', doubt: 'in doubt', vote: 'vote', fail_late: 'verdict too late', fail_no_frame: 'no picture',
+  fail_overload: 'queue full', fail_inference: 'model failed', fail_camera: 'camera down',
+};
+
+function verdictCard(row) {
+  const card = make('li', 'verdict ' + row.decision);
+  const picture = make('div', 'picture');
+  if (row.picture) {
+    const image = make('img');
+    image.src = row.picture;
+    image.alt = `item ${row.item}`;
+    image.loading = 'lazy';
+    image.onerror = () => { picture.textContent = 'no longer kept'; };
+    picture.append(image);
+  } else {
+    picture.textContent = 'not kept';
+  }
+  const tone = row.fail_safe ? 'safe' : row.decision;
+  const body = make('div', 'body', null,
+    make('div', 'head', null, make('span', tone, row.decision === 'pass' ? 'Pass' : 'Reject'),
+      make('span', '', row.score === null ? '' : row.score.toFixed(3))));
+  const what = row.fail_safe ? reasons[row.reason] ?? row.reason : [row.label, row.reason === 'score' ? '' : reasons[row.reason]].filter(Boolean).join(', ');
+  body.append(make('p', '', what || 'by score'));
+  body.append(make('p', '', `${row.station} · ${number.format(row.item)}`));
+  const time = new Date(row.time).toLocaleTimeString('en-GB');
+  body.append(make('p', '', row.ms.decision === null ? time : `${time} · ${ms(row.ms.decision)}`));
+  card.append(picture, body);
+  return card;
+}
+
+function drawHealth(data) {
+  const bad = data.trouble.length + data.stations.filter((station) => station.trouble).length;
+  const health = by('health');
+  health.className = 'pill ' + (bad ? 'bad' : 'good');
+  health.textContent = bad ? `${bad} in trouble` : 'All stations in order';
+  by('gateway').textContent = data.gateway;
+  document.title = (bad ? '! ' : '') + `${data.gateway} · Lineside`;
+  by('trouble').hidden = data.trouble.length === 0;
+  by('trouble').textContent = data.trouble.join(' ');
+}
+
+function drawVerdicts(items) {
+  const wanted = items.filter((row) => show === 'all' || (show === 'reject' ? row.decision === 'reject' : row.fail_safe));
+  const list = by('verdicts'), old = new Map([...list.children].map((node) => [node.dataset.key, node]));
+  list.replaceChildren(...wanted.slice(0, kVerdicts).map((row) => {
+    const key = `${row.station}/${row.item}/${row.picture ?? ''}/${row.actuated}`;
+    const node = old.get(key) ?? verdictCard(row);
+    node.dataset.key = key;
+    return node;
+  }));
+  by('empty').hidden = wanted.length > 0;
+  by('empty').textContent = items.length ? 'None of the latest verdicts is of this kind.' : 'No verdicts yet.';
+}
+
+let latest = [];
+async function get(path) {
+  const answer = await fetch(path, { signal: AbortSignal.timeout(kTimeoutMs) });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+async function refresh() {
+  try {
+    const [data, verdicts] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200')]);
+    drawHealth(data);
+    const now = performance.now();
+    by('stations').replaceChildren(...data.stations.map((station) => stationCard(station, now)));
+    latest = verdicts.items;
+    if (!held) drawVerdicts(latest);
+  } catch {
+    by('health').className = 'pill bad';
+    by('health').textContent = 'Gateway does not answer';
+  }
+  setTimeout(refresh, document.hidden ? 5 * kPeriodMs : kPeriodMs);
+}
+
+for (const button of document.querySelectorAll('[data-show]')) {
+  button.addEventListener('click', () => {
+    show = button.dataset.show;
+    for (const other of document.querySelectorAll('[data-show]')) other.setAttribute('aria-pressed', other === button);
+    drawVerdicts(latest);
+  });
+}
+by('hold').addEventListener('click', () => {
+  held = !held;
+  by('hold').setAttribute('aria-pressed', held);
+  by('hold').textContent = held ? 'Held' : 'Hold';
+  if (!held) drawVerdicts(latest);
+});
+refresh();
