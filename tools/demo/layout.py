@@ -1,0 +1,114 @@
+"""Where the demo keeps its things: ports, folders and the configuration files of each program."""
+import json
+import shutil
+import socket
+from pathlib import Path
+
+from processes import DemoError
+
+MARKER = '.lineside-demo'
+STATION = 'caps'
+# The rejector stands so far behind the camera. The gateway fires a little earlier than that after *its* trigger, which
+# is the moment a picture reached it: coding, sending and decoding have taken VIDEO_MS by then (docs/demo.md).
+REJECTOR_DELAY_MS = 250
+VIDEO_MS = 8
+REJECTOR_WINDOW_MS = 70
+
+
+class Ports:
+    """Ports of the demo: the usual ones, a block from a base on, or free ones ('auto')."""
+
+    NAMES = ('page', 'gateway', 'broker', 'rtsp')
+
+    def __init__(self, base, lines):
+        names = list(self.NAMES) + [f'rejector{i + 1}' for i in range(lines)]
+        if base == 'auto':
+            numbers = _free_ports(len(names))
+        elif base:
+            numbers = [int(base) + i for i in range(len(names))]
+        else:
+            numbers = [8780, 9780, 8883, 8554] + [1502 + i for i in range(lines)]
+        self.by_name = dict(zip(names, numbers))
+        taken = [f'{number} ({name})' for name, number in self.by_name.items() if not _is_free(number)]
+        if taken:
+            raise DemoError(f'these ports of this machine are in use: {", ".join(taken)}. Stop what uses them, or choose '
+                            'others: --port-base 20000 (that one and those after it), or --port-base auto.')
+
+    def __getitem__(self, name):
+        return self.by_name[name]
+
+
+def _is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(('127.0.0.1', port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_ports(count):
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(('127.0.0.1', 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+class Layout:
+    """The demo's data folder. Everything below `run` is made anew at each start, `cache` stays."""
+
+    def __init__(self, data, lines, ports):
+        self.data, self.lines, self.ports = Path(data).resolve(), lines, ports
+        if self.data.exists() and any(self.data.iterdir()) and not (self.data / MARKER).exists():
+            raise DemoError(f'{self.data} is not empty and no folder of the demo; name another one with --data.')
+        self.run, self.cache = self.data / 'run', self.data / 'cache'
+        self.data.mkdir(parents=True, exist_ok=True)
+        (self.data / MARKER).touch()
+        shutil.rmtree(self.run, ignore_errors=True)
+        self.logs = self.run / 'logs'
+        for folder in (self.logs, self.cache):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.hub_data, self.gateway_data = self.run / 'hub', self.run / 'gateway'
+        self.enrolled = self.run / 'enrolled'
+        self.plant_config, self.gateway_config = self.run / 'plant.yaml', self.run / 'gateway.yaml'
+        self.truth = self.run / 'truth.jsonl'
+
+    def line_names(self):
+        return [f'line{i + 1}' for i in range(self.lines)]
+
+    def station_names(self):
+        return [STATION if self.lines == 1 else f'{STATION}{i + 1}' for i in range(self.lines)]
+
+    def write_plant_config(self, seed, rate, codec, defect_share):
+        lines = [{'name': name, 'items_per_minute': rate, 'defect_share': defect_share, 'codec': codec,
+                  'rtsp_port': self.ports['rtsp'], 'modbus_port': self.ports[f'rejector{i + 1}'],
+                  'rejector_delay_ms': REJECTOR_DELAY_MS, 'rejector_window_ms': REJECTOR_WINDOW_MS}
+                 for i, name in enumerate(self.line_names())]
+        _write_yaml(self.plant_config, {'truth_file': str(self.truth), 'seed': seed, 'lines': lines})
+
+    def write_gateway_config(self, bundle, trusted_key, uplink, share):
+        cameras, stations = [], []
+        for i, (line, station) in enumerate(zip(self.line_names(), self.station_names())):
+            cameras.append({'name': f'{line}-cap', 'kind': 'rtsp',
+                            'url': f'rtsp://127.0.0.1:{self.ports["rtsp"]}/{line}',
+                            'stall_max_ms': 1000, 'reconnect_max_ms': 1000})
+            stations.append({
+                'name': station, 'cameras': [f'{line}-cap'], 'bundle': str(bundle), 'deadline_ms': 100,
+                'fail_safe': 'reject',
+                'actuator': {'kind': 'modbus', 'port': self.ports[f'rejector{i + 1}'],
+                             'delay_ms': REJECTOR_DELAY_MS - VIDEO_MS, 'tolerance_ms': 20, 'pulse_ms': 20,
+                             'item_register': 0, 'safe_coil': 1, 'safe_state': 'reject_all'}})
+        _write_yaml(self.gateway_config, {
+            'gateway': 'gw1', 'data_dir': str(self.gateway_data), 'cameras': cameras, 'stations': stations,
+            'samples': {'bytes_max': 200_000_000, 'share': {'level': share}},
+            'uplink': uplink, 'inference': {'trusted_keys': [str(trusted_key)]},
+            'local': {'port': self.ports['gateway']}})
+
+
+def _write_yaml(path, value):
+    # Every JSON text is a YAML text (YAML 1.2, section 1.3).
+    path.write_text(json.dumps(value, indent=2) + '\n')
