@@ -1,0 +1,206 @@
+#include "gateway/inspection/item_board.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace lineside::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+MonoTime at(std::int64_t ms) { return MonoTime{std::chrono::milliseconds{ms}}; }
+
+ItemTicket ticket(std::uint64_t number, std::int64_t trigger_ms, std::int64_t deadline_ms = 50,
+                  std::int64_t frame_ms = 20) {
+  return {number, at(trigger_ms), at(trigger_ms + deadline_ms), at(trigger_ms + frame_ms), WallTime{}};
+}
+
+TEST(ItemBoard, ClosesAnItemOnce_WhenAnswerAndDeadlineMeet) {
+  ItemBoard board(4, 1, 1);
+  ASSERT_TRUE(board.open(ticket(1, 1000)));
+  ItemTicket claimed;
+  ASSERT_TRUE(board.claim(0, at(1001), 0ns, claimed));
+  EXPECT_EQ(claimed.number, 1U);
+  EXPECT_EQ(board.vote(1, Vote::pass).closing, Closing::pass);
+  int owed = 0;
+  board.expire(at(2000), [&](const ItemTicket&, const Closed&) { ++owed; });
+  EXPECT_EQ(owed, 0);
+  EXPECT_EQ(board.vote(1, Vote::reject).closing, Closing::gone);
+}
+
+TEST(ItemBoard, OwesTheFailSafeVerdict_WhenTheDeadlineComesFirst) {
+  ItemBoard board(4, 1, 1);
+  ASSERT_TRUE(board.open(ticket(7, 1000)));
+  ASSERT_TRUE(board.claim_item(0, 7));
+  EXPECT_EQ(board.expire(at(1049), [](const ItemTicket&, const Closed&) { FAIL(); }), at(1050));
+  std::vector<std::pair<std::uint64_t, Reason>> owed;
+  board.expire(at(1050), [&](const ItemTicket& item, const Closed& closed) {
+    owed.emplace_back(item.number, closed.reason);
+    EXPECT_EQ(closed.closing, Closing::fail_safe);
+  });
+  EXPECT_EQ(owed, (std::vector<std::pair<std::uint64_t, Reason>>{{7, Reason::fail_late}}));
+  EXPECT_EQ(board.vote(7, Vote::pass).closing, Closing::gone);
+}
+
+TEST(ItemBoard, SaysNoFrame_WhenNoneCameInItsTime) {
+  ItemBoard board(4, 1, 1);
+  ASSERT_TRUE(board.open(ticket(7, 1000)));
+  Reason reason = Reason::score;
+  board.expire(at(1020), [&](const ItemTicket&, const Closed& closed) { reason = closed.reason; });
+  EXPECT_EQ(reason, Reason::fail_no_frame);
+  ItemTicket claimed;
+  EXPECT_FALSE(board.claim(0, at(1010), 0ns, claimed));
+}
+
+TEST(ItemBoard, GivesAFrameToTheOldestItemWhoseTriggerItFollows) {
+  ItemBoard board(8, 1, 1);
+  ASSERT_TRUE(board.open(ticket(1, 1000)));
+  ASSERT_TRUE(board.open(ticket(2, 1010)));
+  ItemTicket claimed;
+  EXPECT_FALSE(board.claim(0, at(999), 0ns, claimed)) << "taken before both triggers";
+  EXPECT_TRUE(board.claim(0, at(999), 1ms, claimed)) << "unless the cameras run free";
+  EXPECT_EQ(claimed.number, 1U);
+  EXPECT_TRUE(board.claim(0, at(1012), 0ns, claimed));
+  EXPECT_EQ(claimed.number, 2U);
+  EXPECT_FALSE(board.claim(0, at(1013), 0ns, claimed)) << "each item takes one frame of a camera";
+}
+
+TEST(ItemBoard, DoesNotGiveAFrameToAnItemThatWaitedTooLong) {
+  ItemBoard board(8, 1, 1);
+  ASSERT_TRUE(board.open(ticket(1, 1000)));
+  ItemTicket claimed;
+  EXPECT_FALSE(board.claim(0, at(1021), 0ns, claimed));
+}
+
+TEST(ItemBoard, RefusesAnItem_WhenThePlaceIsStillHeld) {
+  ItemBoard board(2, 1, 1);
+  EXPECT_TRUE(board.open(ticket(1, 1000)));
+  EXPECT_TRUE(board.open(ticket(2, 1001)));
+  EXPECT_FALSE(board.open(ticket(3, 1002)));
+  EXPECT_TRUE(board.is_open(1));
+  board.vote(1, Vote::pass);
+  EXPECT_TRUE(board.open(ticket(5, 1003)));
+  EXPECT_EQ(board.vote(1, Vote::reject).closing, Closing::gone) << "a late answer must not reach the new item";
+  EXPECT_TRUE(board.is_open(5));
+}
+
+struct VoteCase {
+  int cameras, needed;
+  std::vector<Vote> votes;
+  Closing closing;
+  std::size_t decided_after;
+};
+
+TEST(ItemBoard, DecidesAVoteAsSoonAsTheRestCannotChangeIt) {
+  using enum Vote;
+  const std::vector<VoteCase> cases{
+      {3, 2, {reject, reject}, Closing::reject, 2},         {3, 2, {pass, pass}, Closing::pass, 2},
+      {3, 2, {reject, pass, reject}, Closing::reject, 3},   {3, 1, {reject}, Closing::reject, 1},
+      {3, 3, {reject, pass}, Closing::pass, 2},             {3, 2, {failed, reject, pass}, Closing::fail_safe, 3},
+      {3, 2, {failed, failed, reject}, Closing::fail_safe, 3}, {2, 1, {failed, reject}, Closing::reject, 2},
+      {2, 1, {pass, failed}, Closing::fail_safe, 2},        {8, 5, {reject, reject, reject, reject, reject},
+                                                             Closing::reject, 5}};
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const VoteCase& one = cases[i];
+    ItemBoard board(2, one.cameras, one.needed);
+    ASSERT_TRUE(board.open(ticket(1, 1000)));
+    for (std::size_t v = 0; v < one.votes.size(); ++v) {
+      ASSERT_TRUE(board.claim_item(static_cast<int>(v), 1));
+      const Closed closed = board.vote(1, one.votes[v], Reason::fail_camera);
+      EXPECT_EQ(closed.closing, v + 1 == one.decided_after ? one.closing : Closing::open) << "case " << i << " vote " << v;
+      if (closed.closing == Closing::fail_safe) {
+        EXPECT_EQ(closed.reason, Reason::fail_camera);
+      } else if (closed.closing != Closing::open) {
+        EXPECT_EQ(closed.reason, Reason::vote);
+      }
+    }
+  }
+}
+
+// The property: whatever the order in which cameras, watchdog and triggers meet, each item gets exactly one verdict.
+template <class Policy>
+class Stress {
+ public:
+  // One item after another, each answered by `cameras` threads and expired by two watchdogs at the same moment.
+  // Returns how many items did not get exactly one verdict.
+  std::uint64_t run(std::uint64_t items, int cameras, int votes_needed) {
+    constexpr std::size_t kPlaces = 4;
+    BasicItemBoard<Policy> board(kPlaces, cameras, votes_needed);
+    std::vector<std::atomic<int>> verdicts(items);
+    std::atomic<std::uint64_t> opened{0};
+    std::atomic<bool> done{false};
+    const auto count = [&](std::uint64_t number) { verdicts[number].fetch_add(1); };
+    std::vector<std::thread> threads;
+    for (int camera = 0; camera < cameras; ++camera)
+      threads.emplace_back([&, camera] {
+        std::mt19937 random(static_cast<unsigned>(camera) + 1);
+        while (!done.load()) {
+          ItemTicket mine;
+          if (!board.claim(camera, at(static_cast<std::int64_t>(opened.load())), 0ns, mine)) continue;
+          const auto vote = static_cast<Vote>(random() % 3);
+          const Closing closing = board.vote(mine.number, vote).closing;
+          if (closing != Closing::open && closing != Closing::gone) count(mine.number);
+        }
+      });
+    for (int watchdog = 0; watchdog < 2; ++watchdog)
+      threads.emplace_back([&] {
+        while (!done.load())
+          board.expire(at(static_cast<std::int64_t>(opened.load())),
+                       [&](const ItemTicket& item, const Closed&) { count(item.number); });
+      });
+    for (std::uint64_t number = 0; number < items; ++number) {
+      opened.store(number + 1);
+      // Due at once, so that answers and watchdogs always race.
+      const ItemTicket item{number, at(static_cast<std::int64_t>(number)), at(static_cast<std::int64_t>(number + 1)),
+                            at(static_cast<std::int64_t>(number + 1)), WallTime{}};
+      if (!board.open(item)) count(number);
+    }
+    done.store(true);
+    for (auto& thread : threads) thread.join();
+    board.expire(MonoTime::max(), [&](const ItemTicket& item, const Closed&) { count(item.number); });
+    std::uint64_t wrong = 0;
+    for (const auto& one : verdicts) wrong += one.load() == 1 ? 0 : 1;
+    return wrong;
+  }
+};
+
+TEST(ItemBoard, GivesEachItemExactlyOneVerdict_WhateverRaces) {
+  EXPECT_EQ(Stress<SwapOnce>{}.run(20'000, 1, 1), 0U);
+  EXPECT_EQ(Stress<SwapOnce>{}.run(20'000, 3, 2), 0U);
+}
+
+// Planted bug: reads, then writes, as if that were one step.
+struct SwapInTwoSteps : SwapOnce {
+  static bool swap(std::atomic<std::uint64_t>& word, std::uint64_t& expected, std::uint64_t desired) {
+    const std::uint64_t now = word.load();
+    if (now != expected) {
+      expected = now;
+      return false;
+    }
+    std::this_thread::yield();
+    word.store(desired);
+    return true;
+  }
+};
+
+// Planted bug: forgets the deadline of some items.
+struct WatchdogThatNods : SwapOnce {
+  static bool is_due(const ItemTicket& item, MonoTime now) { return item.number % 64 != 63 && item.deadline <= now; }
+};
+
+template <class Policy>
+bool stress_sees_it() {
+  for (int round = 0; round < 50; ++round)
+    if (Stress<Policy>{}.run(2'000, 2, 2) > 0) return true;
+  return false;
+}
+
+TEST(ItemBoardStress, SeesADoubleVerdict_WhenTheSwapIsPlantedBroken) { EXPECT_TRUE(stress_sees_it<SwapInTwoSteps>()); }
+
+TEST(ItemBoardStress, SeesAMissingVerdict_WhenTheWatchdogIsPlantedBroken) {
+  EXPECT_TRUE(stress_sees_it<WatchdogThatNods>());
+}
+
+}  // namespace
+}  // namespace lineside::gateway

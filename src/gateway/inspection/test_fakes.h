@@ -1,0 +1,247 @@
+#pragma once
+// Tests only: a station's neighbours, under the test's control.
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "gateway/api/actuator.h"
+#include "gateway/api/classifier.h"
+#include "gateway/api/frame_source.h"
+#include "gateway/api/item_log.h"
+#include "gateway/api/record_sink.h"
+#include "gateway/api/sample_sink.h"
+#include "gateway/api/trigger_source.h"
+
+namespace lineside::gateway::testing {
+
+using namespace std::chrono_literals;
+
+// Waits for what another thread is about to do; generous, because it only costs time when the test fails.
+template <class Condition>
+bool eventually(Condition&& condition, std::chrono::milliseconds wait_max = 10s) {
+  const auto until = std::chrono::steady_clock::now() + wait_max;
+  while (std::chrono::steady_clock::now() < until) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(1ms);
+  }
+  return condition();
+}
+
+// How a fake model answers; shared by the fakes of all cameras and changed while they run.
+struct ModelScript {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool hang = false, fail = false;
+  int hanging = 0;  // calls that hang now
+  std::chrono::microseconds takes{0};
+  float from_pixel_scale = 1.0F / 255;  // score = first pixel * this
+
+  void set(auto&& change) {
+    std::lock_guard lock(mutex);
+    change(*this);
+    changed.notify_all();
+  }
+};
+
+class FakeClassifier final : public Classifier {
+ public:
+  explicit FakeClassifier(ModelScript& script, std::string version = "fake@1")
+      : script_(script), version_(std::move(version)) {}
+  Result<void> warm_up() override { return {}; }
+  Result<void> preprocess(const ImageView& image) override {
+    pixel_ = image.data[0];
+    return {};
+  }
+  Result<ClassScore> infer() override {
+    std::unique_lock lock(script_.mutex);
+    if (script_.hang) {
+      ++script_.hanging;
+      script_.changed.wait(lock, [&] { return !script_.hang; });
+      --script_.hanging;
+    }
+    if (script_.fail) return lineside::fail(ErrorCode::inference_failed, "fails as told");
+    const auto takes = script_.takes;
+    const float score = static_cast<float>(pixel_) * script_.from_pixel_scale;
+    lock.unlock();
+    if (takes.count() > 0) std::this_thread::sleep_for(takes);
+    return ClassScore{score, static_cast<std::int16_t>(score >= 0.5F ? 1 : 0)};
+  }
+  float reject_threshold() const override { return 0.5F; }
+  const std::vector<std::string>& labels() const override { return labels_; }
+  const std::string& version() const override { return version_; }
+
+ private:
+  ModelScript& script_;
+  const std::string version_;
+  const std::vector<std::string> labels_{"good", "bad"};
+  std::uint8_t pixel_ = 0;
+};
+
+class FakeSource final : public FrameSource {
+ public:
+  Result<void> start(FrameSink& sink) override {
+    sink_.store(&sink);
+    return {};
+  }
+  void stop() override { sink_.store(nullptr); }
+
+  bool started() const { return sink_.load() != nullptr; }
+  FrameSink* sink() const { return sink_.load(); }
+  // A picture of one grey value, taken at `exposure`.
+  void give(std::uint8_t grey, MonoTime exposure = system_clock().mono(), int width = 8, int height = 8) {
+    FrameSink* sink = sink_.load();
+    if (sink == nullptr) return;
+    const std::vector<std::uint8_t> pixels(static_cast<std::size_t>(width * height * 3), grey);
+    FrameView frame;
+    frame.image = {pixels.data(), width, height, width * 3, PixelFormat::rgb8};
+    frame.exposure = exposure;
+    sink->on_frame(frame);
+  }
+
+ private:
+  std::atomic<FrameSink*> sink_{nullptr};
+};
+
+class FakeTrigger final : public TriggerSource {
+ public:
+  Result<void> start(TriggerSink& sink) override {
+    sink_.store(&sink);
+    return {};
+  }
+  void stop() override { sink_.store(nullptr); }
+  void fire(MonoTime time = system_clock().mono()) {
+    if (TriggerSink* sink = sink_.load()) sink->on_trigger(time);
+  }
+  void lose() {
+    if (TriggerSink* sink = sink_.load()) sink->on_trigger_lost({ErrorCode::trigger_unavailable, "line cut"});
+  }
+
+ private:
+  std::atomic<TriggerSink*> sink_{nullptr};
+};
+
+// What the actuator was told, and what it answers. Outlives the actuator.
+struct ActuatorScript {
+  struct Shot {
+    ActuationCommand command;
+    MonoTime at;
+  };
+  std::mutex mutex;
+  bool reachable = true;
+  std::vector<Shot> shots;
+  int opens = 0, probes = 0, safes = 0;
+
+  void set_reachable(bool now) {
+    std::lock_guard lock(mutex);
+    reachable = now;
+  }
+  std::vector<Shot> all_shots() {
+    std::lock_guard lock(mutex);
+    return shots;
+  }
+  int count(int ActuatorScript::* what) {
+    std::lock_guard lock(mutex);
+    return this->*what;
+  }
+};
+
+class FakeActuator final : public Actuator {
+ public:
+  explicit FakeActuator(ActuatorScript& script) : script_(script) {}
+  Result<void> open(MonoTime) override { return answer(&script_.opens); }
+  Result<void> probe(MonoTime) override { return answer(&script_.probes); }
+  Result<void> go_safe(MonoTime) override { return answer(&script_.safes); }
+  Result<void> fire(const ActuationCommand& command) override {
+    const MonoTime at = system_clock().mono();
+    std::lock_guard lock(script_.mutex);
+    if (!script_.reachable) return lineside::fail(ErrorCode::actuator_unreachable, "no answer");
+    script_.shots.push_back({command, at});
+    return {};
+  }
+
+ private:
+  Result<void> answer(int* count) {
+    std::lock_guard lock(script_.mutex);
+    ++*count;
+    if (!script_.reachable) return lineside::fail(ErrorCode::actuator_unreachable, "no answer");
+    return {};
+  }
+  ActuatorScript& script_;
+};
+
+class FakeItemLog final : public ItemLog {
+ public:
+  std::uint64_t next_item() override { return next_.fetch_add(1); }
+  void put(const Verdict& verdict, std::string_view label, std::string_view model) override {
+    std::lock_guard lock(mutex_);
+    verdicts_.push_back(verdict);
+    labels_.emplace_back(label);
+    models_.emplace_back(model);
+  }
+  std::vector<Verdict> verdicts() const {
+    std::lock_guard lock(mutex_);
+    return verdicts_;
+  }
+  std::vector<std::string> models() const {
+    std::lock_guard lock(mutex_);
+    return models_;
+  }
+  std::size_t size() const {
+    std::lock_guard lock(mutex_);
+    return verdicts_.size();
+  }
+
+ private:
+  std::atomic<std::uint64_t> next_{1};
+  mutable std::mutex mutex_;
+  std::vector<Verdict> verdicts_;
+  std::vector<std::string> labels_, models_;
+};
+
+class FakeRecords final : public RecordSink {
+ public:
+  void put(Lane lane, RecordBody body) override {
+    std::lock_guard lock(mutex_);
+    records_.emplace_back(lane, std::move(body));
+  }
+  template <class T>
+  std::vector<T> of() const {
+    std::lock_guard lock(mutex_);
+    std::vector<T> result;
+    for (const auto& [lane, body] : records_)
+      if (const T* one = std::get_if<T>(&body)) result.push_back(*one);
+    return result;
+  }
+  int events(const std::string& type) const {
+    int count = 0;
+    for (const EventRecord& event : of<EventRecord>()) count += event.type == type ? 1 : 0;
+    return count;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::pair<Lane, RecordBody>> records_;
+};
+
+class FakeSamples final : public SampleSink {
+ public:
+  SampleWhy wants(Decision decision, Reason, float, float) override {
+    return decision == Decision::reject ? SampleWhy::reject : SampleWhy::no;
+  }
+  void offer(const Verdict& verdict, std::string_view, SampleWhy, const ImageView& image) override {
+    std::lock_guard lock(mutex_);
+    pixels_[verdict.item] = image.data[0];
+  }
+  std::map<std::uint64_t, int> pixels() const {
+    std::lock_guard lock(mutex_);
+    return pixels_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::uint64_t, int> pixels_;
+};
+
+}  // namespace lineside::gateway::testing
