@@ -63,6 +63,7 @@ CREATE TABLE verdict (
   PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX verdict_by_time ON verdict (tenant, gateway, station, time_ns);
+CREATE INDEX verdict_by_age ON verdict (time_ns);
 CREATE INDEX verdict_rejects ON verdict (tenant, gateway, station, time_ns) WHERE decision = 1;
 CREATE TABLE station_summary (
   tenant TEXT NOT NULL,
@@ -88,6 +89,7 @@ CREATE TABLE station_summary (
   PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX station_summary_by_time ON station_summary (tenant, gateway, station, to_ns);
+CREATE INDEX station_summary_by_age ON station_summary (to_ns);
 CREATE TABLE event (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
@@ -104,6 +106,7 @@ CREATE TABLE event (
   PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX event_by_time ON event (tenant, time_ns);
+CREATE INDEX event_by_age ON event (time_ns);
 CREATE TABLE picture (
   tenant TEXT NOT NULL,
   gateway TEXT NOT NULL,
@@ -117,6 +120,7 @@ CREATE TABLE picture (
   jpeg BLOB NOT NULL,
   PRIMARY KEY (tenant, gateway, lane, epoch, sequence)
 ) STRICT;
+CREATE INDEX picture_by_age ON picture (time_ns);
 CREATE INDEX picture_by_item ON picture (tenant, gateway, station, item);
 -- Sequences that will never come, and why. exact = 0: some of them may never have been used. For the cause
 -- 'outbox.replaced' the end is not known: last_sequence = first_sequence - 1.

@@ -189,7 +189,7 @@ Result<Opened> open_or_repair(const std::filesystem::path& dir, const std::optio
   log(LogLevel::error, "outbox", "the database is damaged; saving what can be read",
       {{"path", path.string()}, {"reason", database.error().message}});
   LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(path, known, clock));
-  return Opened{rebuilt.path, std::move(rebuilt.database), rebuilt.lost, false, true};
+  return Opened{rebuilt.path, std::move(*rebuilt.database), rebuilt.lost, false, true};
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ struct CommitOutcome {
   std::uint64_t duplicates = 0;  // records that were stored before
   bool gap = false;              // the batch did not connect to the watermark: nothing stored
   bool stale_epoch = false;      // of an outbox that has been replaced: nothing stored, nothing to acknowledge
+  bool refused = false;          // the hub has as many gateways as it takes: nothing stored, nothing to acknowledge
 };
 
 // Where ingest brings batches.

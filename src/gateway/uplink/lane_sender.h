@@ -1,0 +1,126 @@
+#pragma once
+// What one lane has sent and may send: the go-back-N window of the watermark protocol (docs/delivery.md). No threads, no
+// clock and no network in it: the caller says what time it is.
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "base/clock.h"
+
+namespace lineside::gateway {
+
+class LaneSender {
+ public:
+  struct Settings {
+    nanoseconds ack_timeout{};
+    std::size_t window_batches = 4;
+    std::size_t window_bytes_min = 0, window_bytes_max = 0;  // equal: the byte window does not adapt
+  };
+
+  explicit LaneSender(const Settings& settings) : settings_(settings), window_bytes_(settings.window_bytes_min) {}
+
+  // A new connection or epoch: nothing is under way, go on after `acknowledged`.
+  void restart(std::uint64_t acknowledged) {
+    in_flight_.clear();
+    acknowledged_ = sent_through_ = acknowledged;
+    probing_ = false;
+    timeouts_ = 0;
+    go_back_not_before_.reset();
+    resume_wanted_ = false;
+  }
+
+  std::uint64_t sent_through() const { return sent_through_; }
+  std::uint64_t acknowledged() const { return acknowledged_; }
+  bool idle() const { return in_flight_.empty(); }
+  bool may_send() const {
+    const std::size_t batches_max = probing_ ? 1 : settings_.window_batches;
+    return in_flight_.size() < batches_max && (in_flight_.empty() || bytes_in_flight_() < window_bytes_);
+  }
+  // How many bytes of records the next batch should have at most.
+  std::size_t batch_bytes_max() const { return window_bytes_ / 2; }
+
+  void sent(std::uint64_t last, std::size_t bytes, MonoTime now) {
+    in_flight_.push_back({last, bytes, now});
+    sent_through_ = last;
+  }
+
+  // True if the hub made progress.
+  bool on_ack(std::uint64_t watermark, bool resume, MonoTime now) {
+    if (watermark < acknowledged_) return false;
+    const bool progress = watermark > acknowledged_;
+    acknowledged_ = watermark;
+    sent_through_ = std::max(sent_through_, watermark);
+    while (!in_flight_.empty() && in_flight_.front().last <= watermark) {
+      adapt(now - in_flight_.front().at);
+      in_flight_.pop_front();
+    }
+    if (progress) probing_ = false, timeouts_ = 0;
+    // Each batch behind a hole is answered by a resume; one going back serves them all.
+    if (resume) resume_wanted_ = true;
+    return progress;
+  }
+
+  // Goes back to the watermark if the hub asked for it or has not answered for too long. How many batches that repeats.
+  std::size_t go_back_if_due(MonoTime now) {
+    const bool timed_out = !in_flight_.empty() && now >= in_flight_.front().at + timeout();
+    const bool asked = resume_wanted_ && (!go_back_not_before_ || now >= *go_back_not_before_);
+    if (!timed_out && !asked) return 0;
+    if (timed_out) {
+      ++timeouts_;
+      probing_ = true;  // one batch at a time until the hub answers again
+      window_bytes_ = std::max(settings_.window_bytes_min, window_bytes_ / 2);
+    }
+    const std::size_t repeated = in_flight_.size();
+    in_flight_.clear();
+    sent_through_ = acknowledged_;
+    resume_wanted_ = false;
+    go_back_not_before_ = now + kGoBackPause;
+    return repeated;
+  }
+
+  // When go_back_if_due wants to be called next.
+  std::optional<MonoTime> next_deadline() const {
+    std::optional<MonoTime> at;
+    if (!in_flight_.empty()) at = in_flight_.front().at + timeout();
+    if (resume_wanted_ && go_back_not_before_) at = at ? std::min(*at, *go_back_not_before_) : *go_back_not_before_;
+    return at;
+  }
+
+ private:
+  struct InFlight {
+    std::uint64_t last;
+    std::size_t bytes;
+    MonoTime at;
+  };
+  static constexpr std::chrono::milliseconds kGoBackPause{300};
+  static constexpr std::chrono::milliseconds kQuick{300}, kSlow{1000};
+  static constexpr std::chrono::seconds kTimeoutMax{60};
+
+  // Doubles with each timeout in a row: a hub that is away costs few bytes. When it comes back it says so (resume).
+  nanoseconds timeout() const {
+    const nanoseconds longest = std::max<nanoseconds>(kTimeoutMax, settings_.ack_timeout);
+    return std::min<nanoseconds>(settings_.ack_timeout * (1 << std::min(timeouts_, 10)), longest);
+  }
+
+  std::size_t bytes_in_flight_() const {
+    std::size_t bytes = 0;
+    for (const InFlight& batch : in_flight_) bytes += batch.bytes;
+    return bytes;
+  }
+
+  // Keeps what is under way to what the link carries in well under a second, so that an alarm never queues behind more.
+  void adapt(nanoseconds round_trip) {
+    if (round_trip < kQuick) window_bytes_ = std::min(settings_.window_bytes_max, window_bytes_ * 2);
+    if (round_trip > kSlow) window_bytes_ = std::max(settings_.window_bytes_min, window_bytes_ / 2);
+  }
+
+  const Settings settings_;
+  std::deque<InFlight> in_flight_;
+  std::uint64_t acknowledged_ = 0, sent_through_ = 0;
+  std::size_t window_bytes_;
+  int timeouts_ = 0;
+  bool probing_ = false, resume_wanted_ = false;
+  std::optional<MonoTime> go_back_not_before_;
+};
+
+}  // namespace lineside::gateway

@@ -1,0 +1,356 @@
+#include "gateway/uplink/uplink.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <format>
+#include <mutex>
+#include <thread>
+
+#include "base/bounded_queue.h"
+#include "base/log.h"
+#include "gateway/outbox/outbox.h"
+#include "gateway/uplink/lane_sender.h"
+#include "mqtt/mqtt_client.h"
+#include "wire/batch.h"
+
+namespace lineside::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::array kBothLanes{Lane::urgent, Lane::bulk};
+constexpr std::size_t kAckQueue = 256;
+constexpr std::size_t kUrgentWindowBytes = 2u << 20;
+constexpr std::size_t kBulkWindowBytesMin = 32u << 10, kBulkWindowBytesMax = 8u << 20;
+constexpr milliseconds kIdleWait{1000};
+
+std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
+
+LaneSender::Settings sender_settings(const config::UplinkSettings& settings, Lane lane) {
+  const bool urgent = lane == Lane::urgent;
+  return {.ack_timeout = settings.ack_timeout,
+          .window_batches = static_cast<std::size_t>(std::max(1, settings.in_flight_batches)),
+          .window_bytes_min = urgent ? kUrgentWindowBytes : kBulkWindowBytesMin,
+          .window_bytes_max = urgent ? kUrgentWindowBytes : kBulkWindowBytesMax};
+}
+
+std::string json_text(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : wire::clean_text(text, 100)) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string state_json(bool online, std::string_view version) {
+  return std::format(R"({{"online":{},"version":{}}})", online, json_text(version));
+}
+
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+class Uplink::Impl final : public mqtt::Handler {
+ public:
+  Impl(const config::UplinkSettings& settings, const std::string& tenant, const std::string& gateway, Outbox& outbox,
+       Clock& clock, MetricsRegistry& metrics, const std::string& program_version)
+      : settings_(settings),
+        tenant_(tenant),
+        gateway_(gateway),
+        version_(program_version),
+        up_topic_(wire::make_topic(tenant, gateway, "up")),
+        ack_topic_(wire::make_topic(tenant, gateway, "ack")),
+        state_topic_(wire::make_topic(tenant, gateway, "state")),
+        outbox_(outbox),
+        clock_(clock),
+        senders_{LaneSender{sender_settings(settings, Lane::urgent)}, LaneSender{sender_settings(settings, Lane::bulk)}},
+        connected_gauge_(metrics.gauge("lineside_uplink_connected", "1 while the broker accepts us")),
+        bytes_(metrics.counter("lineside_uplink_sent_bytes_total",
+                               "MQTT PUBLISH packets sent: header, topic and payload; not TLS, TCP or IP")),
+        batches_(metrics.counter("lineside_uplink_batches_total", "Batches sent, repeated ones included")),
+        repeated_(metrics.counter("lineside_uplink_repeated_batches_total", "Batches that had to be sent again")),
+        acks_(metrics.counter("lineside_uplink_acks_total", "Acknowledgements of the hub")),
+        bad_acks_(metrics.counter("lineside_uplink_bad_acks_total", "Acknowledgements that could not be read")),
+        reconnects_(metrics.counter("lineside_uplink_disconnects_total", "Connections lost or refused")) {
+    for (const Lane lane : kBothLanes) {
+      const Labels labels{{"lane", to_string(lane)}};
+      backlog_[index_of(lane)] = &metrics.gauge("lineside_uplink_backlog_records", "Records not acknowledged", labels);
+      backlog_bytes_[index_of(lane)] =
+          &metrics.gauge("lineside_uplink_backlog_bytes", "Bytes of records not acknowledged", labels);
+      backlog_age_[index_of(lane)] =
+          &metrics.gauge("lineside_uplink_backlog_age_seconds", "Age of the oldest record not acknowledged", labels);
+    }
+  }
+
+  ~Impl() override {
+    outbox_.set_commit_listener(nullptr);
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    if (client_ && client_->connected()) publish_state(false);
+    client_.reset();
+  }
+
+  Result<void> start() {
+    mqtt::ClientOptions options;
+    options.host = settings_.host;
+    options.port = settings_.port;
+    options.tls = settings_.tls;
+    options.ca_file = settings_.ca_file;
+    options.cert_file = settings_.cert_file;
+    options.key_file = settings_.key_file;
+    options.username = settings_.username;
+    options.password_file = settings_.password_file;
+    options.client_id = std::format("lineside-{}-{}", tenant_, gateway_);
+    options.will_topic = state_topic_;
+    options.will_payload = state_json(false, version_);
+    options.reconnect_min = settings_.reconnect_min;
+    options.reconnect_max = settings_.reconnect_max;
+    std::unique_lock lock(client_mutex_);  // the first callbacks wait until client_ is there
+    LINESIDE_ASSIGN(client_, mqtt::Client::start(options, *this));
+    lock.unlock();
+    outbox_.set_commit_listener([this] { poke(); });
+    thread_ = std::thread([this] { run(); });
+    return {};
+  }
+
+  UplinkStatus status() const {
+    std::lock_guard lock(mutex_);
+    UplinkStatus status{.connected = connected_,
+                        .bytes_sent = bytes_.value(),
+                        .batches_sent = batches_.value(),
+                        .batches_repeated = repeated_.value(),
+                        .acks = acks_.value(),
+                        .last_error = connected_ ? "" : last_error_};
+    const bool recent = last_ack_ && clock_.mono() - *last_ack_ < 3 * settings_.ack_timeout;
+    status.hub_answering = connected_ && (recent || nothing_waits_);
+    return status;
+  }
+
+  // The network thread's side.
+  void on_connected() override {
+    {
+      const std::lock_guard wait_for_client(client_mutex_);
+    }
+    if (auto done = client_->subscribe(ack_topic_, 0); !done)
+      log(LogLevel::warning, "uplink", "can't subscribe", {{"reason", done.error().message}});
+    publish_state(true);
+    log(LogLevel::info, "uplink", "connected", {{"broker", std::format("{}:{}", settings_.host, settings_.port)}});
+  }
+
+  // Nothing is sent before acknowledgements can come back.
+  void on_subscribed() override {
+    {
+      std::lock_guard lock(mutex_);
+      connected_ = true;
+      restart_ = true;
+    }
+    connected_gauge_.set(1);
+    wake_.notify_all();
+  }
+
+  void on_disconnected(const std::string& why) override {
+    {
+      std::lock_guard lock(mutex_);
+      connected_ = false;
+      last_error_ = why;
+    }
+    connected_gauge_.set(0);
+    reconnects_.add();
+    connection_log_.log(LogLevel::warning, "uplink", "no connection to the broker; records wait in the outbox",
+                        {{"reason", why}});
+  }
+
+  void on_message(std::string_view topic, std::span<const std::uint8_t> payload) override {
+    if (topic != ack_topic_) return;
+    auto ack = wire::decode_ack(payload);
+    if (!ack) return bad_acks_.add();
+    received_.push(std::move(*ack));
+    poke();
+  }
+
+ private:
+  void poke() {
+    {
+      std::lock_guard lock(mutex_);
+      work_ = true;
+    }
+    wake_.notify_all();
+  }
+
+  void publish_state(bool online) {
+    const std::string json = state_json(online, version_);
+    if (client_->publish(state_topic_, bytes_of(json), 1, true))
+      bytes_.add(mqtt::publish_packet_bytes(state_topic_.size(), json.size()) + 2);  // QoS 1: a packet id
+  }
+
+  void run() {
+    nanoseconds wait = kIdleWait;
+    while (wait_for_work(wait)) {
+      take_acks();
+      wait = send_what_is_due();
+      show_backlog();
+    }
+  }
+
+  bool wait_for_work(nanoseconds wait) {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, wait, [&] { return stopping_ || work_ || (restart_ && connected_); });
+    work_ = false;
+    if (restart_ && connected_) {
+      restart_ = false;
+      lock.unlock();
+      begin_again();
+      lock.lock();
+    }
+    return !stopping_;
+  }
+
+  void begin_again() {
+    epoch_ = outbox_.epoch();
+    for (const Lane lane : kBothLanes) {
+      senders_[index_of(lane)].restart(outbox_.status(lane).acknowledged);
+      waiting_since_[index_of(lane)].reset();
+    }
+  }
+
+  void take_acks() {
+    while (auto ack = received_.pop(nanoseconds{0})) {
+      acks_.add();
+      outbox_.acknowledge(ack->lane, ack->epoch, ack->watermark);
+      if (ack->epoch != epoch_) continue;
+      const MonoTime now = clock_.mono();
+      LaneSender& sender = senders_[index_of(ack->lane)];
+      // A watermark that we can't have is for the outbox to judge; it must not move what we send.
+      if (ack->watermark <= outbox_.status(ack->lane).durable) sender.on_ack(ack->watermark, ack->resume, now);
+      std::lock_guard lock(mutex_);
+      last_ack_ = now;
+    }
+  }
+
+  // Sends until the windows are full or nothing is left; how long it may take until there is something to do again.
+  nanoseconds send_what_is_due() {
+    {
+      std::lock_guard lock(mutex_);
+      if (!connected_) return kIdleWait;
+    }
+    if (outbox_.epoch() != epoch_) begin_again();
+    const MonoTime now = clock_.mono();
+    nanoseconds wait = kIdleWait;
+    for (const Lane lane : kBothLanes) repeated_.add(senders_[index_of(lane)].go_back_if_due(now));
+    // Urgent first, and asked again after each bulk batch.
+    while (send_from(Lane::urgent, wait) || send_from(Lane::bulk, wait)) {
+      std::lock_guard lock(mutex_);
+      if (stopping_ || !connected_) break;
+    }
+    for (const Lane lane : kBothLanes)
+      if (const auto due = senders_[index_of(lane)].next_deadline())
+        wait = std::min(wait, std::max<nanoseconds>(milliseconds{1}, *due - clock_.mono()));
+    return wait;
+  }
+
+  // True if a batch went out. Shortens `wait` if one is only waiting for more records.
+  bool send_from(Lane lane, nanoseconds& wait) {
+    LaneSender& sender = senders_[index_of(lane)];
+    auto& since = waiting_since_[index_of(lane)];
+    const LaneStatus status = outbox_.status(lane);
+    if (status.durable <= sender.sent_through()) {
+      since.reset();
+      return false;
+    }
+    if (!sender.may_send()) return false;
+    const MonoTime now = clock_.mono();
+    if (!since) since = now;
+    const std::uint64_t unsent = status.durable - sender.sent_through();
+    const nanoseconds left = *since + settings_.batch_delay - now;
+    if (unsent < static_cast<std::uint64_t>(settings_.batch_records) && left > nanoseconds{0}) {
+      wait = std::min(wait, left);
+      return false;
+    }
+    since.reset();
+    return send_batch(lane, sender);
+  }
+
+  bool send_batch(Lane lane, LaneSender& sender) {
+    const auto records = outbox_.read(lane, epoch_, sender.sent_through(),
+                                      static_cast<std::size_t>(settings_.batch_records), sender.batch_bytes_max());
+    if (!records) {
+      read_log_.log(LogLevel::error, "uplink", "can't read the outbox", {{"reason", records.error().message}});
+      return false;
+    }
+    if (records->empty()) return false;
+    wire::BatchBuilder batch(tenant_, gateway_, lane, epoch_, records->front().first, clock_.wall());
+    std::uint64_t last = 0;
+    for (const StoredRecord& record : *records) {
+      if (!batch.add(record.bytes)) break;
+      last = record.sequence;
+    }
+    const auto payload = batch.finish();
+    if (!payload || last == 0) return false;
+    if (!client_->publish(up_topic_, *payload)) return false;
+    sender.sent(last, payload->size(), clock_.mono());
+    bytes_.add(mqtt::publish_packet_bytes(up_topic_.size(), payload->size()));
+    batches_.add();
+    return true;
+  }
+
+  void show_backlog() {
+    bool nothing_waits = true;
+    for (const Lane lane : kBothLanes) {
+      const LaneStatus status = outbox_.status(lane);
+      nothing_waits = nothing_waits && status.records == 0;
+      backlog_[index_of(lane)]->set(static_cast<double>(status.records));
+      backlog_bytes_[index_of(lane)]->set(static_cast<double>(status.bytes));
+      backlog_age_[index_of(lane)]->set(std::chrono::duration<double>(status.oldest_age).count());
+    }
+    std::lock_guard lock(mutex_);
+    nothing_waits_ = nothing_waits;
+  }
+
+  const config::UplinkSettings settings_;
+  const std::string tenant_, gateway_, version_, up_topic_, ack_topic_, state_topic_;
+  Outbox& outbox_;
+  Clock& clock_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false, work_ = false, connected_ = false, restart_ = false, nothing_waits_ = true;
+  std::string last_error_ = "not connected yet";
+  std::optional<MonoTime> last_ack_;
+  BoundedQueue<wire::Ack> received_{"uplink acks", kAckQueue, WhenFull::drop_oldest};  // a newer one says more
+
+  // The sending thread's own.
+  std::string epoch_;
+  std::array<LaneSender, 2> senders_;
+  std::array<std::optional<MonoTime>, 2> waiting_since_;
+  LogLimiter connection_log_, read_log_;
+
+  Gauge& connected_gauge_;
+  Counter &bytes_, &batches_, &repeated_, &acks_, &bad_acks_, &reconnects_;
+  std::array<Gauge*, 2> backlog_{}, backlog_bytes_{}, backlog_age_{};
+
+  std::mutex client_mutex_;
+  std::unique_ptr<mqtt::Client> client_;
+  std::thread thread_;
+};
+
+Result<std::unique_ptr<Uplink>> Uplink::start(const config::UplinkSettings& settings, const std::string& tenant,
+                                              const std::string& gateway, Outbox& outbox, Clock& clock,
+                                              MetricsRegistry& metrics, const std::string& program_version) {
+  auto impl = std::make_unique<Impl>(settings, tenant, gateway, outbox, clock, metrics, program_version);
+  LINESIDE_TRY(impl->start());
+  return std::unique_ptr<Uplink>(new Uplink(std::move(impl)));
+}
+
+Uplink::Uplink(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Uplink::~Uplink() = default;
+
+UplinkStatus Uplink::status() const { return impl_->status(); }
+
+}  // namespace lineside::gateway

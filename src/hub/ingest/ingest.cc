@@ -1,0 +1,294 @@
+#include "hub/ingest/ingest.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <format>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/bounded_queue.h"
+#include "base/log.h"
+#include "mqtt/mqtt_client.h"
+#include "wire/batch.h"
+
+namespace lineside::hub {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kQueueMessages = 1024, kQueueBytesMax = 64u << 20;
+constexpr std::size_t kGroupBatches = 64;
+constexpr milliseconds kWait{200}, kCommitRetry{500};
+constexpr std::chrono::minutes kRetentionPeriod{1};
+constexpr milliseconds kRetentionPause{50};
+constexpr std::size_t kStateBytesMax = 1024;
+
+struct Message {
+  std::string topic;
+  std::vector<std::uint8_t> payload;
+};
+
+mqtt::ClientOptions client_options(const config::HubSettings& settings) {
+  mqtt::ClientOptions options;
+  options.host = settings.broker_host;
+  options.port = settings.broker_port;
+  options.tls = settings.broker_tls;
+  options.ca_file = settings.broker_ca_file;
+  options.cert_file = settings.broker_cert_file;
+  options.key_file = settings.broker_key_file;
+  options.username = settings.broker_username;
+  options.password_file = settings.broker_password_file;
+  options.reconnect_max = std::chrono::seconds{5};
+  return options;
+}
+
+struct GatewayState {
+  bool online = false;
+  std::string version;
+};
+
+std::optional<GatewayState> parse_state(std::span<const std::uint8_t> payload) {
+  if (payload.size() > kStateBytesMax) return std::nullopt;
+  const auto json = nlohmann::json::parse(payload.begin(), payload.end(), nullptr, false);
+  if (!json.is_object() || !json.contains("online") || !json["online"].is_boolean()) return std::nullopt;
+  GatewayState state{.online = json["online"].get<bool>()};
+  if (json.contains("version") && json["version"].is_string())
+    state.version = wire::clean_text(json["version"].get<std::string>(), 100);
+  return state;
+}
+
+}  // namespace
+
+class Ingest::Impl final : public mqtt::Handler {
+ public:
+  Impl(const config::HubSettings& settings, BatchSink& sink, Store& store, Clock& clock, MetricsRegistry& metrics)
+      : settings_(settings),
+        sink_(sink),
+        store_(store),
+        clock_(clock),
+        connected_gauge_(metrics.gauge("lineside_hub_broker_connected", "1 while the broker accepts us")),
+        batches_(metrics.counter("lineside_hub_batches_total", "Batches stored or found stored")),
+        garbage_(metrics.counter("lineside_hub_garbage_total", "Messages that could not be read or did not fit")),
+        overflow_(metrics.counter("lineside_hub_ingest_dropped_total",
+                                  "Batches dropped because the queue was full; their gateways send them again")),
+        unreadable_(metrics.counter("lineside_hub_unreadable_records_total", "Records with an unknown kind or values")),
+        bytes_(metrics.counter("lineside_hub_received_bytes_total", "MQTT PUBLISH packets received on `up` topics")),
+        commit_failures_(metrics.counter("lineside_hub_commit_failures_total", "Groups that the store refused")) {}
+
+  ~Impl() override {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    queue_.close();
+    if (writer_.joinable()) writer_.join();
+    if (janitor_.joinable()) janitor_.join();
+    client_.reset();
+  }
+
+  Result<void> start() {
+    std::unique_lock lock(client_mutex_);  // the first callbacks wait until client_ is there
+    LINESIDE_ASSIGN(client_, mqtt::Client::start(client_options(settings_), *this));
+    lock.unlock();
+    writer_ = std::thread([this] { run(); });
+    janitor_ = std::thread([this] { keep_house(); });
+    return {};
+  }
+
+  IngestStatus status() const {
+    std::lock_guard lock(mutex_);
+    return {.connected = connected_,
+            .batches = batches_.value(),
+            .garbage = garbage_.value(),
+            .overflow = overflow_.value(),
+            .last_error = connected_ ? "" : last_error_};
+  }
+
+  // The network thread's side.
+  void on_connected() override {
+    {
+      const std::lock_guard wait_for_client(client_mutex_);
+    }
+    for (const auto& [leaf, qos] : {std::pair{"up", 0}, std::pair{"state", 1}})
+      if (auto done = client_->subscribe(std::format("lineside/v1/+/+/{}", leaf), qos); !done)
+        log(LogLevel::warning, "ingest", "can't subscribe", {{"reason", done.error().message}});
+  }
+
+  void on_subscribed() override {
+    {
+      std::lock_guard lock(mutex_);
+      connected_ = true;
+    }
+    hello_wanted_ = true;
+    connected_gauge_.set(1);
+    connection_log_.log(LogLevel::info, "ingest", "connected to the broker");
+  }
+
+  void on_disconnected(const std::string& why) override {
+    {
+      std::lock_guard lock(mutex_);
+      connected_ = false;
+      last_error_ = why;
+    }
+    connected_gauge_.set(0);
+    connection_log_.log(LogLevel::warning, "ingest", "no connection to the broker", {{"reason", why}});
+  }
+
+  void on_message(std::string_view topic, std::span<const std::uint8_t> payload) override {
+    if (payload.size() > wire::kCompressedBytesMax) return garbage_.add();
+    if (queued_bytes_ + payload.size() > kQueueBytesMax) return overflow_.add();
+    queued_bytes_ += payload.size();
+    if (!queue_.push({std::string(topic), {payload.begin(), payload.end()}})) {
+      queued_bytes_ -= payload.size();
+      overflow_.add();
+    }
+  }
+
+ private:
+  bool stopping() const {
+    std::lock_guard lock(mutex_);
+    return stopping_;
+  }
+
+  void run() {
+    while (!stopping()) {
+      if (hello_wanted_.exchange(false)) say_hello();
+      auto first = queue_.pop(kWait);
+      if (!first) continue;
+      std::vector<IncomingBatch> group;
+      take(*first, group);
+      while (group.size() < kGroupBatches) {
+        auto next = queue_.pop(nanoseconds{0});
+        if (!next) break;
+        take(*next, group);
+      }
+      if (!group.empty()) commit(group);
+    }
+  }
+
+  // After a restart nobody knows what was under way: every gateway goes on from its watermark at once.
+  void say_hello() {
+    const auto watermarks = store_.watermarks();
+    if (!watermarks) {
+      log(LogLevel::error, "ingest", "can't read the watermarks", {{"reason", watermarks.error().message}});
+      return;
+    }
+    for (const Watermark& mark : *watermarks)
+      acknowledge(mark.tenant, mark.gateway, {mark.lane, mark.epoch, mark.last_sequence, true});
+  }
+
+  void take(const Message& message, std::vector<IncomingBatch>& group) {
+    queued_bytes_ -= message.payload.size();
+    const auto topic = wire::parse_topic(message.topic);
+    if (!topic) return drop(message.topic, topic.error().message);
+    if (topic->leaf == "state") return take_state(*topic, message);
+    bytes_.add(mqtt::publish_packet_bytes(message.topic.size(), message.payload.size()));
+    auto batch = wire::decode_batch(message.payload);
+    if (!batch) return drop(message.topic, batch.error().message);
+    if (batch->tenant != topic->tenant || batch->gateway != topic->gateway)
+      return drop(message.topic, "the batch names another tenant or gateway than its topic");
+    unreadable_.add(batch->unreadable);
+    group.push_back({std::move(*batch), mqtt::publish_packet_bytes(message.topic.size(), message.payload.size())});
+  }
+
+  void drop(const std::string& topic, const std::string& why) {
+    garbage_.add();
+    garbage_log_.log(LogLevel::warning, "ingest", "message dropped",
+                     {{"topic", wire::clean_text(topic, 200)}, {"reason", why}});
+  }
+
+  void take_state(const wire::Topic& topic, const Message& message) {
+    if (message.payload.empty()) return;  // a retained message that was cleared
+    const auto state = parse_state(message.payload);
+    if (!state) return drop(message.topic, "the state is not understood");
+    if (auto set = store_.set_gateway_state(topic.tenant, topic.gateway, state->online, state->version); !set)
+      log(LogLevel::error, "ingest", "can't store a gateway's state", {{"reason", set.error().message}});
+  }
+
+  // Only what is stored is acknowledged. A store that refuses is asked again; one batch that it never takes must not
+  // stop the others, so after a failure each goes alone.
+  void commit(std::vector<IncomingBatch>& group) {
+    if (try_commit(group)) return;
+    for (IncomingBatch& batch : group) {
+      if (try_commit({&batch, 1})) continue;
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, kCommitRetry, [&] { return stopping_; });
+      if (stopping_) return;
+    }
+  }
+
+  bool try_commit(std::span<const IncomingBatch> group) {
+    const auto outcomes = sink_.commit(group);
+    if (!outcomes) {
+      commit_failures_.add();
+      commit_log_.log(LogLevel::error, "ingest", "can't store; the gateways keep their records",
+                      {{"reason", outcomes.error().message}});
+      return false;
+    }
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      const CommitOutcome& outcome = (*outcomes)[i];
+      if (outcome.stale_epoch || outcome.refused) continue;
+      batches_.add();
+      const wire::Batch& batch = group[i].batch;
+      acknowledge(batch.tenant, batch.gateway, {batch.lane, batch.epoch, outcome.watermark, outcome.gap});
+    }
+    return true;
+  }
+
+  void acknowledge(const std::string& tenant, const std::string& gateway, const wire::Ack& ack) {
+    // If this gets lost, the gateway repeats the batch and gets the same answer.
+    (void)client_->publish(wire::make_topic(tenant, gateway, "ack"), wire::encode_ack(ack));
+  }
+
+  void keep_house() {
+    if (settings_.keep_days <= 0) return;
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, more_to_delete_ ? nanoseconds{kRetentionPause} : nanoseconds{kRetentionPeriod},
+                         [&] { return stopping_; }))
+        return;
+      lock.unlock();
+      const auto deleted = store_.delete_older_than(clock_.wall() - std::chrono::days{settings_.keep_days});
+      if (!deleted) log(LogLevel::error, "ingest", "can't delete old rows", {{"reason", deleted.error().message}});
+      more_to_delete_ = deleted && *deleted > 0;
+    }
+  }
+
+  const config::HubSettings settings_;
+  BatchSink& sink_;
+  Store& store_;
+  Clock& clock_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false, connected_ = false;
+  std::string last_error_ = "not connected yet";
+  BoundedQueue<Message> queue_{"hub ingest", kQueueMessages, WhenFull::reject_new};
+  std::atomic<std::size_t> queued_bytes_{0};
+  std::atomic<bool> hello_wanted_{false};
+  bool more_to_delete_ = true;  // the janitor's own
+  LogLimiter connection_log_, garbage_log_, commit_log_;
+
+  Gauge& connected_gauge_;
+  Counter &batches_, &garbage_, &overflow_, &unreadable_, &bytes_, &commit_failures_;
+
+  std::mutex client_mutex_;
+  std::unique_ptr<mqtt::Client> client_;
+  std::thread writer_, janitor_;
+};
+
+Result<std::unique_ptr<Ingest>> Ingest::start(const config::HubSettings& settings, BatchSink& sink, Store& store,
+                                              Clock& clock, MetricsRegistry& metrics) {
+  auto impl = std::make_unique<Impl>(settings, sink, store, clock, metrics);
+  LINESIDE_TRY(impl->start());
+  return std::unique_ptr<Ingest>(new Ingest(std::move(impl)));
+}
+
+Ingest::Ingest(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Ingest::~Ingest() = default;
+
+IngestStatus Ingest::status() const { return impl_->status(); }
+
+}  // namespace lineside::hub

@@ -1,0 +1,142 @@
+#include "hub/store/record_writer.h"
+
+#include <cmath>
+#include <format>
+
+namespace lineside::hub {
+namespace {
+
+std::int64_t count_ns(WallTime time) { return time.time_since_epoch().count(); }
+
+void append_json(std::string& json, std::string_view text) {
+  json += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      json += '\\';
+      json += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      json += std::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    } else {
+      json += c;
+    }
+  }
+  json += '"';
+}
+
+std::string json_of(const std::map<std::string, std::string>& pairs) {
+  std::string json = "{";
+  for (const auto& [key, value] : pairs) {
+    if (json.size() > 1) json += ',';
+    append_json(json, key);
+    json += ':';
+    append_json(json, value);
+  }
+  return json + '}';
+}
+
+std::string json_of(const std::vector<std::pair<std::int64_t, std::uint64_t>>& buckets) {
+  std::string json = "[";
+  for (const auto& [bound_ns, count] : buckets)
+    json += std::format("{}[{},{}]", json.size() > 1 ? "," : "", bound_ns, count);
+  return json + ']';
+}
+
+// Binds one value after the other.
+class Binder {
+ public:
+  Binder(Statement& statement, const RecordPlace& place, std::uint64_t sequence) : statement_(statement) {
+    *this << place.tenant << place.gateway << static_cast<std::int64_t>(place.lane) << place.epoch << sequence;
+  }
+  Binder& operator<<(const std::string& text) { return statement_.bind(++index_, std::string_view(text)), *this; }
+  Binder& operator<<(std::int64_t number) { return statement_.bind(++index_, number), *this; }
+  Binder& operator<<(std::uint64_t number) { return *this << static_cast<std::int64_t>(number); }
+  Binder& operator<<(bool flag) { return *this << static_cast<std::int64_t>(flag); }
+  Binder& operator<<(WallTime time) { return *this << count_ns(time); }
+  Binder& operator<<(float number) {
+    if (std::isfinite(number))
+      statement_.bind(++index_, static_cast<double>(number));
+    else
+      statement_.bind_null(++index_);
+    return *this;
+  }
+  Binder& operator<<(const std::vector<std::uint8_t>& blob) {
+    return statement_.bind(++index_, std::span<const std::uint8_t>(blob)), *this;
+  }
+  Result<void> run() { return statement_.run(); }
+
+ private:
+  Statement& statement_;
+  int index_ = 0;
+};
+
+}  // namespace
+
+Result<RecordWriter> RecordWriter::create(Database& database) {
+  constexpr std::string_view kPlace = "tenant, gateway, lane, epoch, sequence";
+  const auto make = [&](std::optional<Statement>& statement, std::string_view table, std::string_view place,
+                        std::string_view columns) -> Result<void> {
+    std::string marks = "?";
+    for (const char c : std::format("{}, {}", place, columns))
+      if (c == ',') marks += ", ?";
+    LINESIDE_ASSIGN(statement,
+                    database.prepare(std::format("INSERT INTO {} ({}, {}) VALUES ({})", table, place, columns, marks)));
+    return {};
+  };
+  RecordWriter writer;
+  LINESIDE_TRY(make(writer.verdict_, "verdict", kPlace,
+                    "station, item, time_ns, decision, reason, score, label, model_version, deadline_met, actuated, "
+                    "decision_ns, actuation_ns"));
+  LINESIDE_TRY(make(writer.summary_, "station_summary", kPlace,
+                    "station, from_ns, to_ns, items, passed, rejected, fail_safe, late, actuation_failed, raw_bytes, "
+                    "latency_json, camera_up, actuator_up, model_version, deadline_ns"));
+  LINESIDE_TRY(make(writer.event_, "event", kPlace, "id, type, asset, severity, time_ns, message, evidence_json"));
+  LINESIDE_TRY(make(writer.picture_, "picture", kPlace, "station, item, time_ns, kind, jpeg"));
+  LINESIDE_TRY(make(writer.loss_, "loss", "tenant, gateway, lane, epoch, first_sequence",
+                    "last_sequence, cause, exact, time_ns"));
+  return writer;
+}
+
+Result<void> RecordWriter::write(const RecordPlace& place, const Record& record) {
+  return std::visit([&](const auto& body) { return write_body(place, record.sequence, body); }, record.body);
+}
+
+Result<void> RecordWriter::write_loss(const RecordPlace& place, const LossRecord& loss) {
+  const bool exact = loss.last >= loss.first && !loss.cause.ends_with(".at_most");
+  return (Binder(*loss_, place, loss.first) << loss.last << loss.cause << exact << loss.time).run();
+}
+
+Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const VerdictRecord& verdict) {
+  return (Binder(*verdict_, place, sequence)
+          << verdict.station << verdict.item << verdict.time << static_cast<std::int64_t>(verdict.decision)
+          << static_cast<std::int64_t>(verdict.reason) << verdict.score << verdict.label << verdict.model_version
+          << verdict.deadline_met << verdict.actuated << verdict.decision_ns << verdict.actuation_ns)
+      .run();
+}
+
+Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const StationSummary& summary) {
+  return (Binder(*summary_, place, sequence)
+          << summary.station << summary.from << summary.to << summary.items << summary.passed << summary.rejected
+          << summary.fail_safe << summary.late << summary.actuation_failed << summary.raw_bytes
+          << json_of(summary.decision_latency) << summary.camera_up << summary.actuator_up << summary.model_version
+          << summary.deadline_ns)
+      .run();
+}
+
+Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const EventRecord& event) {
+  return (Binder(*event_, place, sequence) << event.id << event.type << event.asset
+                                           << static_cast<std::int64_t>(event.severity) << event.time << event.message
+                                           << json_of(event.evidence))
+      .run();
+}
+
+Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const PictureRecord& picture) {
+  return (Binder(*picture_, place, sequence) << picture.station << picture.item << picture.time << picture.kind
+                                             << picture.jpeg)
+      .run();
+}
+
+Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t, const LossRecord& loss) {
+  return write_loss(place, loss);
+}
+
+}  // namespace lineside::hub

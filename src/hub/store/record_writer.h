@@ -1,0 +1,38 @@
+#pragma once
+// Puts one record into the table of its kind. Owner thread only; inside the caller's transaction.
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/sqlite.h"
+#include "model/record.h"
+
+namespace lineside::hub {
+
+// Whose record it is, and where in its lane.
+struct RecordPlace {
+  const std::string& tenant;
+  const std::string& gateway;
+  Lane lane = Lane::urgent;
+  std::int64_t epoch = 0;
+};
+
+class RecordWriter {
+ public:
+  static Result<RecordWriter> create(Database& database);
+  Result<void> write(const RecordPlace& place, const Record& record);
+  // Sequences [first, last] of the place's lane will not come; last = first - 1: nobody knows how many.
+  Result<void> write_loss(const RecordPlace& place, const LossRecord& loss);
+
+ private:
+  RecordWriter() = default;
+  Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const VerdictRecord& verdict);
+  Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const StationSummary& summary);
+  Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const EventRecord& event);
+  Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const PictureRecord& picture);
+  Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const LossRecord& loss);
+
+  std::optional<Statement> verdict_, summary_, event_, picture_, loss_;
+};
+
+}  // namespace lineside::hub

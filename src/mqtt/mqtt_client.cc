@@ -1,0 +1,238 @@
+#include "mqtt/mqtt_client.h"
+
+#include <mosquitto.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <format>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "base/file.h"
+
+namespace lineside::mqtt {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr int kKeepAliveSeconds = 20;
+constexpr int kLoopMs = 200;
+constexpr milliseconds kConnectMax{10'000};
+constexpr milliseconds kGoodbyeMax{500};
+constexpr std::size_t kPayloadBytesMax = 32u << 20;
+
+// mosquitto_lib_init and cleanup count themselves.
+class Library {
+ public:
+  Library() { mosquitto_lib_init(); }
+  ~Library() { mosquitto_lib_cleanup(); }
+};
+
+Result<std::string> read_password(const std::string& file) {
+  if (file.empty()) return std::string{};
+  LINESIDE_ASSIGN(std::string password, read_text(file, 4096));
+  while (password.ends_with('\n') || password.ends_with('\r')) password.pop_back();
+  return password;
+}
+
+const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
+Result<void> check_files(const ClientOptions& options) {
+  for (const std::string& file : {options.ca_file, options.cert_file, options.key_file})
+    if (!file.empty() && !std::filesystem::is_regular_file(file))
+      return fail(ErrorCode::file_not_found, std::format("there is no TLS file {}", file));
+  if (options.cert_file.empty() != options.key_file.empty())
+    return fail(ErrorCode::config_invalid, "a client certificate and its key must be given together");
+  return {};
+}
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  Impl(ClientOptions options, Handler& handler) : options_(std::move(options)), handler_(handler) {}
+
+  ~Impl() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    mosquitto_destroy(mosquitto_);
+  }
+
+  Result<void> start() {
+    LINESIDE_ASSIGN(const std::string password, read_password(options_.password_file));
+    mosquitto_ = mosquitto_new(or_null(options_.client_id), true, this);
+    if (mosquitto_ == nullptr) return fail(ErrorCode::internal, "libmosquitto could not make a client");
+    mosquitto_threaded_set(mosquitto_, true);
+    if (!options_.username.empty())
+      mosquitto_username_pw_set(mosquitto_, options_.username.c_str(), or_null(password));
+    if (options_.tls) LINESIDE_TRY(set_tls());
+    if (!options_.will_topic.empty())
+      mosquitto_will_set(mosquitto_, options_.will_topic.c_str(), static_cast<int>(options_.will_payload.size()),
+                         options_.will_payload.data(), 1, true);
+    set_callbacks();
+    thread_ = std::thread([this] { run(); });
+    return {};
+  }
+
+  Result<void> publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos, bool retain) {
+    if (payload.size() > kPayloadBytesMax) return fail(ErrorCode::limit_reached, "the MQTT message is too long");
+    if (!connected_) return not_connected();
+    const int code = mosquitto_publish(mosquitto_, nullptr, topic.c_str(), static_cast<int>(payload.size()),
+                                       payload.data(), qos, retain);
+    if (code != MOSQ_ERR_SUCCESS) return fail(ErrorCode::broker_unreachable, mosquitto_strerror(code));
+    return {};
+  }
+
+  Result<void> subscribe(const std::string& pattern, int qos) {
+    const int code = mosquitto_subscribe(mosquitto_, nullptr, pattern.c_str(), qos);
+    if (code != MOSQ_ERR_SUCCESS) return fail(ErrorCode::broker_unreachable, mosquitto_strerror(code));
+    return {};
+  }
+
+  bool connected() const { return connected_; }
+
+ private:
+  std::unexpected<Error> not_connected() const {
+    return fail(ErrorCode::broker_unreachable,
+                std::format("no connection to the MQTT broker {}:{}", options_.host, options_.port));
+  }
+
+  Result<void> set_tls() {
+    LINESIDE_TRY(check_files(options_));
+    const char* system_certificates = options_.ca_file.empty() ? "/etc/ssl/certs" : nullptr;
+    int code = mosquitto_tls_set(mosquitto_, or_null(options_.ca_file), system_certificates,
+                                 or_null(options_.cert_file), or_null(options_.key_file), nullptr);
+    if (code == MOSQ_ERR_SUCCESS) code = mosquitto_tls_opts_set(mosquitto_, 1, "tlsv1.2", nullptr);
+    if (code != MOSQ_ERR_SUCCESS)
+      return fail(ErrorCode::config_invalid, std::format("TLS settings are not usable: {}", mosquitto_strerror(code)));
+    return {};
+  }
+
+  void set_callbacks() {
+    mosquitto_connect_callback_set(mosquitto_, [](mosquitto*, void* self, int code) {
+      static_cast<Impl*>(self)->connack(code);
+    });
+    mosquitto_disconnect_callback_set(mosquitto_, [](mosquitto*, void* self, int code) {
+      static_cast<Impl*>(self)->lost(mosquitto_strerror(code));
+    });
+    mosquitto_subscribe_callback_set(mosquitto_, [](mosquitto*, void* self, int, int, const int*) {
+      static_cast<Impl*>(self)->handler_.on_subscribed();
+    });
+    mosquitto_message_callback_set(mosquitto_, [](mosquitto*, void* self, const mosquitto_message* message) {
+      static_cast<Impl*>(self)->handler_.on_message(
+          message->topic,
+          {static_cast<const std::uint8_t*>(message->payload), static_cast<std::size_t>(message->payloadlen)});
+    });
+  }
+
+  void connack(int code) {
+    if (code != 0) {
+      refused_ = mosquitto_connack_string(code);
+      return;
+    }
+    connected_ = true;
+    delay_ = options_.reconnect_min;
+    handler_.on_connected();
+  }
+
+  void lost(const std::string& why) {
+    const bool was_connected = connected_.exchange(false);
+    if (was_connected) handler_.on_disconnected(why);
+  }
+
+  void run() {
+    delay_ = options_.reconnect_min;
+    while (!stopping()) {
+      refused_.clear();
+      const std::string why = one_connection();
+      lost(why);
+      if (stopping()) return;
+      handler_.on_disconnected(
+          std::format("{}:{}: {}", options_.host, options_.port, refused_.empty() ? why : refused_));
+      pause();
+    }
+  }
+
+  // Connects and serves the connection until it ends; why it ended.
+  std::string one_connection() {
+    int code = mosquitto_connect_async(mosquitto_, options_.host.c_str(), options_.port, kKeepAliveSeconds);
+    const auto give_up = steady_clock::now() + kConnectMax;
+    while (code == MOSQ_ERR_SUCCESS && !stopping()) {
+      code = mosquitto_loop(mosquitto_, kLoopMs, 1);
+      if (code == MOSQ_ERR_SUCCESS && !connected_ && steady_clock::now() > give_up) {
+        mosquitto_disconnect(mosquitto_);
+        return "no answer";
+      }
+    }
+    if (stopping()) say_goodbye();
+    return code == MOSQ_ERR_ERRNO ? std::generic_category().message(errno) : mosquitto_strerror(code);
+  }
+
+  // Lets what is queued go out, then disconnects so that the broker does not send the will.
+  void say_goodbye() {
+    const auto until = steady_clock::now() + kGoodbyeMax;
+    while (connected_ && mosquitto_want_write(mosquitto_) && steady_clock::now() < until)
+      if (mosquitto_loop(mosquitto_, 20, 1) != MOSQ_ERR_SUCCESS) break;
+    mosquitto_disconnect(mosquitto_);
+    mosquitto_loop(mosquitto_, 20, 1);
+  }
+
+  // Doubling back-off; jitter of a quarter, so that a thousand gateways do not come back in the same second.
+  void pause() {
+    const double jitter = std::uniform_real_distribution<double>(0.75, 1.25)(random_);
+    const auto wait = std::chrono::duration_cast<milliseconds>(delay_ * jitter);
+    delay_ = std::min(delay_ * 2, options_.reconnect_max);
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, wait, [this] { return stopping_; });
+  }
+
+  bool stopping() {
+    std::lock_guard lock(mutex_);
+    return stopping_;
+  }
+
+  const ClientOptions options_;
+  Handler& handler_;
+  Library library_;
+  mosquitto* mosquitto_ = nullptr;
+  std::atomic<bool> connected_{false};
+  std::string refused_;
+  milliseconds delay_{};
+  std::mt19937 random_{std::random_device{}()};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+Result<std::unique_ptr<Client>> Client::start(const ClientOptions& options, Handler& handler) {
+  auto impl = std::make_unique<Impl>(options, handler);
+  LINESIDE_TRY(impl->start());
+  return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::~Client() = default;
+
+Result<void> Client::publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos, bool retain) {
+  return impl_->publish(topic, payload, qos, retain);
+}
+
+Result<void> Client::subscribe(const std::string& pattern, int qos) { return impl_->subscribe(pattern, qos); }
+
+bool Client::connected() const { return impl_->connected(); }
+
+std::uint64_t publish_packet_bytes(std::size_t topic_bytes, std::size_t payload_bytes) {
+  const std::uint64_t remaining = 2 + topic_bytes + payload_bytes;
+  const std::uint64_t length_bytes = remaining < 128 ? 1 : remaining < 16'384 ? 2 : remaining < 2'097'152 ? 3 : 4;
+  return 1 + length_bytes + remaining;
+}
+
+}  // namespace lineside::mqtt
