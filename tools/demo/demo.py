@@ -82,13 +82,17 @@ class Demo:
                 self.password = line.split()[-1]
         run_to_end([self.binary('lineside-hub'), 'enroll', '--data', layout.hub_data, '--gateway', GATEWAY, '--out',
                     layout.enrolled], layout.logs / 'init.log')
+        broker_config = layout.run / 'mosquitto.conf'
+        text = (layout.hub_data / 'mosquitto.conf').read_text()
+        # As root, Mosquitto would become a user who can't read the demo's keys.
+        broker_config.write_text(text + ('\nuser root\n' if os.geteuid() == 0 else ''))
         uplink = {'enabled': True, 'port': self.ports['broker'], 'ca_file': str(layout.enrolled / 'ca.crt'),
                   'cert_file': str(layout.enrolled / 'gateway.crt'), 'key_file': str(layout.enrolled / 'gateway.key'),
                   'reconnect_max_ms': 2000}
         layout.write_gateway_config(bundle, key, uplink, options.share)
         layout.write_plant_config(options.seed, options.rate, options.codec, options.defect_share)
         self.programs = {
-            'broker': Program('broker', ['mosquitto', '-c', layout.hub_data / 'mosquitto.conf'], layout.logs),
+            'broker': Program('broker', ['mosquitto', '-c', broker_config], layout.logs),
             'hub': Program('hub', [self.binary('lineside-hub'), 'serve', '--config', layout.hub_data / 'hub.yaml'],
                            layout.logs, nice=5),
             'plant': Program('plant', [self.binary('lineside-plant'), '--config', layout.plant_config, '--orders'],
