@@ -15,7 +15,7 @@ void needs(bool is_there, const std::string& key, const std::string& why, Findin
 }
 
 void readable(const std::string& path, const std::string& key, Findings& findings) {
-  if (path.empty()) return;
+  if (path.empty() || !findings.files_are_here()) return;
   if (!std::filesystem::exists(path)) {
     findings.problem(key, std::format("there is no file {}", path));
   } else if (std::filesystem::is_directory(path)) {
@@ -70,7 +70,7 @@ void check_kind_of_camera(const CameraSettings& camera, const std::string& at, F
       break;
     case Kind::folder:
       needs(!camera.path.empty(), at + ".path", "a folder camera needs its folder", findings);
-      if (!camera.path.empty() && !std::filesystem::is_directory(camera.path))
+      if (!camera.path.empty() && findings.files_are_here() && !std::filesystem::is_directory(camera.path))
         findings.problem(at + ".path", std::format("there is no folder {}", camera.path));
       break;
   }

@@ -202,6 +202,14 @@ TEST_F(Config, NeedsItsRequiredKeys) {
     EXPECT_THAT(text, HasSubstr(key));
 }
 
+TEST_F(Config, OfAnotherMachine_DoesNotNeedItsFilesHere) {
+  const auto file = write(
+      "gateway: g\ndata_dir: d\ncameras:\n  - {name: a, path: /srv/none}\n"
+      "stations:\n  - {name: s, cameras: [a], bundle: none.lsb}\n");
+  EXPECT_THAT(check_settings_file(file).error().message, HasSubstr("has 2 mistakes"));
+  EXPECT_EQ(check_settings_file(file, NamedFiles::elsewhere).value(), "gateway");
+}
+
 TEST_F(Config, KnowsAHubAndAPlantByTheirKeys) {
   EXPECT_EQ(check_settings_file(write(kGood)).value(), "gateway");
   EXPECT_EQ(check_settings_file(write("data_dir: d\nbroker_tls: false\n")).value(), "hub");

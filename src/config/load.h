@@ -5,9 +5,9 @@
 //   error.
 //   - A relative path is relative to the folder of the file that names it, and comes out joined with that folder.
 //   - Unknown and repeated keys are errors; keys left out have the default that the reference page names.
+#include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "config/gateway_settings.h"
@@ -23,7 +23,9 @@ Result<PlantSettings> load_plant_settings(const std::filesystem::path& path);
 
 // What `lineside check` does: finds out by its keys whose settings the file holds ("gateway", "hub" or "plant"), checks
 // them as the program itself would, and gives that name.
-Result<std::string> check_settings_file(const std::filesystem::path& path);
+// `files` elsewhere: for a file written for another machine; whether the files it names are there is not looked at.
+enum class NamedFiles : std::uint8_t { here, elsewhere };
+Result<std::string> check_settings_file(const std::filesystem::path& path, NamedFiles files = NamedFiles::here);
 
 // The tables as documents, for "gateway", "hub" or "plant"; empty for another name.
 std::string json_schema(const std::string& kind);     // JSON Schema 2020-12, for editors

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/load.h"
 #include "config/schema.h"
 
 namespace lineside::config {
@@ -13,7 +14,7 @@ namespace lineside::config {
 // The problems found so far, and where each key stands, for checks that look at several keys together.
 class Findings {
  public:
-  explicit Findings(std::filesystem::path file) : file_(std::move(file)) {}
+  Findings(std::filesystem::path file, NamedFiles files) : file_(std::move(file)), files_(files) {}
   // `key` is a path like "stations[0].actuator.delay_ms"; without a line of its own it gets that of the nearest parent.
   // For checks after reading: does nothing when the key or one of its parents has a problem already, because then this
   // one would only be its consequence.
@@ -27,6 +28,7 @@ class Findings {
   std::string text() const;
   std::size_t count() const { return problems_.size(); }
   const std::filesystem::path& file() const { return file_; }
+  bool files_are_here() const { return files_ == NamedFiles::here; }
 
  private:
   struct Problem {
@@ -34,6 +36,7 @@ class Findings {
     std::string key, message;
   };
   std::filesystem::path file_;
+  NamedFiles files_;
   std::vector<Problem> problems_;
   std::map<std::string, int> lines_;
 };

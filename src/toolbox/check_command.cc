@@ -8,11 +8,17 @@
 namespace lineside::toolbox {
 namespace {
 
+struct CheckOptions {
+  std::vector<std::string> files;
+  bool elsewhere = false;
+};
+
 // All files are checked, so that one run shows every mistake; the first error decides the exit code.
-Result<int> check(const std::vector<std::string>& files) {
+Result<int> check(const CheckOptions& options) {
+  using config::NamedFiles;
   std::optional<Error> failed;
-  for (const std::string& file : files) {
-    const auto kind = config::check_settings_file(file);
+  for (const std::string& file : options.files) {
+    const auto kind = config::check_settings_file(file, options.elsewhere ? NamedFiles::elsewhere : NamedFiles::here);
     if (kind) {
       std::fputs(std::format("{}: settings of lineside-{}, no mistakes\n", file, *kind).c_str(), stdout);
     } else if (!failed) {
@@ -39,14 +45,16 @@ Result<int> print_settings(const SettingsOptions& options) {
 }  // namespace
 
 cli::Command check_command() {
-  const auto files = std::make_shared<std::vector<std::string>>();
+  const auto options = std::make_shared<CheckOptions>();
   cli::Command command{.name = "check", .summary = "checks settings files without starting anything"};
   command.details =
       "Tells by its keys whether a file holds the settings of lineside-gateway, lineside-hub or lineside-plant, and "
       "lists every mistake with file, line, key and limits, exactly as that program would at its start.";
-  command.options = {cli::argument("FILE...", "settings files (YAML)", *files)};
+  command.options = {
+      cli::argument("FILE...", "settings files (YAML)", options->files),
+      cli::flag("--elsewhere", "for another machine: don't look for the files named in it", options->elsewhere)};
   command.examples = {{"lineside check gateway.yaml", "says what is wrong with it, or that nothing is"}};
-  command.run = [files] { return check(*files); };
+  command.run = [options] { return check(*options); };
   return command;
 }
 

@@ -34,3 +34,50 @@ dev_run() {
 
 dev_demo() { compile release >&2; exec python3 tools/demo/demo.py "$@"; }
 dev_bench() { compile release bench >&2; exec python3 bench/run.py "$@"; }
+
+test_usage() { echo "usage: ./dev test [--long] [--sanitize address,undefined|thread] [--only REGEX]" >&2; exit 2; }
+
+dev_test() {
+  local preset=release only='' sanitize=''
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      --long) export LINESIDE_LONG=1; shift ;;
+      --sanitize) sanitize=${2:-}; [ $# -ge 2 ] || test_usage; shift 2 ;;
+      --only) only=${2:-}; [ $# -ge 2 ] || test_usage; shift 2 ;;
+      *) test_usage ;;
+    esac
+  done
+  case "$sanitize" in
+    '') ;;
+    address,undefined) preset=sanitize-address ;;
+    thread) preset=sanitize-thread ;;
+    *) test_usage ;;
+  esac
+  build_tests "$preset" && run_tests "$preset" "$only"
+}
+
+# On a terminal every step shows; with CI=true only what went wrong.
+build_tests() {
+  say "Building everything into build/$1"
+  configure "$1"
+  if [ "${CI:-}" = true ]; then
+    cmake --build "build/$1" -j "$jobs" -- --quiet
+  else
+    cmake --build "build/$1" -j "$jobs"
+  fi
+}
+
+run_tests() {
+  local build=$project/build/$1 only=$2 options=(--test-dir "$project/build/$1" -j "$jobs")
+  [ -n "$only" ] && options+=(-R "$only")
+  if [ "${CI:-}" = true ]; then options+=(--quiet); fi
+  local suppressions=$project/tools/dev/sanitizers
+  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:suppressions=$suppressions/address.txt
+  export LSAN_OPTIONS=suppressions=$suppressions/leak.txt:print_suppressions=0
+  export UBSAN_OPTIONS=print_stacktrace=1
+  export TSAN_OPTIONS=suppressions=$suppressions/thread.txt:second_deadlock_stack=1
+  say "Running the tests"
+  rm -f "$build/tests.xml"
+  ctest "${options[@]}" --output-junit "$build/tests.xml" || [ -f "$build/tests.xml" ] || return 1
+  python3 tools/dev/test_summary.py "$build/tests.xml"
+}

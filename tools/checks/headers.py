@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Each header compiles alone: it includes what it needs. A header that passed is not compiled again until it, or
+something it includes from the project, changes."""
+import os
+import pathlib
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import common  # noqa: E402
+
+
+def flags_for(header, commands):
+    """The flags of a source in the header's folder, or else those of any source of the project."""
+    neighbours = [f for f in commands if f.parent == header.parent and not f.name.endswith("_test.cc")]
+    tests = [f for f in commands if f.parent == header.parent]
+    source = (neighbours or tests or sorted(commands))[0]
+    return commands[source]
+
+
+def compile_alone(header, flags, directory, compiler="c++"):
+    """Empty when it compiles, else the compiler's first lines."""
+    command = [compiler, *flags, "-Wno-pragma-once-outside-header", "-w", "-fsyntax-only", "-x", "c++", str(header)]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+    return "" if done.returncode == 0 else "\n".join(done.stderr.splitlines()[:6])
+
+
+def check(headers, src, commands, remembered):
+    problems = []
+
+    def one(header):
+        flags, directory = flags_for(header, commands)
+        key = common.digest({header, *common.project_headers(header, src)}, " ".join(flags))
+        if remembered.has(key):
+            return None
+        failure = compile_alone(header, flags, directory)
+        if not failure:
+            remembered.add(key)
+        return failure and f"{header.relative_to(src.parent)} does not compile alone:\n{failure}"
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = [p for p in pool.map(one, headers) if p]
+    remembered.save()
+    return problems
+
+
+if __name__ == "__main__":
+    source_folder = common.PROJECT / "src"
+    project_commands = {f: c for f, c in common.compile_commands().items() if f.is_relative_to(source_folder)}
+    common.finish("headers", check(common.tracked(common.PROJECT, "src/*.h"), source_folder, project_commands,
+                                   common.Remembered("headers")))
