@@ -49,6 +49,15 @@ Result<void> need(const config::CameraSettings& camera, std::initializer_list<co
   return {};
 }
 
+// GStreamer's message and, from the last line of its debug text, the reason below it ("Timeout while waiting ...").
+std::string plain_reason(std::string_view message, std::string_view debug) {
+  if (debug.contains("Failed to connect")) return "nothing takes the connection at its address";
+  std::string reason(message.ends_with('.') ? message.substr(0, message.size() - 1) : message);
+  if (const auto line = debug.rfind('\n'); line != std::string_view::npos && line + 1 < debug.size())
+    reason += std::format(" ({})", debug.substr(line + 1));
+  return reason;
+}
+
 GstElement* parse(const std::string& text, std::string& why) {
   GError* error = nullptr;
   GstElement* element = gst_parse_launch_full(text.c_str(), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
@@ -131,11 +140,7 @@ void CameraPipeline::State::pop_messages(std::string& failure) {
       GError* error = nullptr;
       gchar* debug = nullptr;
       gst_message_parse_error(message, &error, &debug);
-      failure = error->message;
-      // The last line of the debug text holds the system's reason ("Failed to connect: Connection refused").
-      std::string_view detail = debug ? debug : "";
-      if (const auto line = detail.rfind('\n'); line != std::string_view::npos && line + 1 < detail.size())
-        failure += std::format(" ({})", detail.substr(line + 1));
+      failure = plain_reason(error->message, debug ? debug : "");
       g_free(debug);
       g_clear_error(&error);
     }

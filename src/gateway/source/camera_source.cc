@@ -52,7 +52,7 @@ void CameraSource::report_down(const Error& why, nanoseconds pause) {
   counters_.failures.add();
   const auto pause_ms = std::chrono::duration_cast<std::chrono::milliseconds>(pause).count();
   Error error{why.code, std::format("{}: {}. Trying again in {} ms.", describe(settings_), why.message, pause_ms)};
-  limiter_.log(LogLevel::warning, "camera", error.message, {{"camera", settings_.name}});
+  downs_log_.log(LogLevel::warning, "camera", error.message, {{"camera", settings_.name}});
   sink_->on_state(SourceState::down, error);
 }
 
@@ -98,7 +98,7 @@ Result<void> CameraSource::take(const FrameView& frame) {
     up_since_ = clock_.mono();
     counters_.up.set(1);
     sink_->on_state(SourceState::up, {});
-    limiter_.log(LogLevel::info, "camera", std::format("{}: frames come", describe(settings_)),
+    ups_log_.log(LogLevel::info, "camera", std::format("{}: frames come", describe(settings_)),
                  {{"camera", settings_.name}, {"width", std::int64_t{width_}}, {"height", std::int64_t{height_}}});
   }
   FrameView numbered = frame;

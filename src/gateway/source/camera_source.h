@@ -34,7 +34,7 @@ class CameraSource final : public FrameSource {
   const config::CameraSettings settings_;
   Clock& clock_;
   CameraCounters counters_;
-  LogLimiter limiter_;
+  LogLimiter downs_log_, ups_log_;
   FrameSink* sink_ = nullptr;
   int width_, height_;                // expected; 0: the first frame decides
   std::uint64_t next_sequence_ = 0;   // of this source
