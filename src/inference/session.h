@@ -27,7 +27,8 @@ struct TensorInfo {
   std::string name;
   std::vector<std::int64_t> shape;  // a dynamic batch dimension has been fixed to 1
   ElementType type = ElementType::f32;
-  std::string describe() const;  // "input 'image' float32 [1,3,128,128]"-like: name, type, shape
+  std::string type_name;         // as ONNX calls it: "float32", "int64" ...
+  std::string describe() const;  // "'image' float32 [1,3,128,128]"
 };
 
 // Owner thread only, from warm_up() on; create() may be called on another thread. run() allocates nothing of its own.

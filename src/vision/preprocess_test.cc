@@ -4,23 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <new>
 #include <numeric>
 #include <random>
 
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-// Counts every allocation of this test program.
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "vision/allocation_count.h"
 
 namespace lineside::vision {
 namespace {
@@ -184,9 +171,9 @@ TEST(Preprocessor, AllocatesNothing_AfterTheFirstPictureOfASize) {
     Preprocessor preprocessor(spec);
     std::vector<float> out(element_count(spec));
     ASSERT_TRUE(preprocessor.run(image.view(), std::span<float>(out)));
-    const long before = allocations;
+    const long before = allocations_of_this_thread();
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(preprocessor.run(image.view(), std::span<float>(out)));
-    EXPECT_EQ(allocations - before, 0);
+    EXPECT_EQ(allocations_of_this_thread() - before, 0);
   }
 }
 
