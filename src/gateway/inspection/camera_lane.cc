@@ -44,10 +44,9 @@ bool CameraLane::size_is_right(const ImageView& image) {
 
 bool CameraLane::item_for(const FrameView& frame, ItemTicket& ticket) {
   if (!settings_.opens_items) return desk_.board().claim(settings_.index, frame.exposure, settings_.early_max, ticket);
-  if (!desk_.open(frame.exposure, ticket)) return false;
-  const bool mine = desk_.board().claim_item(settings_.index, ticket.number);
+  if (!desk_.open(frame.exposure, settings_.index, ticket)) return false;
   opened_(ticket);
-  return mine;
+  return true;
 }
 
 void CameraLane::on_frame(const FrameView& frame) {

@@ -55,8 +55,9 @@ class BasicItemBoard {
         cameras_(static_cast<std::uint64_t>(cameras)),
         votes_needed_(static_cast<std::uint64_t>(votes_needed)) {}
 
+  // `camera`: whose frame opened it and is its frame, so that it counts as claimed; -1: a trigger did.
   // False: its place is still held by an older open item; the caller owes the fail-safe verdict (overload).
-  bool open(const ItemTicket& ticket) {
+  bool open(const ItemTicket& ticket, int camera = -1) {
     Place& place = place_of(ticket.number);
     if (phase(place.word.load(std::memory_order_seq_cst)) == kOpen) return false;
     place.trigger.store(ticket.trigger.time_since_epoch().count(), std::memory_order_relaxed);
@@ -64,7 +65,7 @@ class BasicItemBoard {
     place.frame_due.store(ticket.frame_due.time_since_epoch().count(), std::memory_order_relaxed);
     place.time.store(ticket.time.time_since_epoch().count(), std::memory_order_relaxed);
     place.number.store(ticket.number, std::memory_order_relaxed);
-    place.word.store(tag(ticket.number) | kOpen, std::memory_order_seq_cst);
+    place.word.store(tag(ticket.number) | kOpen | (camera < 0 ? 0 : claim_bit(camera)), std::memory_order_seq_cst);
     return true;
   }
 

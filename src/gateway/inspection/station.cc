@@ -151,7 +151,7 @@ void Station::on_trigger(MonoTime time) {
   Body& body = *body_;
   body.trigger_lost.store(false, std::memory_order_relaxed);
   ItemTicket ticket;
-  if (!body.desk.open(time, ticket)) return;
+  if (!body.desk.open(time, -1, ticket)) return;
   for (const auto& lane : body.lanes) lane->on_item(ticket);
 }
 

@@ -30,7 +30,7 @@ VerdictDesk::VerdictDesk(const config::StationSettings& settings, int cameras, b
                                        "Items that got their verdict but neither ledger line nor record: queue full.",
                                        {{"station", settings.name}})) {}
 
-bool VerdictDesk::open(MonoTime trigger, ItemTicket& ticket) {
+bool VerdictDesk::open(MonoTime trigger, int camera, ItemTicket& ticket) {
   const MonoTime now = clock_.mono();
   ticket.number = items_.next_item();
   ticket.trigger = trigger;
@@ -38,7 +38,7 @@ bool VerdictDesk::open(MonoTime trigger, ItemTicket& ticket) {
   ticket.frame_due = trigger + frame_wait_max_;
   ticket.time = clock_.wall() - (now - trigger);
   opened_.fetch_add(1, std::memory_order_relaxed);
-  if (!board_.open(ticket)) {
+  if (!board_.open(ticket, camera)) {
     issue_fail_safe(ticket, Reason::fail_overload, nullptr);
     return false;
   }

@@ -45,8 +45,9 @@ class VerdictDesk {
   VerdictDesk(const config::StationSettings& settings, int cameras, bool has_actuator, ItemLog& items, Clock& clock,
               MetricsRegistry& metrics);
 
-  // A new item. One thread at a time. False: too many items have no verdict yet; this one got the fail-safe verdict.
-  bool open(MonoTime trigger, ItemTicket& ticket);
+  // A new item, opened by a frame of `camera` or (-1) by a trigger. One thread at a time. False: too many items have no
+  // verdict yet; this one got the fail-safe verdict.
+  bool open(MonoTime trigger, int camera, ItemTicket& ticket);
   ItemBoard& board() { return board_; }
 
   // One camera's answer. An answer after the deadline counts as none. False: it decided nothing because the item was

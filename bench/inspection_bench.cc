@@ -1,0 +1,350 @@
+// Measures inspection stations with frames that are decoded already, so that neither drawing nor decoding counts.
+// Prints one JSON object per run; bench/inspection.py makes the figures of it.
+#include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <cmath>
+#include <cstdio>
+#include <format>
+#include <fstream>
+#include <random>
+
+#include "bundle/bundle.h"
+#include "cli/cli.h"
+#include "gateway/inspection/station.h"
+#include "inference/classifier.h"
+#include "vision/image_io.h"
+#include "wire/wire.h"
+
+namespace lineside::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Options {
+  std::filesystem::path bundle, images;
+  int cameras = 1, items = 300, seconds = 5, width = 320, height = 240;
+  double delay_ms = 0, period_ms = 100;
+};
+
+std::vector<Image> make_pictures(const Options& options) {
+  std::vector<Image> pictures;
+  if (!options.images.empty())
+    if (const auto files = vision::list_images(options.images))
+      for (const auto& file : *files)
+        if (auto image = vision::load_image(file); image && pictures.size() < 16) pictures.push_back(std::move(*image));
+  std::mt19937 random(1);
+  while (pictures.empty() || (options.images.empty() && pictures.size() < 4)) {
+    Image noise{options.width, options.height, PixelFormat::rgb8, {}};
+    noise.pixels.resize(static_cast<std::size_t>(options.width * options.height * 3));
+    for (auto& pixel : noise.pixels) pixel = static_cast<std::uint8_t>(random());
+    pictures.push_back(std::move(noise));
+  }
+  return pictures;
+}
+
+// Decoded frames at a steady pace, or (period 0) as fast as the station takes them.
+class ReplaySource final : public gateway::FrameSource {
+ public:
+  ReplaySource(const std::vector<Image>& pictures, nanoseconds period, nanoseconds phase, int items)
+      : pictures_(pictures), period_(period), phase_(phase), items_(items) {}
+  ~ReplaySource() override { stop(); }
+  Result<void> start(gateway::FrameSink& sink) override {
+    thread_ = std::thread([this, &sink] { run(sink); });
+    return {};
+  }
+  void stop() override {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  bool done() const { return done_; }
+  int given() const { return given_; }
+
+ private:
+  void run(gateway::FrameSink& sink) {
+    gateway::set_up_this_thread({.name = "replay"});
+    Clock& clock = system_clock();
+    MonoTime next = clock.mono() + phase_;
+    for (int i = 0; (items_ == 0 || i < items_) && !stopping_;) {
+      if (period_ > 0ns) {
+        clock.sleep_until(next);
+        next += period_;
+      } else if (!sink.wait_ready(100ms)) {
+        continue;
+      }
+      gateway::FrameView frame;
+      frame.image = pictures_[static_cast<std::size_t>(i) % pictures_.size()].view();
+      frame.exposure = clock.mono();
+      frame.sequence = static_cast<std::uint64_t>(i);
+      sink.on_frame(frame);
+      given_ = ++i;
+    }
+    done_ = true;
+  }
+  const std::vector<Image>& pictures_;
+  const nanoseconds period_, phase_;
+  const int items_;
+  std::atomic<bool> stopping_{false}, done_{false};
+  std::atomic<int> given_{0};
+  std::thread thread_;
+};
+
+// An output that answers at once: what is measured is when the command comes.
+class InstantActuator final : public gateway::Actuator {
+ public:
+  Result<void> open(MonoTime) override { return {}; }
+  Result<void> fire(const gateway::ActuationCommand&) override { return {}; }
+  Result<void> probe(MonoTime) override { return {}; }
+  Result<void> go_safe(MonoTime) override { return {}; }
+};
+
+class Log final : public gateway::ItemLog {
+ public:
+  std::uint64_t next_item() override { return next_.fetch_add(1); }
+  void put(const Verdict& verdict, std::string_view, std::string_view) override {
+    std::lock_guard lock(mutex_);
+    verdicts_.push_back(verdict);
+  }
+  std::vector<Verdict> take() {
+    std::lock_guard lock(mutex_);
+    return std::move(verdicts_);
+  }
+  std::size_t size() {
+    std::lock_guard lock(mutex_);
+    return verdicts_.size();
+  }
+
+ private:
+  std::atomic<std::uint64_t> next_{1};
+  std::mutex mutex_;
+  std::vector<Verdict> verdicts_;
+};
+
+// Counts what the uplink would send: batches of 200 ms, compressed, with MQTT's header and topic.
+class WireCounter final : public gateway::RecordSink {
+ public:
+  void put(Lane lane, RecordBody body) override {
+    std::lock_guard lock(mutex_);
+    auto& queue = lanes_[static_cast<std::size_t>(lane)];
+    queue.push_back({++sequences_[static_cast<std::size_t>(lane)], std::move(body)});
+  }
+  void flush() {
+    std::lock_guard lock(mutex_);
+    for (std::size_t lane = 0; lane < 2; ++lane) {
+      if (lanes_[lane].empty()) continue;
+      wire::BatchBuilder batch("demo", "bench", static_cast<Lane>(lane), "018f3c6e-0000-7000-8000-000000000000",
+                               lanes_[lane].front().sequence, system_clock().wall());
+      for (const Record& record : lanes_[lane]) batch.add(wire::encode_record(record));
+      if (const auto bytes = batch.finish())
+        bytes_ += bytes->size() + 6 + wire::make_topic("demo", "bench", "up").size();
+      lanes_[lane].clear();
+    }
+  }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  std::mutex mutex_;
+  std::array<std::vector<Record>, 2> lanes_;
+  std::array<std::uint64_t, 2> sequences_{};
+  std::uint64_t bytes_ = 0;
+};
+
+double resident_mb() {
+  std::ifstream statm("/proc/self/statm");
+  double pages = 0, resident = 0;
+  statm >> pages >> resident;
+  return resident * 4096 / 1e6;
+}
+
+gateway::ModelLoader loader_for(const Options& options, MetricsRegistry& metrics) {
+  return [&options, &metrics](std::uint64_t) -> Result<gateway::LoadedModel> {
+    config::InferenceSettings settings;
+    bundle::Trust trust;
+    trust.inspect_only = true;
+    LINESIDE_ASSIGN(const auto opened, bundle::Bundle::open(options.bundle, trust));
+    LINESIDE_ASSIGN(auto classifier, inference::make_classifier(opened, settings, metrics));
+    return gateway::LoadedModel{std::move(classifier), opened.manifest().counter};
+  };
+}
+
+struct Line {
+  std::vector<std::unique_ptr<gateway::Station>> stations;
+  std::vector<ReplaySource*> sources;
+};
+
+Result<Line> make_line(const Options& options, const std::vector<Image>& pictures, nanoseconds period, Log& log,
+                       WireCounter& wire, MetricsRegistry& metrics, bool actuator) {
+  Line line;
+  std::mt19937 random(7);
+  for (int i = 0; i < options.cameras; ++i) {
+    config::StationSettings settings;
+    settings.name = std::format("s{}", i);
+    settings.reject_threshold = actuator ? 0.0 : 2.0;  // all are rejects, or none
+    settings.deadline = 50ms;
+    settings.actuator.delay = std::chrono::milliseconds(std::lround(options.delay_ms));
+    settings.actuator.tolerance = 100ms;
+    const auto phase = nanoseconds{period > 0ns ? static_cast<std::int64_t>(random()) % period.count() : 0};
+    auto source = std::make_unique<ReplaySource>(pictures, period, phase, period > 0ns ? options.items : 0);
+    line.sources.push_back(source.get());
+    gateway::StationParts parts{.cameras = {},
+                                .trigger = nullptr,
+                                .actuator = nullptr,
+                                .load_model = loader_for(options, metrics),
+                                .items = log,
+                                .records = wire,
+                                .metrics = metrics,
+                                .clock = system_clock()};
+    if (actuator) parts.actuator = std::make_unique<InstantActuator>();
+    parts.cameras.push_back({.name = "c", .source = std::move(source)});
+    LINESIDE_ASSIGN(auto station, gateway::Station::create(settings, std::move(parts)));
+    line.stations.push_back(std::move(station));
+  }
+  for (auto& station : line.stations) station->start();
+  return line;
+}
+
+double quantile_ms(std::vector<double>& sorted_ms, double q) {
+  if (sorted_ms.empty()) return 0;
+  const auto at = static_cast<std::size_t>(std::ceil(q * static_cast<double>(sorted_ms.size())));
+  return sorted_ms[std::min(sorted_ms.size() - 1, at == 0 ? 0 : at - 1)];
+}
+
+std::string quantiles(const std::string& name, std::vector<double> ms) {
+  std::ranges::sort(ms);
+  return std::format(R"("{}":{{"p50":{:.4f},"p99":{:.4f},"p99.9":{:.4f},"max":{:.4f}}})", name, quantile_ms(ms, 0.5),
+                     quantile_ms(ms, 0.99), quantile_ms(ms, 0.999), ms.empty() ? 0 : ms.back());
+}
+
+double ms_between(MonoTime from, MonoTime to) { return std::chrono::duration<double, std::milli>(to - from).count(); }
+
+Result<int> paced(const Options& options) {
+  MetricsRegistry metrics;
+  Log log;
+  WireCounter wire;
+  const auto pictures = make_pictures(options);
+  const double bare_mb = resident_mb();
+  LINESIDE_ASSIGN(Line line, make_line(options, pictures, nanoseconds{std::llround(options.period_ms * 1e6)}, log, wire,
+                                       metrics, true));
+  const auto all_done = [&] {
+    return std::ranges::all_of(line.sources, [](const ReplaySource* source) { return source->done(); });
+  };
+  while (!all_done()) {
+    std::this_thread::sleep_for(200ms);
+    wire.flush();
+  }
+  const double full_mb = resident_mb();
+  std::uint64_t given = 0, opened = 0, issued = 0;
+  for (const ReplaySource* source : line.sources) given += static_cast<std::uint64_t>(source->given());
+  for (auto& station : line.stations) {
+    station->stop();
+    opened += station->items_opened();
+    issued += station->verdicts_issued();
+  }
+  wire.flush();
+  const auto verdicts = log.take();
+  std::vector<double> command, decision, own_share, run, late;
+  std::uint64_t fail_safe = 0, commanded = 0;
+  for (const Verdict& verdict : verdicts) {
+    const Stamps& s = verdict.stamps;
+    if (is_fail_safe(verdict.reason)) ++fail_safe;
+    if (s.actuation != MonoTime{}) {
+      ++commanded;
+      command.push_back(ms_between(s.trigger, s.actuation));
+      late.push_back(ms_between(s.trigger, s.actuation) - options.delay_ms);
+    }
+    decision.push_back(ms_between(s.trigger, s.decision));
+    if (s.inference == MonoTime{}) continue;
+    run.push_back(ms_between(s.preprocess, s.inference));
+    own_share.push_back(1 - run.back() / decision.back());
+  }
+  std::ranges::sort(own_share);
+  const double raw = static_cast<double>(given) * static_cast<double>(pictures[0].pixels.size());
+  std::printf("%s\n",
+              std::format(R"({{"cameras":{},"given":{},"opened":{},"issued":{},"reported":{},"fail_safe":{},)"
+                          R"("commanded":{},{},{},{},{},"own_share_p50":{:.4f},"wire_bytes":{},"raw_bytes":{:.0f},)"
+                          R"("resident_before_mb":{:.1f},"resident_mb":{:.1f}}})",
+                          options.cameras, given, opened, issued, verdicts.size(), fail_safe, commanded,
+                          quantiles("command_ms", command), quantiles("decision_ms", decision),
+                          quantiles("run_ms", run), quantiles("late_ms", late), quantile_ms(own_share, 0.5),
+                          wire.bytes(), raw, bare_mb, full_mb)
+                  .c_str());
+  return 0;
+}
+
+// `cameras` threads that only run the model, against as many stations that take frames as fast as they can.
+Result<int> throughput(const Options& options) {
+  MetricsRegistry metrics;
+  const auto pictures = make_pictures(options);
+  std::atomic<std::uint64_t> bare{0};
+  std::atomic<bool> stop{false};
+  {
+    std::vector<std::thread> threads;
+    std::vector<std::unique_ptr<gateway::Classifier>> models;
+    for (int i = 0; i < options.cameras; ++i) {
+      LINESIDE_ASSIGN(auto model, loader_for(options, metrics)(0));
+      models.push_back(std::move(model.classifier));
+    }
+    for (auto& model : models)
+      threads.emplace_back([&, one = model.get()] {
+        static_cast<void>(one->warm_up());
+        static_cast<void>(one->preprocess(pictures[0].view()));
+        while (!stop)
+          if (one->infer()) bare.fetch_add(1, std::memory_order_relaxed);
+      });
+    std::this_thread::sleep_for(500ms);
+    const auto before = bare.load();
+    std::this_thread::sleep_for(std::chrono::seconds(options.seconds));
+    bare = bare.load() - before;
+    stop = true;
+    for (auto& thread : threads) thread.join();
+  }
+  Log log;
+  WireCounter wire;
+  LINESIDE_ASSIGN(Line line, make_line(options, pictures, 0ns, log, wire, metrics, false));
+  const auto given = [&] {
+    std::uint64_t sum = 0;
+    for (const auto& station : line.stations) sum += station->verdicts_issued();
+    return sum;
+  };
+  while (given() < 20) std::this_thread::sleep_for(10ms);
+  std::this_thread::sleep_for(500ms);
+  const auto before = given();
+  std::this_thread::sleep_for(std::chrono::seconds(options.seconds));
+  const auto pipeline = given() - before;
+  for (auto& station : line.stations) station->stop();
+  std::uint64_t fail_safe = 0;
+  for (const Verdict& verdict : log.take()) fail_safe += is_fail_safe(verdict.reason) ? 1 : 0;
+  const double seconds = options.seconds;
+  std::printf("%s\n", std::format(R"({{"cameras":{},"bare_per_s":{:.1f},"pipeline_per_s":{:.1f},"fail_safe":{}}})",
+                                  options.cameras, static_cast<double>(bare.load()) / seconds,
+                                  static_cast<double>(pipeline) / seconds, fail_safe)
+                          .c_str());
+  return 0;
+}
+
+}  // namespace
+}  // namespace lineside::bench
+
+int main(int argc, char** argv) {
+  using namespace lineside;
+  mallopt(M_ARENA_MAX, 4);
+  bench::Options options;
+  cli::Program program;
+  program.name = "inspection_bench";
+  program.summary = "measures inspection stations with decoded frames";
+  const std::vector<cli::Option> common{
+      cli::required("--bundle", "FILE", "model bundle; its signature is not asked for", options.bundle),
+      cli::option("--images", "DIR", "pictures to replay; none: noise of 320x240", options.images),
+      cli::option("--cameras", "N", "stations with a camera each", options.cameras)};
+  cli::Command pace{.name = "paced", .summary = "items at a steady pace", .options = common};
+  pace.options.push_back(cli::option("--items", "N", "of each camera", options.items));
+  pace.options.push_back(cli::option("--period", "MS", "between two items of a camera", options.period_ms));
+  pace.options.push_back(cli::option("--delay", "MS", "from trigger to the rejector", options.delay_ms));
+  pace.run = [&] { return bench::paced(options); };
+  cli::Command through{.name = "throughput", .summary = "as fast as possible, against the bare model", .options = common};
+  through.options.push_back(cli::option("--seconds", "N", "of each half", options.seconds));
+  through.run = [&] { return bench::throughput(options); };
+  program.root.commands = {pace, through};
+  return cli::run(program, argc, argv);
+}

@@ -1,0 +1,47 @@
+#pragma once
+// What the local endpoint shows, gathered from the gateway's parts.
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "config/gateway_settings.h"
+#include "gateway/inspection/station.h"
+#include "gateway/ledger/ledger.h"
+#include "gateway/local/local_server.h"
+#include "gateway/samples/sample_store.h"
+
+namespace lineside::gateway {
+
+class GatewayView final : public LocalView {
+ public:
+  // All references must outlive it, and `stations` must not change.
+  GatewayView(const config::GatewaySettings& settings, const std::vector<std::unique_ptr<Station>>& stations,
+              const Ledger& ledger, const SampleStore& samples, MetricsRegistry& metrics)
+      : settings_(settings), stations_(stations), ledger_(ledger), samples_(samples), metrics_(metrics) {}
+
+  std::string gateway() const override { return settings_.gateway; }
+  std::vector<std::string> trouble() const override;
+  std::string metrics_text() const override;
+  std::vector<StationStatus> stations() const override;
+  Result<std::vector<VerdictRow>> ledger_tail(const std::string& station, std::size_t tail) const override;
+  std::vector<VerdictRow> latest_verdicts(std::size_t tail) const override;
+  Result<std::vector<std::uint8_t>> sample_jpeg(const std::string& id) const override { return samples_.jpeg(id); }
+
+  void add_trouble(const std::string& what);  // something the gateway does without until it is started again
+
+ private:
+  VerdictRow row_of(const std::string& station, const LedgerRow& row) const;
+
+  const config::GatewaySettings& settings_;
+  const std::vector<std::unique_ptr<Station>>& stations_;
+  const Ledger& ledger_;
+  const SampleStore& samples_;
+  MetricsRegistry& metrics_;
+  mutable std::mutex mutex_;
+  std::vector<std::string> lasting_trouble_;
+};
+
+}  // namespace lineside::gateway

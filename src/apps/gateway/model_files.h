@@ -1,0 +1,51 @@
+#pragma once
+// The bundle files of the stations: reading them with all that law 7 asks for, and noticing that a newer one is there.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "bundle/keys.h"
+#include "config/gateway_settings.h"
+#include "gateway/inspection/model_worker.h"
+
+namespace lineside::gateway {
+
+// One per station. Thread-safe: each camera's model thread loads for itself.
+class ModelFile {
+ public:
+  // `record` is where the highest counter that ran here is kept, "NAME COUNTER".
+  ModelFile(const config::StationSettings& station, const config::InferenceSettings& inference, bundle::Trust trust,
+            std::filesystem::path record, MetricsRegistry& metrics);
+
+  // Opens and verifies the bundle, refuses one whose counter is lower than any that ran here under the same name, or not
+  // above `newer_than`. Errors: those of Bundle::open and make_classifier, bundle_rollback, file_io.
+  Result<LoadedModel> load(std::uint64_t newer_than);
+
+  // True once each time the file has become another one and has stayed so since the last call: a copy under way is not
+  // read. Call about once a second.
+  bool has_changed();
+
+ private:
+  struct Identity {
+    std::filesystem::file_time_type time{};
+    std::uintmax_t bytes = 0;
+    bool operator==(const Identity&) const = default;
+  };
+  Identity identify() const;
+  Result<void> check_counter(const std::string& name, std::uint64_t counter);
+
+  const config::StationSettings station_;
+  const config::InferenceSettings inference_;
+  const bundle::Trust trust_;
+  const std::filesystem::path record_;
+  MetricsRegistry& metrics_;
+  std::mutex mutex_;  // the record
+  Identity loaded_, seen_;
+};
+
+}  // namespace lineside::gateway

@@ -1,0 +1,202 @@
+#include "apps/gateway/wiring.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <format>
+#include <mutex>
+#include <thread>
+
+#include "apps/gateway/local_view.h"
+#include "apps/gateway/model_files.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "base/version.h"
+#include "gateway/act/make_actuator.h"
+#include "gateway/inspection/station.h"
+#include "gateway/ledger/ledger.h"
+#include "gateway/local/local_server.h"
+#include "gateway/outbox/outbox.h"
+#include "gateway/samples/sample_store.h"
+#include "gateway/source/make_source.h"
+#include "gateway/uplink/uplink.h"
+
+namespace lineside::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kStopMax{1700}, kLinger{1000};
+
+// Stands for a trigger input that can't be made: without it the station must not take every frame for an item.
+class MissingTrigger final : public TriggerSource {
+ public:
+  explicit MissingTrigger(Error why) : why_(std::move(why)) {}
+  Result<void> start(TriggerSink&) override { return std::unexpected(why_); }
+  void stop() override {}
+
+ private:
+  const Error why_;
+};
+
+}  // namespace
+
+// Members in the order in which they are made; the destructor takes them down the other way round.
+struct Gateway::Parts {
+  Parts(const config::GatewaySettings& how, Clock& time) : settings(how), clock(time) {}
+
+  const config::GatewaySettings settings;
+  Clock& clock;
+  MetricsRegistry metrics;
+  std::unique_ptr<Outbox> outbox;
+  std::unique_ptr<Ledger> ledger;
+  std::unique_ptr<SampleStore> samples;
+  std::vector<std::unique_ptr<ModelFile>> models;
+  std::vector<std::unique_ptr<Station>> stations;
+  std::unique_ptr<GatewayView> view;
+  std::unique_ptr<LocalServer> server;
+  std::unique_ptr<Uplink> uplink;
+
+  Result<void> open_stores();
+  Result<void> make_stations();
+  Result<void> make_station(const config::StationSettings& station, const bundle::Trust& trust);
+  void open_doors();
+  void tell(const std::string& type, Severity severity, const std::string& message);
+};
+
+Result<void> Gateway::Parts::open_stores() {
+  const fs::path data = settings.data_dir;
+  std::error_code error;
+  fs::create_directories(data / "models", error);
+  if (error)
+    return fail(ErrorCode::file_io,
+                std::format("Can't make the data folder {} (data_dir): {}.", data.string(), error.message()));
+  std::vector<std::string> names;
+  for (const auto& station : settings.stations) names.push_back(station.name);
+  LINESIDE_ASSIGN(outbox, Outbox::open(data / "outbox", settings.outbox, clock, metrics));
+  LINESIDE_ASSIGN(ledger, Ledger::open(data / "ledger", settings.ledger, names, metrics));
+  LINESIDE_ASSIGN(samples, SampleStore::open(data / settings.samples.path, settings.samples, names, *outbox, clock,
+                                             metrics));
+  return {};
+}
+
+Result<void> Gateway::Parts::make_stations() {
+  LINESIDE_ASSIGN(const bundle::Trust trust, bundle::Trust::from_files(settings.inference.trusted_keys,
+                                                                       settings.inference.allow_unsigned));
+  for (const auto& station : settings.stations) LINESIDE_TRY(make_station(station, trust));
+  return {};
+}
+
+Result<void> Gateway::Parts::make_station(const config::StationSettings& station, const bundle::Trust& trust) {
+  StationParts parts{.cameras = {},
+                     .trigger = nullptr,
+                     .actuator = nullptr,
+                     .load_model = {},
+                     .items = ledger->station(station.name),
+                     .samples = &samples->station(station.name),
+                     .records = *outbox,
+                     .metrics = metrics,
+                     .clock = clock,
+                     .summary_period = settings.summary_period};
+  for (const std::string& name : station.cameras) {
+    const auto camera = std::ranges::find(settings.cameras, name, &config::CameraSettings::name);
+    if (camera == settings.cameras.end())
+      return fail(ErrorCode::config_invalid,
+                  std::format("Station {} names camera {}, which is not configured.", station.name, name));
+    auto source = make_frame_source(*camera, clock, metrics);
+    StationCamera part{.name = name, .width = camera->width, .height = camera->height, .source = nullptr};
+    if (source) part.source = std::move(*source);
+    if (!source) part.trouble = source.error();
+    parts.cameras.push_back(std::move(part));
+  }
+  auto trigger = make_trigger_source(station.trigger, station.name, clock, metrics);
+  parts.trigger = trigger ? std::move(*trigger) : std::make_unique<MissingTrigger>(trigger.error());
+  LINESIDE_ASSIGN(parts.actuator, make_actuator(station.actuator, clock));
+  models.push_back(std::make_unique<ModelFile>(station, settings.inference, trust,
+                                               fs::path(settings.data_dir) / "models" / (station.name + ".counter"),
+                                               metrics));
+  parts.load_model = [model = models.back().get()](std::uint64_t newer_than) { return model->load(newer_than); };
+  LINESIDE_ASSIGN(auto made, Station::create(station, std::move(parts)));
+  stations.push_back(std::move(made));
+  return {};
+}
+
+void Gateway::Parts::open_doors() {
+  view = std::make_unique<GatewayView>(settings, stations, *ledger, *samples, metrics);
+  const auto do_without = [this](const char* what, const Error& why) {
+    const std::string message = std::format("{} is not available: {}", what, why.message);
+    view->add_trouble(message);
+    tell("gateway.degraded", Severity::high, message);
+  };
+  if (settings.uplink.enabled) {
+    auto started = Uplink::start(settings.uplink, settings.tenant, settings.gateway, *outbox, clock, metrics,
+                                 std::string(version()));
+    if (started) uplink = std::move(*started);
+    if (!started) do_without("The uplink to the hub", started.error());
+  }
+  if (settings.local.enabled) {
+    auto started = LocalServer::start(settings.local, *view);
+    if (started) server = std::move(*started);
+    if (!started) do_without("The local endpoint", started.error());
+  }
+}
+
+void Gateway::Parts::tell(const std::string& type, Severity severity, const std::string& message) {
+  log(severity >= Severity::high ? LogLevel::error : LogLevel::info, "gateway", message, {{"event", type}});
+  outbox->put(Lane::urgent, EventRecord{make_uuid(clock), type, settings.gateway, severity, clock.wall(), message,
+                                        {{"version", std::string(version())}}});
+}
+
+Gateway::Gateway(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Gateway::~Gateway() = default;
+
+Result<std::unique_ptr<Gateway>> Gateway::start(const config::GatewaySettings& settings, Clock& clock) {
+  auto parts = std::make_unique<Parts>(settings, clock);
+  LINESIDE_TRY(parts->open_stores());
+  LINESIDE_TRY(parts->make_stations());
+  parts->tell("gateway.started", Severity::info,
+              std::format("Gateway {} with {} stations.", settings.gateway, settings.stations.size()));
+  for (const auto& station : parts->stations) station->start();
+  parts->open_doors();
+  return std::unique_ptr<Gateway>(new Gateway(std::move(parts)));
+}
+
+void Gateway::keep_house() {
+  for (std::size_t i = 0; i < parts_->models.size(); ++i)
+    if (parts_->models[i]->has_changed()) parts_->stations[i]->reload_model();
+}
+
+void Gateway::reload_models() {
+  for (const auto& station : parts_->stations) station->reload_model();
+}
+
+bool Gateway::stop() {
+  Parts& parts = *parts_;
+  parts.server.reset();
+  // All at once: each may have rejects on their way. What the threads share outlives a station that never stops.
+  struct Stopping {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t left;
+  };
+  const auto stopping = std::make_shared<Stopping>();
+  stopping->left = parts.stations.size();
+  for (const auto& station : parts.stations)
+    std::thread([stopping, one = station.get()] {
+      one->stop(kLinger);
+      std::lock_guard lock(stopping->mutex);
+      --stopping->left;
+      stopping->changed.notify_all();
+    }).detach();
+  bool all = false;
+  {
+    std::unique_lock lock(stopping->mutex);
+    all = stopping->changed.wait_for(lock, kStopMax, [&] { return stopping->left == 0; });
+  }
+  parts.tell("gateway.stopped", all ? Severity::info : Severity::high,
+             all ? "The gateway stopped." : "The gateway stopped; a model did not answer until the end.");
+  parts.samples->close();
+  parts.ledger->close();
+  if (!all) static_cast<void>(parts.outbox->flush(std::chrono::milliseconds{1000}));
+  return all;
+}
+
+}  // namespace lineside::gateway
