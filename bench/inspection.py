@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Inspection stations measured: latency, share, throughput, memory, start, bytes.
+
+./dev bench inspection [--bundle FILE] [--images DIR] [--items N | --full] [--only PART,PART] [--no-peers]
+
+Without --bundle the demo's model is trained first, on pictures that lineside-plant draws (kept in build/bench).
+--items: of the paced runs, for each camera (default 300, 30 s each); --full: 10,000 items with one camera (17 minutes),
+3,000 with 8 and 30. Parts: latency, actuation, cameras8, cameras30, throughput, memory, start; then the other scripts
+inspection_*.py, but inspection_accuracy, which is a benchmark of its own.
+"""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "release" / "bin"))
+KEEP = HERE.parent / "build" / "bench"
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def figure(name, value, unit, limit=None, at_least=None, **more):
+    line = {"bench": "inspection", "figure": name, "value": value, "unit": unit}
+    if limit is not None:
+        line |= {"limit": limit, "ok": value <= limit}
+    if at_least is not None:
+        line |= {"at_least": at_least, "ok": value >= at_least}
+    print(json.dumps(line | more), flush=True)
+
+
+def measure(args, *command):
+    line = [str(BIN / "inspection_bench"), *command, "--bundle", str(args.bundle)]
+    if args.images:
+        line += ["--images", str(args.images)]
+    return json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def need_bundle(args):
+    if args.bundle:
+        return
+    KEEP.mkdir(parents=True, exist_ok=True)
+    args.bundle, pictures, args.key = KEEP / "demo.lsb", KEEP / "pictures", KEEP / "key.pem.pub"
+    args.images = args.images or pictures
+    if not pictures.exists():
+        say("drawing pictures")
+        subprocess.run([BIN / "lineside-plant", "draw", "--out", pictures, "--count", "400", "--seed", "1"], check=True,
+                       stdout=sys.stderr)
+    if not args.bundle.exists():
+        say("training the demo's model (at most 3 minutes)")
+        subprocess.run([BIN / "lineside-train", "inspection", "--images", pictures, "--out", args.bundle, "--size", "128",
+                        "--key", KEEP / "key.pem", "--time-limit", "3", "--fast"], check=True, stdout=sys.stderr)
+
+
+def paced(args, label, cameras, items, latency_limit, *more):
+    say(f"{label}: {cameras} camera(s) at 600 items a minute, {items} items each, {items / 600:.1f} minutes")
+    run = measure(args, "paced", "--cameras", str(cameras), "--items", str(items), *more)
+    expected = cameras * items
+    about = {"cameras": cameras, "items": expected, "item_rate_per_min": 600}
+    figure(f"{label}.missing_verdicts", expected - run["reported"], "items", limit=0, **about)
+    figure(f"{label}.fail_safe_verdicts", run["fail_safe"], "items", limit=0, **about)
+    for q in ("p50", "p99", "p99.9", "max"):
+        figure(f"{label}.trigger_to_command_{q}", run["late_ms"][q], "ms", limit=latency_limit if q == "p99.9" else None,
+               **about)
+    return run
+
+
+def latency(args):
+    run = paced(args, "latency", 1, 10_000 if args.full else args.items, 15)
+    figure("latency.own_share_p50", round(run["own_share_p50"], 4), "share of trigger to verdict", limit=0.10,
+           what="all but Session::Run")
+    figure("latency.session_run_p50", run["run_ms"]["p50"], "ms")
+    figure("hub.bytes_share", round(run["wire_bytes"] / run["raw_bytes"], 6), "share of raw", limit=0.01,
+           wire_bytes=run["wire_bytes"], raw_bytes=run["raw_bytes"],
+           what="MQTT publish packets of verdicts, events and summaries")
+
+
+def actuation(args):
+    say("actuation: how exactly the command comes at trigger + 80 ms")
+    run = measure(args, "paced", "--items", str(min(args.items, 300)), "--delay", "80")
+    for q in ("p50", "p99", "max"):
+        figure(f"actuation.after_planned_moment_{q}", run["late_ms"][q], "ms", delay_ms=80)
+
+
+def cameras(args, count):
+    run = paced(args, f"cameras{count}", count, 3_000 if args.full else args.items, 50)
+    figure(f"memory.bench_{count}_stations", run["resident_mb"], "MB resident", before_mb=run["resident_before_mb"])
+
+
+def throughput(args):
+    for count in (1, 2):
+        say(f"throughput: {count} station(s) against {count} bare Session::Run loop(s)")
+        run = measure(args, "throughput", "--cameras", str(count), "--seconds", str(args.seconds))
+        figure(f"throughput.of_bare_session_run_{count}", round(run["pipeline_per_s"] / run["bare_per_s"], 4), "ratio",
+               at_least=0.9, pipeline_per_s=run["pipeline_per_s"], bare_per_s=run["bare_per_s"],
+               fail_safe=run["fail_safe"])
+
+
+def gateway_config(folder, args, stations, images):
+    lines = ["gateway: bench", f"data_dir: {folder / 'data'}", "local: {enabled: false}", "cameras:"]
+    lines += [f"  - {{name: c{i}, kind: folder, path: {images}, rate_hz: 10}}" for i in range(stations)]
+    lines += ["stations:"]
+    lines += [f"  - {{name: s{i}, cameras: [c{i}], bundle: {args.bundle}}}" for i in range(stations)]
+    lines += ["inference:", "  allow_unsigned: true"]
+    if args.key:
+        lines += [f"  trusted_keys: [{args.key.resolve()}]"]
+    path = folder / "gateway.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def resident_mb(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1000
+    return 0.0
+
+
+def first_verdict_s(folder, station, began, wait_max):
+    while time.monotonic() - began < wait_max:
+        for file in folder.glob(f"data/ledger/{station}/ledger-*.tsv"):
+            for line in file.read_text().splitlines():
+                cells = line.split("\t")
+                if not line.startswith("#") and len(cells) == 14 and not cells[3].startswith("fail"):
+                    return int(cells[1]) / 1e6 + int(cells[12]) / 1e6
+        time.sleep(0.05)
+    return None
+
+
+def run_gateway(args, stations, seconds):
+    """Starts lineside-gateway, gives (seconds to the first verdict, resident MB after `seconds`)."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        images = pathlib.Path(args.images or KEEP / "pictures").resolve()
+        config = gateway_config(folder, args, stations, images)
+        wall, began = time.time(), time.monotonic()
+        process = subprocess.Popen([BIN / "lineside-gateway", "--config", config], stderr=subprocess.PIPE)
+        try:
+            first = first_verdict_s(folder, f"s{stations - 1}", began, 60)
+            time.sleep(seconds)
+            memory = resident_mb(process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            text = process.communicate(timeout=20)[1].decode(errors="replace")
+        if first is None:
+            raise SystemExit(f"bench: no verdict within 60 s; the gateway said:\n{text[-2000:]}")
+        return first - wall, memory
+
+
+def memory(args):
+    for stations in (1, 30):
+        say(f"memory: lineside-gateway with {stations} station(s), replay folder, no hub")
+        first, resident = run_gateway(args, stations, 10)
+        figure(f"memory.gateway_{stations}_stations", round(resident, 1), "MB resident")
+        figure(f"start.first_verdict_{stations}_stations", round(first, 3), "s",
+               what="process start to the last station's first verdict")
+
+
+def peers(args):
+    for path in sorted(HERE.glob("inspection_*.py")):
+        if path.stem != "inspection_accuracy":
+            say(f"running {path.name}")
+            subprocess.run([sys.executable, path, "--bundle", str(args.bundle)], check=False)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=pathlib.Path)
+    parser.add_argument("--key", type=pathlib.Path, help="public key that signed --bundle, for the parts with the gateway")
+    parser.add_argument("--images", type=pathlib.Path)
+    parser.add_argument("--items", type=int, default=300)
+    parser.add_argument("--seconds", type=int, default=5, help="of each half of the throughput runs")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--no-peers", action="store_true")
+    args = parser.parse_args()
+    need_bundle(args)
+    parts = {"latency": latency, "actuation": actuation, "cameras8": lambda a: cameras(a, 8),
+             "cameras30": lambda a: cameras(a, 30), "throughput": throughput, "memory": memory}
+    chosen = [name for name in args.only.split(",") if name] or list(parts)
+    for name in chosen:
+        if name not in parts:
+            sys.exit(f"bench: there is no part '{name}'. There are: {', '.join(parts)}")
+        parts[name](args)
+    if not args.only and not args.no_peers:
+        peers(args)
+
+
+if __name__ == "__main__":
+    main()
