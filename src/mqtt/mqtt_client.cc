@@ -70,8 +70,7 @@ class Client::Impl {
     mosquitto_ = mosquitto_new(or_null(options_.client_id), true, this);
     if (mosquitto_ == nullptr) return fail(ErrorCode::internal, "libmosquitto could not make a client");
     mosquitto_threaded_set(mosquitto_, true);
-    if (!options_.username.empty())
-      mosquitto_username_pw_set(mosquitto_, options_.username.c_str(), or_null(password));
+    if (!options_.username.empty()) mosquitto_username_pw_set(mosquitto_, options_.username.c_str(), or_null(password));
     if (options_.tls) LINESIDE_TRY(set_tls());
     if (!options_.will_topic.empty())
       mosquitto_will_set(mosquitto_, options_.will_topic.c_str(), static_cast<int>(options_.will_payload.size()),
@@ -116,19 +115,16 @@ class Client::Impl {
   }
 
   void set_callbacks() {
-    mosquitto_connect_callback_set(mosquitto_, [](mosquitto*, void* self, int code) {
-      static_cast<Impl*>(self)->connack(code);
-    });
-    mosquitto_disconnect_callback_set(mosquitto_, [](mosquitto*, void* self, int code) {
-      static_cast<Impl*>(self)->lost(mosquitto_strerror(code));
-    });
+    mosquitto_connect_callback_set(mosquitto_,
+                                   [](mosquitto*, void* self, int code) { static_cast<Impl*>(self)->connack(code); });
+    mosquitto_disconnect_callback_set(
+        mosquitto_, [](mosquitto*, void* self, int code) { static_cast<Impl*>(self)->lost(mosquitto_strerror(code)); });
     mosquitto_subscribe_callback_set(mosquitto_, [](mosquitto*, void* self, int, int, const int*) {
       static_cast<Impl*>(self)->handler_.on_subscribed();
     });
     mosquitto_message_callback_set(mosquitto_, [](mosquitto*, void* self, const mosquitto_message* message) {
-      static_cast<Impl*>(self)->handler_.on_message(
-          message->topic,
-          {static_cast<const std::uint8_t*>(message->payload), static_cast<std::size_t>(message->payloadlen)});
+      static_cast<Impl*>(self)->handler_.on_message(message->topic, {static_cast<const std::uint8_t*>(message->payload),
+                                                                     static_cast<std::size_t>(message->payloadlen)});
     });
   }
 

@@ -18,8 +18,8 @@ struct ClientOptions {
   bool tls = false;
   std::string ca_file, cert_file, key_file;  // ca_file empty: the system's certificates
   std::string username, password_file;
-  std::string client_id;    // empty: the broker makes one
-  std::string will_topic;   // empty: no last will
+  std::string client_id;     // empty: the broker makes one
+  std::string will_topic;    // empty: no last will
   std::string will_payload;  // retained, QoS 1
   std::chrono::milliseconds reconnect_min{200}, reconnect_max{30'000};
 };
@@ -28,8 +28,8 @@ struct ClientOptions {
 class Handler {
  public:
   virtual ~Handler() = default;
-  virtual void on_connected() = 0;     // accepted by the broker; subscribe here
-  virtual void on_subscribed() {}      // the broker confirmed a subscription
+  virtual void on_connected() = 0;                           // accepted by the broker; subscribe here
+  virtual void on_subscribed() {}                            // the broker confirmed a subscription
   virtual void on_disconnected(const std::string& why) = 0;  // also each time that connecting fails
   virtual void on_message(std::string_view topic, std::span<const std::uint8_t> payload) = 0;
 };

@@ -71,7 +71,8 @@ Result<void> take_record(ByteView bytes, Batch& batch, std::uint64_t& next) {
   const std::uint64_t sequence = message.sequence();
   if (sequence < next || sequence > kSequenceMax) return refuse("a record's sequence is out of order");
   const std::uint64_t first = message.has_loss() ? message.loss().first() : sequence;
-  if (message.has_loss() && message.loss().last() != sequence) return refuse("a loss does not stand at its last sequence");
+  if (message.has_loss() && message.loss().last() != sequence)
+    return refuse("a loss does not stand at its last sequence");
   if (first != next) return refuse(std::format("the batch has a hole or an overlap at sequence {}", next));
   auto record = from_message(std::move(message));
   if (record) {
@@ -133,7 +134,8 @@ Result<Record> decode_record(ByteView bytes) {
   LINESIDE_TRY(check_record_size(bytes));
   pb::Record message;
   if (!parse(message, bytes)) return refuse("a record is not protobuf");
-  if (message.sequence() == 0 || message.sequence() > kSequenceMax) return refuse("a record's sequence is out of range");
+  if (message.sequence() == 0 || message.sequence() > kSequenceMax)
+    return refuse("a record's sequence is out of range");
   if (message.has_loss() && message.loss().last() != message.sequence())
     return refuse("a loss does not stand at its last sequence");
   return from_message(std::move(message));
@@ -153,7 +155,8 @@ BatchBuilder::BatchBuilder(std::string_view tenant, std::string_view gateway, La
 
 bool BatchBuilder::add(ByteView encoded_record) {
   constexpr std::size_t kFramingMax = 6;  // tag and length
-  if (records_ == kBatchRecordsMax || bytes_.size() + encoded_record.size() + kFramingMax > kBatchBytesMax) return false;
+  if (records_ == kBatchRecordsMax || bytes_.size() + encoded_record.size() + kFramingMax > kBatchBytesMax)
+    return false;
   bytes_.push_back(kRecordsTag);
   append_varint(bytes_, encoded_record.size());
   bytes_.insert(bytes_.end(), encoded_record.begin(), encoded_record.end());
@@ -212,7 +215,8 @@ Bytes encode_ack(const Ack& ack) {
 Result<Ack> decode_ack(ByteView bytes) {
   pb::Ack message;
   if (bytes.size() > 256 || !parse(message, bytes)) return refuse("the acknowledgement is not protobuf");
-  if (message.lane() > static_cast<std::uint32_t>(Lane::bulk)) return refuse("the acknowledgement names an unknown lane");
+  if (message.lane() > static_cast<std::uint32_t>(Lane::bulk))
+    return refuse("the acknowledgement names an unknown lane");
   if (!is_uuid(message.epoch())) return refuse("the acknowledgement's epoch is not a UUID");
   if (message.watermark() > kSequenceMax) return refuse("the acknowledgement's watermark is out of range");
   return Ack{static_cast<Lane>(message.lane()), message.epoch(), message.watermark(), message.resume()};

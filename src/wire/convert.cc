@@ -9,7 +9,7 @@
 namespace lineside::wire {
 namespace {
 
-constexpr std::size_t kEvidenceMax = 64;
+constexpr int kEvidenceMax = 64;
 constexpr int kLatencyBucketsMax = 4096;
 
 std::uint64_t nanoseconds_of(WallTime time) {
@@ -66,8 +66,10 @@ void put_body(const EventRecord& from, pb::Record& record) {
   to.set_time_ns(nanoseconds_of(from.time));
   to.set_message(clean_text(from.message));
   for (const auto& [key, value] : from.evidence) {
-    if (to.evidence().size() == kEvidenceMax) break;
-    (*to.mutable_evidence())[clean_text(key)] = clean_text(value);
+    if (to.evidence_size() == kEvidenceMax) break;
+    pb::Pair& pair = *to.add_evidence();
+    pair.set_key(clean_text(key));
+    pair.set_value(clean_text(value));
   }
 }
 
@@ -99,13 +101,13 @@ bool storable(Number... numbers) {
 }
 
 template <class... Text>
-bool short_enough(const Text&... texts) {
-  return (... && (texts.size() <= kTextBytesMax));
+bool is_text(const Text&... texts) {
+  return (... && (texts.size() <= kTextBytesMax && clean_text(texts) == texts));
 }
 
 Result<RecordBody> body_of(pb::Verdict&& from) {
   if (!storable(from.item(), from.time_ns())) return out_of_range("item or time");
-  if (!short_enough(from.station(), from.label(), from.model_version())) return out_of_range("text");
+  if (!is_text(from.station(), from.label(), from.model_version())) return out_of_range("text");
   if (from.decision() > static_cast<std::uint32_t>(Decision::reject)) return out_of_range("decision");
   if (from.reason() > static_cast<std::uint32_t>(Reason::fail_camera)) return out_of_range("reason");
   VerdictRecord to;
@@ -128,7 +130,7 @@ Result<RecordBody> body_of(pb::StationSummary&& from) {
   if (!storable(from.from_ns(), from.to_ns(), from.items(), from.passed(), from.rejected(), from.fail_safe(),
                 from.late(), from.actuation_failed(), from.raw_bytes()))
     return out_of_range("count or time");
-  if (!short_enough(from.station(), from.model_version())) return out_of_range("text");
+  if (!is_text(from.station(), from.model_version())) return out_of_range("text");
   if (from.latency_bound_ns_size() != from.latency_count_size() || from.latency_count_size() > kLatencyBucketsMax)
     return out_of_range("latency histogram");
   StationSummary to;
@@ -155,9 +157,9 @@ Result<RecordBody> body_of(pb::StationSummary&& from) {
 
 Result<RecordBody> body_of(pb::Event&& from) {
   if (!storable(from.time_ns())) return out_of_range("time");
-  if (!short_enough(from.id(), from.type(), from.asset(), from.message())) return out_of_range("text");
+  if (!is_text(from.id(), from.type(), from.asset(), from.message())) return out_of_range("text");
   if (from.severity() > static_cast<std::uint32_t>(Severity::critical)) return out_of_range("severity");
-  if (from.evidence().size() > kEvidenceMax) return out_of_range("evidence");
+  if (from.evidence_size() > kEvidenceMax) return out_of_range("evidence");
   EventRecord to;
   to.id = from.id();
   to.type = from.type();
@@ -165,16 +167,16 @@ Result<RecordBody> body_of(pb::Event&& from) {
   to.severity = static_cast<Severity>(from.severity());
   to.time = wall_time_of(from.time_ns());
   to.message = from.message();
-  for (const auto& [key, value] : from.evidence()) {
-    if (!short_enough(key, value)) return out_of_range("evidence");
-    to.evidence.emplace(key, value);
+  for (const pb::Pair& pair : from.evidence()) {
+    if (!is_text(pair.key(), pair.value())) return out_of_range("evidence");
+    to.evidence.emplace(pair.key(), pair.value());
   }
   return to;
 }
 
 Result<RecordBody> body_of(pb::Picture&& from) {
   if (!storable(from.item(), from.time_ns())) return out_of_range("item or time");
-  if (!short_enough(from.station(), from.kind())) return out_of_range("text");
+  if (!is_text(from.station(), from.kind())) return out_of_range("text");
   PictureRecord to;
   to.station = from.station();
   to.item = from.item();
@@ -186,12 +188,10 @@ Result<RecordBody> body_of(pb::Picture&& from) {
 
 Result<RecordBody> body_of(pb::Loss&& from) {
   if (!storable(from.time_ns())) return out_of_range("time");
-  if (!short_enough(from.cause())) return out_of_range("text");
+  if (!is_text(from.cause())) return out_of_range("text");
   if (from.first() == 0 || from.first() > from.last() || from.last() > kSequenceMax) return out_of_range("loss");
-  return LossRecord{.first = from.first(),
-                    .last = from.last(),
-                    .cause = from.cause(),
-                    .time = wall_time_of(from.time_ns())};
+  return LossRecord{
+      .first = from.first(), .last = from.last(), .cause = from.cause(), .time = wall_time_of(from.time_ns())};
 }
 
 Result<RecordBody> body_of(pb::Record&& message) {

@@ -24,8 +24,8 @@ std::string make_topic(std::string_view tenant, std::string_view gateway, std::s
 
 Result<Topic> parse_topic(std::string_view topic) {
   const auto refuse = [&] {
-    return fail(ErrorCode::wire_invalid,
-                std::format("topic '{}' is not {}<tenant>/<gateway>/<up|ack|down|state>", clean_text(topic, 200), kPrefix));
+    return fail(ErrorCode::wire_invalid, std::format("topic '{}' is not {}<tenant>/<gateway>/<up|ack|down|state>",
+                                                     clean_text(topic, 200), kPrefix));
   };
   if (!topic.starts_with(kPrefix)) return refuse();
   const std::string_view rest = topic.substr(kPrefix.size());

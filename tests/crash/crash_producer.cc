@@ -3,8 +3,9 @@
 //
 //   crash_producer DIR PORT RATE [BUG]
 //
-// DIR/items holds two counters for each lane: item begun, item done. After a restart an item that was begun and not done
-// may or may not have got a sequence; DIR/unsure lists those. SIGTERM: stops putting, waits until the hub has everything.
+// DIR/items holds two counters for each lane: item begun, item done. After a restart an item that was begun and not
+// done may or may not have got a sequence; DIR/unsure lists those. SIGTERM: stops putting, waits until the hub has
+// everything.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -61,10 +62,27 @@ bool drained(const gateway::Outbox& outbox) {
   return true;
 }
 
-// The planted bug: deletes what is on disk without waiting for the hub.
-void delete_before_ack(gateway::Outbox& outbox) {
-  for (const Lane lane : {Lane::urgent, Lane::bulk}) outbox.acknowledge(lane, outbox.epoch(), outbox.status(lane).durable);
-}
+// The planted bug: deletes what has been sent some time ago without waiting for the hub. Goes well until the broker or
+// the hub is away for a moment.
+class DeleteBeforeAck {
+ public:
+  explicit DeleteBeforeAck(gateway::Outbox& outbox) : outbox_(outbox) {}
+  void tick() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    next_ = now + 300ms;
+    for (const Lane lane : {Lane::urgent, Lane::bulk}) {
+      auto& sent = sent_[static_cast<std::size_t>(lane)];
+      outbox_.acknowledge(lane, outbox_.epoch(), sent);
+      sent = outbox_.status(lane).durable;
+    }
+  }
+
+ private:
+  gateway::Outbox& outbox_;
+  std::chrono::steady_clock::time_point next_{};
+  std::uint64_t sent_[2]{};
+};
 
 int run(const std::filesystem::path& dir, int port, int rate, const std::string& bug) {
   Items* items = map_items(dir / "items");
@@ -87,17 +105,18 @@ int run(const std::filesystem::path& dir, int port, int rate, const std::string&
   if (!uplink) return std::fprintf(stderr, "%s\n", to_string(uplink.error()).c_str()), 3;
 
   auto next = std::chrono::steady_clock::now();
-  for (std::uint64_t tick = 0; !stop_requested(); ++tick) {
+  DeleteBeforeAck planted(**outbox);
+  while (!stop_requested()) {
     put_item(**outbox, Lane::urgent, *items);
     put_item(**outbox, Lane::bulk, *items);
-    if (bug == "delete-before-ack" && tick % 16 == 0) delete_before_ack(**outbox);
+    if (bug == "delete-before-ack") planted.tick();
     next += std::chrono::microseconds(1'000'000 / rate);
     std::this_thread::sleep_until(next);
   }
   const auto until = std::chrono::steady_clock::now() + 20s;
   while (std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(50ms);
-    if (bug == "delete-before-ack") delete_before_ack(**outbox);
+    if (bug == "delete-before-ack") planted.tick();
     if (drained(**outbox)) return 0;
   }
   std::fprintf(stderr, "the hub did not acknowledge everything within 20 s\n");

@@ -47,7 +47,8 @@ class Outbox::Impl {
         queues_{LaneQueue{Lane::urgent, static_cast<std::size_t>(settings.queue_records), kQueueBytesMax},
                 LaneQueue{Lane::bulk, static_cast<std::size_t>(settings.queue_records), kQueueBytesMax}},
         commits_(metrics.counter("lineside_outbox_commits_total", "Groups of records brought to disk")),
-        retries_(metrics.counter("lineside_outbox_retries_total", "Commits that the disk refused and that were retried")),
+        retries_(
+            metrics.counter("lineside_outbox_retries_total", "Commits that the disk refused and that were retried")),
         repairs_(metrics.counter("lineside_outbox_repairs_total", "Times that a damaged database was repaired")),
         commit_time_(metrics.histogram("lineside_outbox_commit_seconds", "Time for bringing one group to disk")) {
     for (const Lane lane : kBothLanes) {
@@ -320,8 +321,7 @@ class Outbox::Impl {
     }
     bool needed = false;
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const std::uint64_t ahead =
-          std::clamp<std::uint64_t>(8 * group[lane].size(), kReserveAheadMin, kReserveAheadMax);
+      const std::uint64_t ahead = std::clamp<std::uint64_t>(8 * group[lane].size(), kReserveAheadMin, kReserveAheadMax);
       needed = needed || reserved_[lane] < handed_out[lane] + ahead / 2;
       wanted[lane] = std::max(reserved_[lane], handed_out[lane] + ahead);
     }
@@ -331,8 +331,7 @@ class Outbox::Impl {
 
   Result<void> write_reservation(std::uint64_t life, const PerLane& reserved) {
     Reservation reservation{database_->epoch(), life, reserved, {}};
-    for (const Lane lane : kBothLanes)
-      reservation.acknowledged[index_of(lane)] = database_->totals(lane).deleted;
+    for (const Lane lane : kBothLanes) reservation.acknowledged[index_of(lane)] = database_->totals(lane).deleted;
     LINESIDE_TRY(reserve_file_->write(reservation));
     reserved_ = reserved;
     return {};
@@ -424,7 +423,8 @@ class Outbox::Impl {
     return {};
   }
 
-  // The hub has more of this epoch than the disk: the folder is an older copy of itself, so numbers would be used twice.
+  // The hub has more of this epoch than the disk: the folder is an older copy of itself, so numbers would be used
+  // twice.
   Result<void> begin_new_epoch() {
     LINESIDE_ASSIGN(Rebuilt rebuilt, replace_database(make_uuid(clock_)));
     database_ = std::move(rebuilt.database);

@@ -89,7 +89,8 @@ Result<void> OutboxDatabase::prepare(bool read_only) {
     return {};
   };
   LINESIDE_TRY(make(select_, std::format("SELECT {} FROM record WHERE key = ?", kColumns)));
-  LINESIDE_TRY(make(walk_, std::format("SELECT {} FROM record WHERE key > ? AND key < ? ORDER BY key LIMIT ?", kColumns)));
+  LINESIDE_TRY(
+      make(walk_, std::format("SELECT {} FROM record WHERE key > ? AND key < ? ORDER BY key LIMIT ?", kColumns)));
   LINESIDE_TRY(make(oldest_, "SELECT time_ns FROM record WHERE key > ? AND key < ? ORDER BY key LIMIT 1"));
   if (read_only) return {};
   LINESIDE_TRY(database_.execute("PRAGMA journal_size_limit = 16777216"));
@@ -102,8 +103,9 @@ Result<void> OutboxDatabase::prepare(bool read_only) {
 }
 
 Result<void> OutboxDatabase::load() {
-  LINESIDE_ASSIGN(Statement tables, database_.prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name "
-                                                      "IN ('outbox', 'lane', 'record')"));
+  LINESIDE_ASSIGN(Statement tables,
+                  database_.prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name "
+                                    "IN ('outbox', 'lane', 'record')"));
   LINESIDE_TRY(tables.step());
   if (tables.integer(0) != 3) return damaged("its tables are missing");
   tables.reset();
@@ -112,7 +114,8 @@ Result<void> OutboxDatabase::load() {
   if (!named) return damaged("it has no epoch");
   epoch_ = name.text(0);
   name.reset();
-  LINESIDE_ASSIGN(Statement lanes, database_.prepare("SELECT durable, deleted, records, bytes FROM lane ORDER BY lane"));
+  LINESIDE_ASSIGN(Statement lanes,
+                  database_.prepare("SELECT durable, deleted, records, bytes FROM lane ORDER BY lane"));
   for (LaneTotals& totals : totals_) {
     LINESIDE_ASSIGN(const bool row, lanes.step());
     if (!row) return damaged("a lane is missing");
@@ -309,8 +312,8 @@ Result<std::optional<OutboxDatabase::Row>> OutboxDatabase::row_after(std::int64_
 
 std::vector<std::int64_t> OutboxDatabase::good_keys_from_end(Lane lane, std::int64_t down_to) {
   std::vector<std::int64_t> keys;
-  auto walk = database_.prepare(
-      std::format("SELECT {} FROM record WHERE key > ? AND key < ? ORDER BY key DESC", kColumns));
+  auto walk =
+      database_.prepare(std::format("SELECT {} FROM record WHERE key > ? AND key < ? ORDER BY key DESC", kColumns));
   if (!walk) return keys;
   walk->bind(1, std::max(down_to, key_of(lane, 0))).bind(2, key_of(lane, wire::kSequenceMax) + 1);
   for (;;) {

@@ -54,15 +54,16 @@ class OutboxDatabase {
 
   // Records after `after`, oldest first; at least one if there is one. Errors: database_damaged: a record's checksum is
   // wrong, or there is a hole after max(after, deleted).
-  Result<std::vector<StoredRecord>> read(Lane lane, std::uint64_t after, std::size_t records_max, std::size_t bytes_max);
+  Result<std::vector<StoredRecord>> read(Lane lane, std::uint64_t after, std::size_t records_max,
+                                         std::size_t bytes_max);
   // When the oldest record of the lane was put there.
   Result<std::optional<WallTime>> oldest(Lane lane);
 
   // SQLite's own check if `deep`, and that both lanes' ends and totals fit. Errors: database_damaged.
   Result<void> check(bool deep);
 
-  // For saving what can be read: calls take(lane, record, time) for each good record in order, from both ends inwards as
-  // far as the damage lets it. Stops at take's error. Never fails otherwise.
+  // For saving what can be read: calls take(lane, record, time) for each good record in order, from both ends inwards
+  // as far as the damage lets it. Stops at take's error. Never fails otherwise.
   template <class Take>
   Result<void> salvage(Take&& take);
 

@@ -117,7 +117,8 @@ Origin origin_of(const std::optional<OutboxDatabase>& from, const std::optional<
   return {make_uuid(clock), {}};
 }
 
-Result<PerLane> copy_into(OutboxDatabase& to, std::optional<OutboxDatabase>& from, const PerLane& shifted, Clock& clock) {
+Result<PerLane> copy_into(OutboxDatabase& to, std::optional<OutboxDatabase>& from, const PerLane& shifted,
+                          Clock& clock) {
   if (!from) return PerLane{};
   Copier copier(to, shifted, clock);
   LINESIDE_TRY(to.begin());
@@ -127,7 +128,8 @@ Result<PerLane> copy_into(OutboxDatabase& to, std::optional<OutboxDatabase>& fro
   return copier.lost();
 }
 
-Top top_of(const std::filesystem::path& dir, const OutboxDatabase& database, const std::optional<Reservation>& reserve) {
+Top top_of(const std::filesystem::path& dir, const OutboxDatabase& database,
+           const std::optional<Reservation>& reserve) {
   Top top{{database.totals(Lane::urgent).durable, database.totals(Lane::bulk).durable}, true};
   PerLane said{};
   if (reserve && reserve->epoch == database.epoch()) {
@@ -178,8 +180,8 @@ Result<Opened> open_or_repair(const std::filesystem::path& dir, const std::optio
   if (path.empty()) {
     const auto fresh = database_path(dir, 1);
     const Origin origin = origin_of(std::nullopt, known, clock);
-    LINESIDE_ASSIGN(OutboxDatabase database, make_database(fresh, origin.epoch, origin.deleted,
-                                                           [](OutboxDatabase&) { return Result<void>{}; }));
+    LINESIDE_ASSIGN(OutboxDatabase database,
+                    make_database(fresh, origin.epoch, origin.deleted, [](OutboxDatabase&) { return Result<void>{}; }));
     return Opened{fresh, std::move(database), {}, !known, known.has_value()};
   }
   const bool clean = known && known->life == 0;
@@ -290,10 +292,8 @@ Result<Recovered> recover(const std::filesystem::path& dir, Clock& clock) {
   const std::optional<Reservation> known = reserve.last();
   LINESIDE_ASSIGN(Opened opened, open_or_repair(dir, known, clock));
   remove_leftovers(dir, opened.path);
-  Recovered recovered{.path = opened.path,
-                      .database = std::move(opened.database),
-                      .reserve = std::move(reserve),
-                      .lost = opened.lost};
+  Recovered recovered{
+      .path = opened.path, .database = std::move(opened.database), .reserve = std::move(reserve), .lost = opened.lost};
   OutboxDatabase& database = recovered.database;
   Top top{};
   if (!opened.is_new) top = top_of(dir, database, known);
@@ -305,15 +305,17 @@ Result<Recovered> recover(const std::filesystem::path& dir, Clock& clock) {
   if (opened.was_damaged)
     recovered.events.push_back(damage_event(clock, lost));
   else if (lost > 0)
-    recovered.events.push_back(outbox_event(
-        clock, "outbox.unclean_stop", Severity::medium,
-        std::format("The gateway was stopped at once; {}{} records are lost and declared", top.exact ? "" : "at most ",
-                    lost)));
+    recovered.events.push_back(
+        outbox_event(clock, "outbox.unclean_stop", Severity::medium,
+                     std::format("The gateway was stopped at once; {}{} records are lost and declared",
+                                 top.exact ? "" : "at most ", lost)));
 
   // In this order a crash anywhere here declares nothing that was never used: first the new life with nothing reserved.
   const PerLane last{database.totals(Lane::urgent).durable, database.totals(Lane::bulk).durable};
   recovered.life = random_life();
-  LINESIDE_TRY(recovered.reserve.write({database.epoch(), recovered.life, last,
+  LINESIDE_TRY(recovered.reserve.write({database.epoch(),
+                                        recovered.life,
+                                        last,
                                         {database.totals(Lane::urgent).deleted, database.totals(Lane::bulk).deleted}}));
   recovered.live = LiveCounter::open(dir);
   if (recovered.live)

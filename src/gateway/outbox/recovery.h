@@ -39,7 +39,7 @@ struct Recovered {
   ReserveFile reserve;
   std::optional<LiveCounter> live;
   std::uint64_t life = 0;
-  PerLane lost{};                  // sequences declared lost now
+  PerLane lost{};                   // sequences declared lost now
   std::vector<EventRecord> events;  // what the hub should hear of: outbox.damaged, outbox.unclean_stop
 };
 
@@ -49,8 +49,8 @@ Result<Recovered> recover(const std::filesystem::path& dir, Clock& clock);
 struct Rebuilt {
   std::filesystem::path path;
   std::optional<OutboxDatabase> database;  // always there
-  PerLane lost{};     // sequences that could not be read, declared
-  PerLane shifted{};  // new sequence = old sequence - shifted
+  PerLane lost{};                          // sequences that could not be read, declared
+  PerLane shifted{};                       // new sequence = old sequence - shifted
 };
 
 // Copies every good record of the database at `path` into a new file, which then replaces it; holes become loss records

@@ -20,10 +20,10 @@ inline constexpr std::size_t kLanes = 2;
 using PerLane = std::array<std::uint64_t, kLanes>;
 
 struct Reservation {
-  std::string epoch;          // UUID
-  std::uint64_t life = 0;     // random, new each time the outbox is opened: ties the live counter to this file; 0: closed
-  PerLane reserved{};         // no sequence beyond has been handed out
-  PerLane acknowledged{};     // as known when this was written
+  std::string epoch;       // UUID
+  std::uint64_t life = 0;  // random, new each time the outbox is opened: ties the live counter to this file; 0: closed
+  PerLane reserved{};      // no sequence beyond has been handed out
+  PerLane acknowledged{};  // as known when this was written
 };
 
 // Two slots written in turn, each with a checksum: a torn write leaves the other one. Owner thread only.

@@ -1,6 +1,6 @@
 #pragma once
-// What one lane has sent and may send: the go-back-N window of the watermark protocol (docs/delivery.md). No threads, no
-// clock and no network in it: the caller says what time it is.
+// What one lane has sent and may send: the go-back-N window of the watermark protocol (docs/delivery.md). No threads,
+// no clock and no network in it: the caller says what time it is.
 #include <cstdint>
 #include <deque>
 #include <optional>

@@ -123,15 +123,15 @@ Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t se
 }
 
 Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const EventRecord& event) {
-  return (Binder(*event_, place, sequence) << event.id << event.type << event.asset
-                                           << static_cast<std::int64_t>(event.severity) << event.time << event.message
-                                           << json_of(event.evidence))
+  return (Binder(*event_, place, sequence)
+          << event.id << event.type << event.asset << static_cast<std::int64_t>(event.severity) << event.time
+          << event.message << json_of(event.evidence))
       .run();
 }
 
 Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const PictureRecord& picture) {
-  return (Binder(*picture_, place, sequence) << picture.station << picture.item << picture.time << picture.kind
-                                             << picture.jpeg)
+  return (Binder(*picture_, place, sequence)
+          << picture.station << picture.item << picture.time << picture.kind << picture.jpeg)
       .run();
 }
 

@@ -40,8 +40,8 @@ Result<Statements> prepare_statements(Database& database) {
                     "last_seen_ns = CASE WHEN ?3 THEN ?5 ELSE last_seen_ns END WHERE tenant = ?1 AND id = ?2"));
   LINESIDE_TRY(make(s.find_epoch, "SELECT number FROM epoch WHERE tenant = ? AND gateway = ? AND id = ?"));
   LINESIDE_TRY(make(s.newest_epoch, "SELECT coalesce(max(number), 0) FROM epoch WHERE tenant = ? AND gateway = ?"));
-  LINESIDE_TRY(make(s.add_epoch,
-                    "INSERT INTO epoch (tenant, gateway, number, id, first_seen_ns) VALUES (?, ?, ?, ?, ?)"));
+  LINESIDE_TRY(
+      make(s.add_epoch, "INSERT INTO epoch (tenant, gateway, number, id, first_seen_ns) VALUES (?, ?, ?, ?, ?)"));
   LINESIDE_TRY(make(s.watermark, "SELECT last_sequence FROM watermark WHERE tenant = ? AND gateway = ? AND lane = ?"));
   LINESIDE_TRY(make(s.set_watermark,
                     "INSERT INTO watermark (tenant, gateway, lane, epoch, last_sequence) VALUES (?1, ?2, ?3, ?4, ?5) "
@@ -136,9 +136,10 @@ class Store::Impl {
 
   Result<std::vector<Watermark>> watermarks() {
     std::lock_guard lock(mutex_);
-    LINESIDE_ASSIGN(Statement query,
-                    database_.prepare("SELECT w.tenant, w.gateway, w.lane, e.id, w.last_sequence FROM watermark w JOIN "
-                                      "epoch e ON e.tenant = w.tenant AND e.gateway = w.gateway AND e.number = w.epoch"));
+    LINESIDE_ASSIGN(
+        Statement query,
+        database_.prepare("SELECT w.tenant, w.gateway, w.lane, e.id, w.last_sequence FROM watermark w JOIN "
+                          "epoch e ON e.tenant = w.tenant AND e.gateway = w.gateway AND e.number = w.epoch"));
     std::vector<Watermark> all;
     for (;;) {
       LINESIDE_ASSIGN(const bool row, query.step());
@@ -207,8 +208,7 @@ class Store::Impl {
   // The number of the batch's epoch; a new one becomes the current one. 0: it is an old one.
   Result<std::int64_t> epoch_of(const wire::Batch& batch) {
     const std::string_view tenant = batch.tenant, gateway = batch.gateway;
-    LINESIDE_ASSIGN(const std::int64_t newest,
-                    one_integer(statements_.newest_epoch->bind(1, tenant).bind(2, gateway)));
+    LINESIDE_ASSIGN(const std::int64_t newest, one_integer(statements_.newest_epoch->bind(1, tenant).bind(2, gateway)));
     Statement& find = statements_.find_epoch->bind(1, tenant).bind(2, gateway).bind(3, std::string_view(batch.epoch));
     LINESIDE_ASSIGN(const std::int64_t known, one_integer(find));
     if (known != 0) return known == newest ? known : 0;
@@ -264,9 +264,10 @@ class Store::Impl {
   Result<void> forget_gateway(const wire::Batch& batch) {
     LINESIDE_ASSIGN(Statement remove, database_.prepare("DELETE FROM gateway WHERE tenant = ? AND id = ?"));
     LINESIDE_TRY(remove.bind(1, std::string_view(batch.tenant)).bind(2, std::string_view(batch.gateway)).run());
-    LINESIDE_ASSIGN(Statement tenant, database_.prepare("DELETE FROM tenant WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM "
-                                                        "gateway WHERE tenant = ?1) AND NOT EXISTS (SELECT 1 FROM user "
-                                                        "WHERE tenant = ?1)"));
+    LINESIDE_ASSIGN(Statement tenant,
+                    database_.prepare("DELETE FROM tenant WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM "
+                                      "gateway WHERE tenant = ?1) AND NOT EXISTS (SELECT 1 FROM user "
+                                      "WHERE tenant = ?1)"));
     return tenant.bind(1, std::string_view(batch.tenant)).run();
   }
 
@@ -328,8 +329,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& file, Cl
   LINESIDE_TRY(database.execute("UPDATE gateway SET online = 0 WHERE online = 1"));
   LINESIDE_ASSIGN(Statements statements, prepare_statements(database));
   LINESIDE_ASSIGN(RecordWriter writer, RecordWriter::create(database));
-  auto impl =
-      std::make_unique<Impl>(std::move(database), std::move(statements), std::move(writer), clock, metrics);
+  auto impl = std::make_unique<Impl>(std::move(database), std::move(statements), std::move(writer), clock, metrics);
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 

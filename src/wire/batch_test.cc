@@ -1,0 +1,299 @@
+#include "wire/batch.h"
+
+#include <gtest/gtest.h>
+#include <zstd.h>
+
+#include <cmath>
+
+#include "uplink.pb.h"
+
+namespace lineside::wire {
+namespace {
+
+using std::chrono::nanoseconds;
+
+constexpr std::string_view kEpoch = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+WallTime at(std::int64_t ns) { return WallTime{nanoseconds{ns}}; }
+
+Record verdict(std::uint64_t sequence) {
+  return {sequence, VerdictRecord{.station = "cap",
+                                  .item = sequence * 10,
+                                  .time = at(1'700'000'000'000'000'123),
+                                  .decision = Decision::reject,
+                                  .reason = Reason::doubt,
+                                  .score = 0.75F,
+                                  .label = "tilted",
+                                  .model_version = "caps@3",
+                                  .deadline_met = true,
+                                  .actuated = true,
+                                  .decision_ns = 4'000'000,
+                                  .actuation_ns = -1}};
+}
+
+Record loss(std::uint64_t first, std::uint64_t last) {
+  return {last, LossRecord{Lane::bulk, first, last, "outbox.full", at(7)}};
+}
+
+Bytes compress(const Bytes& bytes) {
+  Bytes compressed(ZSTD_compressBound(bytes.size()));
+  compressed.resize(ZSTD_compress(compressed.data(), compressed.size(), bytes.data(), bytes.size(), 1));
+  return compressed;
+}
+
+Bytes batch_of(const std::vector<Record>& records, std::uint64_t first, Lane lane = Lane::bulk,
+               std::string_view epoch = kEpoch) {
+  BatchBuilder builder("t1", "g1", lane, epoch, first, at(99));
+  for (const Record& record : records) EXPECT_TRUE(builder.add(encode_record(record)));
+  return builder.finish().value();
+}
+
+// A batch from protobuf messages, as a hostile sender would make it.
+pb::Batch message_of(std::uint64_t first) {
+  pb::Batch message;
+  message.set_tenant("t1");
+  message.set_gateway("g1");
+  message.set_epoch(std::string(kEpoch));
+  message.set_first_sequence(first);
+  return message;
+}
+
+Result<Batch> decode(const pb::Batch& message) {
+  const std::string text = message.SerializeAsString();
+  return decode_batch(compress(Bytes(text.begin(), text.end())));
+}
+
+TEST(Batch, BringsEveryKindOfRecordBackAsItWas) {
+  StationSummary summary{.station = "cap",
+                         .from = at(1),
+                         .to = at(2),
+                         .items = 600,
+                         .passed = 580,
+                         .rejected = 20,
+                         .fail_safe = 3,
+                         .late = 2,
+                         .actuation_failed = 1,
+                         .raw_bytes = 1ULL << 40};
+  summary.decision_latency = {{1'000'000, 5}, {2'000'000, 595}};
+  summary.camera_up = true;
+  summary.model_version = "caps@3";
+  summary.deadline_ns = 50'000'000;
+  const EventRecord event{.id = std::string(kEpoch),
+                          .type = "camera.lost",
+                          .asset = "cam1",
+                          .severity = Severity::critical,
+                          .time = at(5),
+                          .message = "no frames: Kälte",
+                          .evidence = {{"after_ms", "2000"}, {"tries", "3"}}};
+  const PictureRecord picture{.station = "cap", .item = 9, .time = at(6), .kind = "thumbnail", .jpeg = {0xFF, 0xD8, 0}};
+  const auto batch =
+      decode_batch(batch_of({verdict(5), {6, summary}, {7, event}, {8, picture}, loss(9, 20), verdict(21)}, 5)).value();
+  EXPECT_EQ(batch.tenant, "t1");
+  EXPECT_EQ(batch.gateway, "g1");
+  EXPECT_EQ(batch.lane, Lane::bulk);
+  EXPECT_EQ(batch.epoch, kEpoch);
+  EXPECT_EQ(batch.first_sequence, 5U);
+  EXPECT_EQ(batch.created, at(99));
+  EXPECT_EQ(batch.unreadable, 0U);
+  ASSERT_EQ(batch.records.size(), 6U);
+  const auto& v = std::get<VerdictRecord>(batch.records[0].body);
+  EXPECT_EQ(v.station, "cap");
+  EXPECT_EQ(v.item, 50U);
+  EXPECT_EQ(v.time, at(1'700'000'000'000'000'123));
+  EXPECT_EQ(v.reason, Reason::doubt);
+  EXPECT_EQ(v.score, 0.75F);
+  EXPECT_EQ(v.actuation_ns, -1);
+  EXPECT_TRUE(v.deadline_met && v.actuated);
+  const auto& s = std::get<StationSummary>(batch.records[1].body);
+  EXPECT_EQ(s.raw_bytes, 1ULL << 40);
+  EXPECT_EQ(s.decision_latency, summary.decision_latency);
+  EXPECT_EQ(s.deadline_ns, 50'000'000);
+  EXPECT_TRUE(s.camera_up && !s.actuator_up);
+  EXPECT_EQ(std::get<EventRecord>(batch.records[2].body).evidence, event.evidence);
+  EXPECT_EQ(std::get<EventRecord>(batch.records[2].body).message, event.message);
+  EXPECT_EQ(std::get<PictureRecord>(batch.records[3].body).jpeg, picture.jpeg);
+  EXPECT_EQ(std::get<LossRecord>(batch.records[4].body).first, 9U);
+  EXPECT_EQ(std::get<LossRecord>(batch.records[4].body).lane, Lane::bulk);
+  EXPECT_EQ(batch.records[5].sequence, 21U);
+}
+
+TEST(Batch, KeepsNoNumberForAScoreThatIsNone) {
+  Record record = verdict(1);
+  for (const float score : {std::nanf(""), INFINITY, -INFINITY}) {
+    std::get<VerdictRecord>(record.body).score = score;
+    const auto batch = decode_batch(batch_of({record}, 1)).value();
+    EXPECT_TRUE(std::isnan(std::get<VerdictRecord>(batch.records[0].body).score));
+  }
+}
+
+TEST(Batch, IsRefusedWithAHoleOrAnOverlap) {
+  EXPECT_FALSE(decode_batch(batch_of({verdict(1), verdict(3)}, 1)));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(2), verdict(2)}, 2)));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(3), verdict(2)}, 3)));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(2)}, 1)));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(1), loss(1, 4)}, 1)));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(1), loss(4, 6)}, 1)));
+  EXPECT_FALSE(decode_batch(batch_of({}, 1)));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(0)}, 0)));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(kSequenceMax + 1)}, kSequenceMax + 1)));
+  EXPECT_TRUE(decode_batch(batch_of({verdict(kSequenceMax)}, kSequenceMax)));
+}
+
+TEST(Batch, IsRefusedWhenALossStandsElsewhere) {
+  Record record = loss(1, 5);
+  record.sequence = 4;
+  EXPECT_FALSE(decode_batch(batch_of({record}, 1)));
+  record = loss(5, 1);
+  EXPECT_FALSE(decode_batch(batch_of({record}, 1)));
+}
+
+TEST(Batch, IsRefusedWithAnUnknownLaneOrEpoch) {
+  EXPECT_FALSE(decode_batch(batch_of({verdict(1)}, 1, static_cast<Lane>(2))));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(1)}, 1, Lane::urgent, "")));
+  EXPECT_FALSE(decode_batch(batch_of({verdict(1)}, 1, Lane::urgent, "01890a5d-ac96-774b-bcce-b302099a805Z")));
+}
+
+TEST(Batch, KeepsThePlaceOfARecordThatItCanNotRead) {
+  pb::Batch message = message_of(1);
+  auto* bad_reason = message.add_records();
+  bad_reason->set_sequence(1);
+  bad_reason->mutable_verdict()->set_reason(200);
+  message.add_records()->set_sequence(2);  // a kind that a later version may have
+  auto* bad_count = message.add_records();
+  bad_count->set_sequence(3);
+  bad_count->mutable_station_summary()->set_items(~0ULL);
+  auto* bad_severity = message.add_records();
+  bad_severity->set_sequence(4);
+  bad_severity->mutable_event()->set_severity(5);
+  auto* bad_histogram = message.add_records();
+  bad_histogram->set_sequence(5);
+  bad_histogram->mutable_station_summary()->add_latency_count(1);
+  auto* bad_time = message.add_records();
+  bad_time->set_sequence(6);
+  bad_time->mutable_picture()->set_time_ns(~0ULL);
+  auto* bad_text = message.add_records();
+  bad_text->set_sequence(7);
+  bad_text->mutable_verdict()->set_station("a\xFF");
+  auto* good = message.add_records();
+  good->set_sequence(8);
+  good->mutable_verdict()->set_station("cap");
+  const auto batch = decode(message).value();
+  EXPECT_EQ(batch.unreadable, 7U);
+  ASSERT_EQ(batch.records.size(), 8U);
+  for (std::size_t i = 0; i < 7; ++i) {
+    const auto& lost = std::get<LossRecord>(batch.records[i].body);
+    EXPECT_EQ(lost.cause, "record.unreadable");
+    EXPECT_EQ(lost.first, i + 1);
+    EXPECT_EQ(lost.last, i + 1);
+  }
+  EXPECT_TRUE(std::holds_alternative<VerdictRecord>(batch.records[7].body));
+}
+
+TEST(Batch, TakesNoMoreMemoryThanItSays) {
+  // A few bytes that claim, or unpack to, far more than is allowed.
+  EXPECT_FALSE(decode_batch(compress(Bytes(kBatchBytesMax + 1, 0))));
+  EXPECT_FALSE(decode_batch(Bytes(kCompressedBytesMax + 1, 0)));
+  Bytes many_records;
+  for (std::size_t i = 0; i <= kBatchRecordsMax; ++i) many_records.insert(many_records.end(), {5 << 3 | 2, 0});
+  EXPECT_FALSE(decode_batch(compress(many_records)));
+  pb::Batch message = message_of(1);
+  auto* record = message.add_records();
+  record->set_sequence(1);
+  for (int i = 0; i < 200'000; ++i) record->mutable_event()->add_evidence()->set_key("ab");
+  EXPECT_FALSE(decode(message));
+}
+
+TEST(Batch, IsRefusedWhenCutOrFollowedBySomething) {
+  const Bytes good = batch_of({verdict(1), verdict(2)}, 1);
+  ASSERT_TRUE(decode_batch(good));
+  for (std::size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(decode_batch(ByteView(good).first(size)));
+  Bytes longer = good;
+  longer.push_back(0);
+  EXPECT_FALSE(decode_batch(longer));
+  Bytes twice = good;
+  twice.insert(twice.end(), good.begin(), good.end());
+  EXPECT_FALSE(decode_batch(twice));
+}
+
+TEST(Batch, NoticesEachFlippedBit) {
+  const Bytes good = batch_of({verdict(1), loss(2, 9), verdict(10)}, 1);
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    Bytes bad = good;
+    bad[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
+    const auto decoded = decode_batch(bad);
+    // Some bits of the zstd frame header mean nothing; the content must not change.
+    if (decoded) {
+      EXPECT_EQ(encode_record(decoded->records[2]), encode_record(verdict(10))) << bit;
+    }
+  }
+}
+
+TEST(BatchBuilder, StopsAtTheLimit) {
+  BatchBuilder builder("t", "g", Lane::bulk, kEpoch, 1, at(1));
+  const PictureRecord picture{.station = "s", .jpeg = Bytes(6u << 20, 1)};
+  EXPECT_TRUE(builder.add(encode_record({1, picture})));
+  EXPECT_TRUE(builder.add(encode_record({2, picture})));
+  EXPECT_FALSE(builder.add(encode_record({3, picture})));
+  EXPECT_EQ(decode_batch(builder.finish().value()).value().records.size(), 2U);
+}
+
+TEST(EncodeRecord, MakesTextsThatTheHubTakes) {
+  Record record = verdict(1);
+  auto& v = std::get<VerdictRecord>(record.body);
+  v.station =
+      "a\xFF"
+      "b\xC3";
+  v.label = std::string(kTextBytesMax - 1, 'x') + "ä";
+  const auto decoded = decode_batch(batch_of({record}, 1)).value();
+  const auto& got = std::get<VerdictRecord>(decoded.records[0].body);
+  EXPECT_EQ(got.station,
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD");
+  EXPECT_EQ(got.label, std::string(kTextBytesMax - 1, 'x'));
+}
+
+TEST(DecodeRecord, GivesBackWhatWasEncodedOrAnError) {
+  const Bytes bytes = encode_record(verdict(77));
+  EXPECT_EQ(decode_record(bytes).value().sequence, 77U);
+  EXPECT_FALSE(decode_record(ByteView(bytes).first(bytes.size() - 1)));
+  EXPECT_FALSE(decode_record({}));
+}
+
+TEST(CleanText, KeepsGoodUtf8AndNothingElse) {
+  EXPECT_EQ(clean_text("Grüße, 日本, 🍾"), "Grüße, 日本, 🍾");
+  for (const std::string bad : {"\x80", "\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"})
+    EXPECT_TRUE(clean_text(bad).starts_with("\xEF\xBF\xBD")) << bad;
+  EXPECT_EQ(clean_text("日本", 5), "日");
+  EXPECT_EQ(clean_text(std::string("a\0b", 3)), std::string("a\0b", 3));
+}
+
+TEST(Ack, ComesBackAsItWas) {
+  const auto ack = decode_ack(encode_ack({Lane::bulk, std::string(kEpoch), 1ULL << 55, true})).value();
+  EXPECT_EQ(ack.lane, Lane::bulk);
+  EXPECT_EQ(ack.epoch, kEpoch);
+  EXPECT_EQ(ack.watermark, 1ULL << 55);
+  EXPECT_TRUE(ack.resume);
+}
+
+TEST(Ack, IsRefusedWhenItIsNone) {
+  EXPECT_FALSE(decode_ack({}));
+  EXPECT_FALSE(decode_ack(encode_ack({Lane::bulk, "x", 1, false})));
+  EXPECT_FALSE(decode_ack(encode_ack({Lane::bulk, std::string(kEpoch), kSequenceMax + 1, false})));
+  EXPECT_FALSE(decode_ack(Bytes(300, 1)));
+}
+
+TEST(Topic, HasFourNamedParts) {
+  EXPECT_EQ(make_topic("t1", "g-1", "up"), "lineside/v1/t1/g-1/up");
+  const auto topic = parse_topic("lineside/v1/t1/g-1/up").value();
+  EXPECT_EQ(topic.tenant, "t1");
+  EXPECT_EQ(topic.gateway, "g-1");
+  EXPECT_EQ(topic.leaf, "up");
+  for (const char* bad :
+       {"", "lineside/v1/t1/g1", "lineside/v1/t1/g1/up/x", "lineside/v2/t1/g1/up", "lineside/v1//g1/up",
+        "lineside/v1/t1/+/up", "lineside/v1/t1/g1/else", "x/lineside/v1/t1/g1/up"})
+    EXPECT_FALSE(parse_topic(bad)) << bad;
+  EXPECT_FALSE(parse_topic("lineside/v1/" + std::string(65, 'a') + "/g1/up"));
+}
+
+}  // namespace
+}  // namespace lineside::wire
