@@ -85,7 +85,8 @@ cv::Mat thumbnail(const cv::Mat& picture) {  // square, gray, mean 0, length 1
 }  // namespace
 
 AugmentSpec measure_pose(const Dataset& data) {
-  constexpr double kLoss = 0.12;  // of correlation that a mirror image or a turn may cost
+  constexpr double kMoreDifferent =
+      1.3;  // times the usual difference of two items: a mirror image is still one of them
   constexpr std::size_t kPictures = 40;
   std::vector<cv::Mat> good;
   for (std::size_t i = 0; i < data.items.size(); ++i)
@@ -106,9 +107,10 @@ AugmentSpec measure_pose(const Dataset& data) {
       pairs += 1;
     }
   AugmentSpec spec;
-  spec.mirror_horizontal = horizontal > same - kLoss * pairs;
-  spec.mirror_vertical = vertical > same - kLoss * pairs;
-  if (spec.mirror_horizontal && spec.mirror_vertical && quarter > same - kLoss * pairs) spec.rotation_deg = 180;
+  const auto alike = [&](double turned) { return pairs - turned < kMoreDifferent * (pairs - same); };
+  spec.mirror_horizontal = alike(horizontal);
+  spec.mirror_vertical = alike(vertical);
+  if (spec.mirror_horizontal && spec.mirror_vertical && alike(quarter)) spec.rotation_deg = 180;
   return spec;
 }
 

@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "base/file.h"
-#include "training/sha256.h"
+#include "bundle/digest.h"
 #include "vision/image_io.h"
 #include "vision/preprocess.h"
 
@@ -236,7 +236,7 @@ Result<Dataset> load_dataset(const DatasetOptions& options,
   name_labels(data, candidates);
 
   vision::Preprocessor preprocessor(data.spec);
-  Sha256 digest;
+  std::string contents;
   std::vector<Candidate> kept;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (!keep_going(i, candidates.size())) return fail(ErrorCode::cancelled, "stopped while reading the pictures");
@@ -253,12 +253,12 @@ Result<Dataset> load_dataset(const DatasetOptions& options,
       data.notes.push_back(std::format("skipped: {}: {}", candidate.file.string(), done.error().message));
       continue;
     }
-    digest.add(std::format("{}\n{}x{}\n", candidate.file.string(), image->width, image->height));
-    digest.add(image->pixels);
+    contents += std::format("{} {}x{} {}\n", candidate.file.string(), image->width, image->height,
+                            bundle::sha256_hex(image->pixels));
     kept.push_back(candidate);
     data.items.push_back(std::move(item));
   }
-  data.sha256 = digest.hex();
+  data.sha256 = bundle::sha256_hex(bundle::bytes_of(contents));
   LINESIDE_TRY(check_counts(data, options));
   LINESIDE_TRY(name_groups(data, kept, options));
   if (!data.grouped)

@@ -46,13 +46,13 @@ class Board {
 
   std::optional<std::size_t> take_task() {
     std::lock_guard lock(mutex_);
-    if (next_ >= progress_.size() || stop_ || error_) return std::nullopt;
+    if (next_ >= progress_.size() || error_ || (stop_ && next_ > 0)) return std::nullopt;
     return next_++;
   }
   bool report(std::size_t task, const TrainProgress& progress) {  // false: stop
     std::lock_guard lock(mutex_);
     progress_[task] = progress;
-    return !stop_ && !error_;
+    return !error_ && (!stop_ || progress.step < kStepsToCount);
   }
   void finish_thread(std::optional<Error> error) {
     {
@@ -159,8 +159,6 @@ Result<TeamResult> train_team(const Dataset& data, const std::vector<TeamTask>& 
   result.stopped_early = result.stopped_early || out_of_time;
   for (const auto& progress : board.progress())
     result.trained.push_back(progress.step >= std::min(kStepsToCount, steps));
-  if (std::ranges::none_of(result.trained, [](bool trained) { return trained; }))
-    return fail(ErrorCode::cancelled, "stopped before any network had learned anything; no bundle was written");
   return result;
 }
 

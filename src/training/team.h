@@ -28,7 +28,7 @@ struct TeamOptions {
 
 struct TeamResult {
   std::vector<Network> networks;  // in the order of the tasks
-  std::vector<bool> trained;      // false: stopped before it had learned anything
+  std::vector<bool> trained;      // false: stopped before its turn came; the first is always trained
   bool stopped_early = false;
 };
 
