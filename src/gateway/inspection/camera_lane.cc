@@ -141,9 +141,10 @@ std::string CameraLane::camera_message() const {
 }
 
 void CameraLane::start_worker(std::uint64_t newer_than) {
+  // Real-time priority only with a core of its own: elsewhere a slow model would starve the threads that decode frames.
   const ThreadSetup setup{.name = "ai " + settings_.station,
                           .cpu = settings_.cpu,
-                          .realtime_priority = 0,
+                          .realtime_priority = settings_.cpu >= 0 ? 10 : 0,
                           .flush_denormals = true};
   workers_.push_back(std::make_unique<ModelWorker>(seat_, loader_, newer_than, settings_.judging, setup));
   loading_ = workers_.back().get();
