@@ -41,8 +41,6 @@ lineside_library(opencv TARGET ${OPENCV_core} ${OPENCV_imgproc} ${OPENCV_imgcode
 target_include_directories(lineside_ext_opencv SYSTEM INTERFACE /usr/include/opencv4)
 find_package(CLI11 REQUIRED)
 lineside_library(cli11 TARGET CLI11::CLI11)
-find_package(prometheus-cpp REQUIRED)
-lineside_library(prometheus TARGET prometheus-cpp::core)
 lineside_library(httplib PKG cpp-httplib)
 # By name: Drogon's CMake file asks for the development files of every database it can talk to.
 foreach(part drogon trantor jsoncpp)

@@ -6,7 +6,7 @@
 namespace lineside::config {
 
 struct HubSettings {
-  std::string data_dir;                // hub.db, the certificate authority
+  std::string data_dir;  // hub.db, the certificate authority
   std::string broker_host = "127.0.0.1";
   int broker_port = 8883;
   bool broker_tls = true;
@@ -16,7 +16,7 @@ struct HubSettings {
   int http_port = 8780;
   std::string http_cert_file, http_key_file;  // both empty: plain HTTP, only allowed on loopback
   int session_hours = 12;
-  int keep_days = 30;                  // verdicts and summaries older than this are deleted; 0: kept for ever
+  int keep_days = 30;  // verdicts and summaries older than this are deleted; 0: kept for ever
 };
 
 }  // namespace lineside::config

@@ -46,7 +46,7 @@ struct StationSummary {
 
 // Something that happened: "camera.lost", "actuator.unreachable", "model.changed" ...
 struct EventRecord {
-  std::string id;    // UUIDv7
+  std::string id;  // UUIDv7
   std::string type;
   std::string asset;  // station, machine or the gateway itself
   Severity severity = Severity::info;
@@ -60,7 +60,7 @@ struct PictureRecord {
   std::string station;
   std::uint64_t item = 0;
   WallTime time{};
-  std::string kind;   // "thumbnail" or "full"
+  std::string kind;  // "thumbnail" or "full"
   std::vector<std::uint8_t> jpeg;
 };
 

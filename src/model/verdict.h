@@ -12,14 +12,14 @@ namespace lineside {
 enum class Decision : std::uint8_t { pass, reject };
 
 enum class Reason : std::uint8_t {
-  score,            // the model's score against the bundle's threshold
-  doubt,            // inside the "reject on doubt" band
-  vote,             // k of n cameras
-  fail_late,        // the fail-safe verdict: the model's answer came after the deadline
-  fail_no_frame,    // the fail-safe verdict: no frame came for the trigger
-  fail_overload,    // the fail-safe verdict: the station's queue was full
-  fail_inference,   // the fail-safe verdict: the model or its preprocessing failed
-  fail_camera,      // the fail-safe verdict: camera down, or frame of another size
+  score,           // the model's score against the bundle's threshold
+  doubt,           // inside the "reject on doubt" band
+  vote,            // k of n cameras
+  fail_late,       // the fail-safe verdict: the model's answer came after the deadline
+  fail_no_frame,   // the fail-safe verdict: no frame came for the trigger
+  fail_overload,   // the fail-safe verdict: the station's queue was full
+  fail_inference,  // the fail-safe verdict: the model or its preprocessing failed
+  fail_camera,     // the fail-safe verdict: camera down, or frame of another size
 };
 const char* to_string(Decision decision);
 const char* to_string(Reason reason);
@@ -39,12 +39,12 @@ struct Verdict {
   std::uint64_t item = 0;  // counts up by one per trigger of this station since its ledger began; never reused
   Decision decision = Decision::reject;
   Reason reason = Reason::score;
-  float score = 0;            // 0..1 after calibration, higher: more surely a reject; NaN for fail-safe verdicts
-  std::int16_t label = -1;    // index into the bundle's labels, -1 unknown
+  float score = 0;          // 0..1 after calibration, higher: more surely a reject; NaN for fail-safe verdicts
+  std::int16_t label = -1;  // index into the bundle's labels, -1 unknown
   bool deadline_met = false;
-  bool actuated = false;      // the actuator confirmed (read-back where it has one)
+  bool actuated = false;  // the actuator confirmed (read-back where it has one)
   MonoTime deadline{};
-  WallTime time{};            // of the trigger
+  WallTime time{};  // of the trigger
   Stamps stamps{};
 };
 
