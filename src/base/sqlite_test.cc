@@ -142,9 +142,9 @@ TEST(Sqlite, SeesDamage) {
   std::fill(bytes.begin() + 8192, bytes.begin() + 24576, 0x5A);
   ASSERT_TRUE(write_atomically(folder / "db", bytes));
   auto database = Database::open(folder / "db").value();
-  EXPECT_EQ(database.check_integrity().error().code, ErrorCode::database);
+  EXPECT_EQ(database.check_integrity().error().code, ErrorCode::database_damaged);
   ASSERT_TRUE(write_atomically(folder / "text", std::string_view(std::string(5000, 'x'))));
-  EXPECT_EQ(Database::open(folder / "text").error().code, ErrorCode::database);
+  EXPECT_EQ(Database::open(folder / "text").error().code, ErrorCode::database_damaged);
 }
 
 }  // namespace

@@ -57,6 +57,13 @@ class Layers(Planted):
         self.plant("src/left/a.cc", "#include <nlohmann/json.hpp>\n")
         self.assert_finds(self.check(), "src/left/a.cc", "library json")
 
+    def test_finds_a_header_for_tests_in_the_product(self):
+        self.plant("src/left/test_tools.h", "#include <nlohmann/json.hpp>\n")
+        self.plant("src/left/a_test.cc", '#include "left/test_tools.h"\n')
+        self.assertEqual(self.check(), [])
+        self.plant("src/left/a.cc", '#include "left/test_tools.h"\n')
+        self.assert_finds(self.check(), "src/left/a.cc", "which is for tests")
+
     def test_finds_an_include_that_leads_nowhere(self):
         self.plant("src/left/a.cc", '#include "left.h"\n')
         self.assert_finds(self.check(), "write the path from src/ on")
