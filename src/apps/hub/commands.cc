@@ -19,9 +19,8 @@ fs::path database_in(const fs::path& data) { return data / "hub.db"; }
 
 Result<std::unique_ptr<Accounts>> open_accounts(const fs::path& data) {
   if (!fs::exists(database_in(data)))
-    return fail(ErrorCode::file_not_found,
-                std::format("{} is not there: run `lineside-hub init --data {}` first.", database_in(data).string(),
-                            data.string()));
+    return fail(ErrorCode::file_not_found, std::format("{} is not there: run `lineside-hub init --data {}` first.",
+                                                       database_in(data).string(), data.string()));
   return Accounts::open(database_in(data), system_clock(), std::chrono::hours{1});
 }
 
@@ -106,8 +105,9 @@ Result<int> list_users(const fs::path& data) {
 Result<int> add_tenant(const fs::path& data, const std::string& id, const std::string& name) {
   LINESIDE_ASSIGN(const auto accounts, open_accounts(data));
   LINESIDE_TRY(accounts->add_tenant(id, name.empty() ? id : name));
-  say(std::format("The tenant {} is there. Its first user: lineside-hub user add NAME --tenant {} --role admin --data {}",
-                  id, id, data.string()));
+  say(std::format(
+      "The tenant {} is there. Its first user: lineside-hub user add NAME --tenant {} --role admin --data {}", id, id,
+      data.string()));
   return 0;
 }
 

@@ -17,39 +17,43 @@ struct Arguments {
 
 Command init_command(Arguments& arguments) {
   auto& site = arguments.site;
-  return {.name = "init",
-          .summary = "make certificates, broker configuration, settings, database and the first user",
-          .details = "What is there already is left alone, so it is safe to run again. The first user is 'admin' with a "
-                     "password that is printed once.",
-          .options = {cli::required("--data", "DIR", "the hub's folder; made if it is not there", site.data),
-                      cli::option("--host", "NAME", "a further name or address of this machine; may be repeated",
-                                  site.hosts),
-                      cli::option("--broker-port", "N", "the broker's TLS port", site.broker_port),
-                      cli::option("--http-address", "ADDRESS", "where the page is served; HTTPS unless loopback",
-                                  site.http_address),
-                      cli::option("--http-port", "N", "the page's port", site.http_port),
-                      cli::option("--admin-password-file", "FILE", "first line: the first user's password",
-                                  arguments.admin_password_file)},
-          .examples = {{"lineside-hub init --data /var/lib/lineside-hub --host hub.plant.example", "a hub for a plant"}},
-          .run = [&] { return hub::init_site(arguments.site, arguments.admin_password_file); }};
+  return {
+      .name = "init",
+      .summary = "make certificates, broker configuration, settings, database and the first user",
+      .details =
+          "What is there already is left alone, so it is safe to run again. The first user is 'admin' with a "
+          "password that is printed once.",
+      .options = {cli::required("--data", "DIR", "the hub's folder; made if it is not there", site.data),
+                  cli::option("--host", "NAME", "a further name or address of this machine; may be repeated",
+                              site.hosts),
+                  cli::option("--broker-port", "N", "the broker's TLS port", site.broker_port),
+                  cli::option("--http-address", "ADDRESS", "where the page is served; HTTPS unless loopback",
+                              site.http_address),
+                  cli::option("--http-port", "N", "the page's port", site.http_port),
+                  cli::option("--admin-password-file", "FILE", "first line: the first user's password",
+                              arguments.admin_password_file)},
+      .examples = {{"lineside-hub init --data /var/lib/lineside-hub --host hub.plant.example", "a hub for a plant"}},
+      .run = [&] { return hub::init_site(arguments.site, arguments.admin_password_file); }};
 }
 
 Command enroll_command(Arguments& arguments) {
-  return {.name = "enroll",
-          .summary = "make a gateway's client certificate",
-          .details = "Writes gateway.crt, gateway.key and ca.crt. Carry them to the gateway, name them under `uplink`, "
-                     "and keep no copy of the key.",
-          .options = {cli::required("--data", "DIR", "the hub's folder", arguments.site.data),
-                      cli::option("--tenant", "NAME", "whose gateway it is", arguments.user.tenant),
-                      cli::required("--gateway", "NAME", "the gateway's id", arguments.gateway),
-                      cli::required("--out", "DIR", "where the three files go", arguments.out)},
-          .examples = {{"lineside-hub enroll --data /var/lib/lineside-hub --tenant default --gateway line1 --out line1-tls",
-                        "certificate of the gateway line1"}},
-          .run = [&]() -> Result<int> {
-            LINESIDE_TRY(hub::enroll_gateway(arguments.site.data, arguments.user.tenant, arguments.gateway, arguments.out,
-                                             system_clock()));
-            return 0;
-          }};
+  return {
+      .name = "enroll",
+      .summary = "make a gateway's client certificate",
+      .details =
+          "Writes gateway.crt, gateway.key and ca.crt. Carry them to the gateway, name them under `uplink`, "
+          "and keep no copy of the key.",
+      .options = {cli::required("--data", "DIR", "the hub's folder", arguments.site.data),
+                  cli::option("--tenant", "NAME", "whose gateway it is", arguments.user.tenant),
+                  cli::required("--gateway", "NAME", "the gateway's id", arguments.gateway),
+                  cli::required("--out", "DIR", "where the three files go", arguments.out)},
+      .examples = {{"lineside-hub enroll --data /var/lib/lineside-hub --tenant default --gateway line1 --out line1-tls",
+                    "certificate of the gateway line1"}},
+      .run = [&]() -> Result<int> {
+        LINESIDE_TRY(hub::enroll_gateway(arguments.site.data, arguments.user.tenant, arguments.gateway, arguments.out,
+                                         system_clock()));
+        return 0;
+      }};
 }
 
 Command user_commands(Arguments& arguments) {
@@ -57,9 +61,8 @@ Command user_commands(Arguments& arguments) {
   const auto data = cli::required("--data", "DIR", "the hub's folder", user.data);
   const auto tenant = cli::option("--tenant", "NAME", "the user's tenant", user.tenant);
   const auto name = cli::argument("NAME", "the user's name", user.name);
-  const auto password =
-      cli::option("--password-file", "FILE", "first line: the password; without it one is made and printed",
-                  user.password_file);
+  const auto password = cli::option("--password-file", "FILE",
+                                    "first line: the password; without it one is made and printed", user.password_file);
   auto role = cli::option("--role", "ROLE", "what the user may do", user.role);
   role.choices = {"admin", "viewer"};
   return {.name = "user",
@@ -72,24 +75,23 @@ Command user_commands(Arguments& arguments) {
                         .summary = "change a user's password and end the user's sessions",
                         .options = {name, data, tenant, password},
                         .run = [&] { return hub::change_user_password(arguments.user); }},
-                       {.name = "list",
-                        .summary = "list all users",
-                        .options = {data},
-                        .run = [&] { return hub::list_users(arguments.user.data); }}}};
+                       {.name = "list", .summary = "list all users", .options = {data}, .run = [&] {
+                          return hub::list_users(arguments.user.data);
+                        }}}};
 }
 
 Command tenant_commands(Arguments& arguments) {
   auto& user = arguments.user;
-  return {.name = "tenant",
-          .summary = "add tenants",
-          .commands = {{.name = "add",
-                        .summary = "add a tenant; tenants never see each other",
-                        .options = {cli::argument("NAME", "the tenant's id", user.tenant),
-                                    cli::required("--data", "DIR", "the hub's folder", user.data),
-                                    cli::option("--title", "TEXT", "the tenant's name for people", arguments.tenant_name)},
-                        .run = [&] {
-                          return hub::add_tenant(arguments.user.data, arguments.user.tenant, arguments.tenant_name);
-                        }}}};
+  return {
+      .name = "tenant",
+      .summary = "add tenants",
+      .commands = {
+          {.name = "add",
+           .summary = "add a tenant; tenants never see each other",
+           .options = {cli::argument("NAME", "the tenant's id", user.tenant),
+                       cli::required("--data", "DIR", "the hub's folder", user.data),
+                       cli::option("--title", "TEXT", "the tenant's name for people", arguments.tenant_name)},
+           .run = [&] { return hub::add_tenant(arguments.user.data, arguments.user.tenant, arguments.tenant_name); }}}};
 }
 
 }  // namespace
@@ -99,7 +101,10 @@ int main(int argc, char** argv) {
   Arguments arguments;
   cli::Program program{.name = "lineside-hub", .summary = "Keeps and shows what the gateways deliver."};
   program.root.commands = {
-      init_command(arguments), enroll_command(arguments), user_commands(arguments), tenant_commands(arguments),
+      init_command(arguments),
+      enroll_command(arguments),
+      user_commands(arguments),
+      tenant_commands(arguments),
       {.name = "serve",
        .summary = "take in what gateways deliver, and serve the page",
        .options = {cli::required("--config", "FILE", "the hub's settings (YAML)", arguments.config)},

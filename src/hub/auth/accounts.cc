@@ -23,9 +23,8 @@ std::string one_user_key(const std::string& tenant, const std::string& name, con
 }
 
 bool made_of(std::string_view text, std::string_view more) {
-  return std::ranges::all_of(text, [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || more.contains(c);
-  });
+  return std::ranges::all_of(
+      text, [&](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || more.contains(c); });
 }
 
 constexpr std::string_view kWrong = "The user name or the password is wrong.";
@@ -118,7 +117,8 @@ Result<void> Accounts::store_password(const std::string& tenant, const std::stri
     LINESIDE_TRY(update.run());
     if (database.changes() == 0)
       return fail(ErrorCode::not_found, std::format("The tenant '{}' has no user '{}'.", tenant, name));
-    LINESIDE_ASSIGN(auto end, database.prepare("DELETE FROM session WHERE tenant = ? AND user = ? AND token_hash <> ?"));
+    LINESIDE_ASSIGN(auto end,
+                    database.prepare("DELETE FROM session WHERE tenant = ? AND user = ? AND token_hash <> ?"));
     const auto kept = token_hash(kept_token);
     LINESIDE_TRY(end.bind(1, std::string_view(tenant)).bind(2, std::string_view(name)).bind(3, bytes_of(kept)).run());
     return database.commit();
@@ -170,9 +170,9 @@ Result<SignedIn> Accounts::sign_in(const std::string& tenant, const std::string&
   {
     std::lock_guard lock(state_->mutex);
     // Only while the password is still the one that was verified: a change in between must end this sign-in too.
-    LINESIDE_ASSIGN(auto insert,
-                    state_->database.prepare("INSERT INTO session (token_hash, tenant, user, expires_ns) SELECT ?, tenant, "
-                                             "name, ? FROM user WHERE tenant = ? AND name = ? AND password_hash = ?"));
+    LINESIDE_ASSIGN(auto insert, state_->database.prepare(
+                                     "INSERT INTO session (token_hash, tenant, user, expires_ns) SELECT ?, tenant, "
+                                     "name, ? FROM user WHERE tenant = ? AND name = ? AND password_hash = ?"));
     insert.bind(1, bytes_of(digest)).bind(2, to_ns(state_->clock.wall() + state_->life));
     insert.bind(3, std::string_view(tenant)).bind(4, std::string_view(name)).bind(5, std::string_view(hash));
     LINESIDE_TRY(insert.run());
@@ -185,9 +185,10 @@ Result<SignedIn> Accounts::sign_in(const std::string& tenant, const std::string&
 Result<Principal> Accounts::session(const std::string& token) const {
   const auto digest = token_hash(token);
   std::lock_guard lock(state_->mutex);
-  LINESIDE_ASSIGN(auto find, state_->database.prepare(
-                                 "SELECT s.tenant, s.user, u.role, s.expires_ns FROM session s JOIN user u ON u.tenant = "
-                                 "s.tenant AND u.name = s.user WHERE s.token_hash = ? AND s.expires_ns > ?"));
+  LINESIDE_ASSIGN(
+      auto find,
+      state_->database.prepare("SELECT s.tenant, s.user, u.role, s.expires_ns FROM session s JOIN user u ON u.tenant = "
+                               "s.tenant AND u.name = s.user WHERE s.token_hash = ? AND s.expires_ns > ?"));
   LINESIDE_ASSIGN(const bool found, find.bind(1, bytes_of(digest)).bind(2, to_ns(state_->clock.wall())).step());
   if (!found) return fail(ErrorCode::auth_failed, "You are not signed in, or the session has ended.");
   return Principal{find.text(0), find.text(1), find.text(2), from_ns(find.integer(3))};

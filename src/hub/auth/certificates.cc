@@ -1,5 +1,6 @@
 #include "hub/auth/certificates.h"
 
+#include <arpa/inet.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
@@ -7,8 +8,6 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
-
-#include <arpa/inet.h>
 
 #include <format>
 
@@ -114,9 +113,9 @@ Result<std::string> alternative_names(const std::vector<std::string>& hosts) {
   std::string names;
   for (const auto& host : hosts) {
     const bool address = is_address(host);
-    const bool plain = !host.empty() && host.size() <= 253 &&
-                       host.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ==
-                           std::string::npos;
+    const bool plain =
+        !host.empty() && host.size() <= 253 &&
+        host.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == std::string::npos;
     if (!address && !plain)
       return fail(ErrorCode::usage, std::format("'{}' is neither a host name nor an IP address.", host));
     names += std::format("{}{}:{}", names.empty() ? "" : ",", address ? "IP" : "DNS", host);
@@ -143,8 +142,8 @@ Result<void> make_authority(const CertificateFiles& files, const std::string& co
 Result<void> issue_certificate(const CertificateFiles& authority, const CertificateRequest& request,
                                const CertificateFiles& files, Clock& clock) {
   if (request.common_name.empty() || request.common_name.size() > 64)
-    return fail(ErrorCode::usage, std::format("The name '{}' does not fit into a certificate: 1 to 64 characters.",
-                                              request.common_name));
+    return fail(ErrorCode::usage,
+                std::format("The name '{}' does not fit into a certificate: 1 to 64 characters.", request.common_name));
   LINESIDE_ASSIGN(const auto names, alternative_names(request.hosts));
   LINESIDE_ASSIGN(const auto issuer, read_certificate(authority.certificate));
   LINESIDE_ASSIGN(const auto issuer_key, read_key(authority.key));

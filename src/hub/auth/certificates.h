@@ -16,10 +16,10 @@ struct CertificateFiles {
 };
 
 struct CertificateRequest {
-  std::string common_name;           // at most 64 characters; the broker takes it as the client's user name
+  std::string common_name;  // at most 64 characters; the broker takes it as the client's user name
   std::string organization = "Lineside";
-  std::vector<std::string> hosts;    // server certificates: DNS names and IP addresses it is valid for
-  bool server = false;               // extended key usage serverAuth, else clientAuth
+  std::vector<std::string> hosts;  // server certificates: DNS names and IP addresses it is valid for
+  bool server = false;             // extended key usage serverAuth, else clientAuth
   std::chrono::days valid{5 * 365};
 };
 
@@ -27,8 +27,8 @@ struct CertificateRequest {
 // Errors: file_io, disk_full, internal (OpenSSL's reason in the message).
 Result<void> make_authority(const CertificateFiles& files, const std::string& common_name, Clock& clock);
 
-// A new key and a certificate signed by the authority. Errors: usage (a host or name that can't stand in a certificate),
-// file_not_found, file_format (the authority's files), file_io, disk_full, internal.
+// A new key and a certificate signed by the authority. Errors: usage (a host or name that can't stand in a
+// certificate), file_not_found, file_format (the authority's files), file_io, disk_full, internal.
 Result<void> issue_certificate(const CertificateFiles& authority, const CertificateRequest& request,
                                const CertificateFiles& files, Clock& clock);
 

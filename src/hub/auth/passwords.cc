@@ -29,10 +29,9 @@ std::string make_password() {
 
 Result<void> check_password_rules(std::string_view password) {
   if (password.size() < kPasswordMin || password.size() > kPasswordMax)
-    return fail(ErrorCode::usage,
-                std::format("A password has {} to {} characters; this one has {}.", kPasswordMin, kPasswordMax,
-                            password.size()));
-  static constexpr std::array<std::string_view, 6> kTried{"password12", "password123",  "1234567890",
+    return fail(ErrorCode::usage, std::format("A password has {} to {} characters; this one has {}.", kPasswordMin,
+                                              kPasswordMax, password.size()));
+  static constexpr std::array<std::string_view, 6> kTried{"password12", "password123",   "1234567890",
                                                           "0123456789", "administrator", "qwertyuiop"};
   const bool one_letter = std::ranges::all_of(password, [&](char c) { return c == password.front(); });
   if (one_letter || std::ranges::find(kTried, password) != kTried.end())
@@ -45,7 +44,8 @@ Result<std::string> hash_password(std::string_view password) {
   std::array<char, crypto_pwhash_STRBYTES> hash{};
   if (crypto_pwhash_str_alg(hash.data(), password.data(), password.size(), crypto_pwhash_OPSLIMIT_INTERACTIVE,
                             crypto_pwhash_MEMLIMIT_INTERACTIVE, crypto_pwhash_ALG_ARGON2ID13) != 0)
-    return fail(ErrorCode::limit_reached, "Hashing a password needs 64 MiB of memory, and the system has not got them.");
+    return fail(ErrorCode::limit_reached,
+                "Hashing a password needs 64 MiB of memory, and the system has not got them.");
   return std::string(hash.data());
 }
 

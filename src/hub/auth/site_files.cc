@@ -18,11 +18,11 @@ CertificateFiles pair_in(const fs::path& folder, const std::string& name) {
 // The certificate is written last, so that its being there means that both are.
 bool complete(const CertificateFiles& files) { return fs::exists(files.certificate) && fs::exists(files.key); }
 
-std::string broker_configuration(const fs::path& data, int port) {
+std::string broker_configuration(const SiteOptions& options) {
   return std::format(R"(# Mosquitto for Lineside: `mosquitto -c {0}/mosquitto.conf`. Made by `lineside-hub init`.
 # Who connects shows a certificate of this folder's authority; its common name is the user name.
 per_listener_settings false
-listener {1}
+listener {1}{2}
 cafile {0}/ca.crt
 certfile {0}/broker.crt
 keyfile {0}/broker.key
@@ -36,9 +36,8 @@ persistence false
 max_packet_size 18874368
 max_inflight_messages 100
 max_queued_messages 1000
-message_size_limit 18874368
 )",
-                     data.string(), port);
+                     options.data.string(), options.broker_port, options.hosts.empty() ? " 127.0.0.1" : "");
 }
 
 constexpr std::string_view kBrokerAcl = R"(# The hub hears every gateway and answers it.
@@ -87,10 +86,10 @@ class SiteMaker {
     return issue_certificate(authority_, request, files, clock_);
   }
 
-  Result<void> text(const std::string& name, std::string_view content, const std::string& what) {
+  Result<void> text(const std::string& name, std::string_view content, const std::string& what, unsigned mode = 0644) {
     const auto file = options_.data / name;
     if (note(file, what, fs::exists(file))) return {};
-    return write_atomically(file, content);
+    return write_atomically(file, content, mode);
   }
 
   std::vector<FileNote> notes;
@@ -122,15 +121,15 @@ Result<std::vector<FileNote>> make_site_files(const SiteOptions& given, Clock& c
   std::error_code error;
   options.data = fs::canonical(options.data, error);
   if (error) return fail(ErrorCode::file_io, std::format("Can't use {}: {}.", given.data.string(), error.message()));
-  CertificateRequest broker{.common_name = "Lineside broker", .hosts = {"localhost", "127.0.0.1", "::1"}, .server = true};
+  CertificateRequest broker{
+      .common_name = "Lineside broker", .hosts = {"localhost", "127.0.0.1", "::1"}, .server = true};
   broker.hosts.insert(broker.hosts.end(), options.hosts.begin(), options.hosts.end());
   SiteMaker maker(options, clock);
   LINESIDE_TRY(maker.authority());
   LINESIDE_TRY(maker.certificate("broker", broker, "the broker's certificate"));
   LINESIDE_TRY(maker.certificate("hub", {.common_name = std::string(kHubName)}, "the hub's certificate"));
-  LINESIDE_TRY(maker.text("mosquitto.acl", kBrokerAcl, "the broker's access rules"));
-  LINESIDE_TRY(maker.text("mosquitto.conf", broker_configuration(options.data, options.broker_port),
-                          "the broker's configuration"));
+  LINESIDE_TRY(maker.text("mosquitto.acl", kBrokerAcl, "the broker's access rules", 0600));
+  LINESIDE_TRY(maker.text("mosquitto.conf", broker_configuration(options), "the broker's configuration"));
   LINESIDE_TRY(maker.text("hub.yaml", hub_settings(options), "the hub's settings"));
   return maker.notes;
 }
@@ -142,14 +141,17 @@ Result<void> enroll_gateway(const fs::path& data, const std::string& tenant, con
   const auto authority = pair_in(data, "ca");
   if (!complete(authority))
     return fail(ErrorCode::file_not_found,
-                std::format("{} holds no certificate authority: run `lineside-hub init --data {}` first.", data.string(),
-                            data.string()));
+                std::format("{} holds no certificate authority: run `lineside-hub init --data {}` first.",
+                            data.string(), data.string()));
   const auto files = pair_in(out, "gateway");
   if (fs::exists(files.key))
-    return fail(ErrorCode::usage, std::format("{} is there already; take another folder, or remove it if that gateway's "
-                                              "certificate is to be replaced.", files.key.string()));
+    return fail(ErrorCode::usage,
+                std::format("{} is there already; take another folder, or remove it if that gateway's "
+                            "certificate is to be replaced.",
+                            files.key.string()));
   LINESIDE_TRY(make_folder(out, fs::perms::owner_all));
-  LINESIDE_TRY(issue_certificate(authority, {.common_name = tenant + '/' + gateway, .organization = tenant}, files, clock));
+  LINESIDE_TRY(
+      issue_certificate(authority, {.common_name = tenant + '/' + gateway, .organization = tenant}, files, clock));
   LINESIDE_ASSIGN(const auto authority_text, read_text(authority.certificate, 1u << 20));
   return write_atomically(out / "ca.crt", authority_text);
 }

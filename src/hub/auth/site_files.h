@@ -17,7 +17,8 @@ namespace lineside::hub {
 
 struct SiteOptions {
   std::filesystem::path data;
-  std::vector<std::string> hosts;      // further names and addresses that broker and page are reached at
+  std::vector<std::string> hosts;  // further names and addresses that broker and page are reached at;
+                                   // without any the broker listens on this machine only
   int broker_port = 8883;
   std::string http_address = "127.0.0.1";
   int http_port = 8780;
@@ -31,9 +32,10 @@ struct FileNote {
 // Errors: usage, file_io, disk_full, file_format, internal. Safe to run again after any of them.
 Result<std::vector<FileNote>> make_site_files(const SiteOptions& options, Clock& clock);
 
-// A new client certificate for a gateway: gateway.crt, gateway.key and ca.crt in `out`. The certificate's common name is
-// TENANT/GATEWAY, which the broker takes as the user name: so it can use only lineside/v1/TENANT/GATEWAY/. An existing
-// gateway.key is never overwritten. Errors: usage, file_not_found (no authority: run init), file_io, disk_full.
+// A new client certificate for a gateway: gateway.crt, gateway.key and ca.crt in `out`. The certificate's common name
+// is TENANT/GATEWAY, which the broker takes as the user name: so it can use only lineside/v1/TENANT/GATEWAY/. An
+// existing gateway.key is never overwritten. Errors: usage, file_not_found (no authority: run init), file_io,
+// disk_full.
 Result<void> enroll_gateway(const std::filesystem::path& data, const std::string& tenant, const std::string& gateway,
                             const std::filesystem::path& out, Clock& clock);
 

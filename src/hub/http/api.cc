@@ -35,7 +35,8 @@ Result<int> number(const Request& request, const std::string& name, int fallback
   const auto& text = found->second;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value < min || value > max)
-    return fail(ErrorCode::request_invalid, std::format("'{}' has to be a whole number from {} to {}.", name, min, max));
+    return fail(ErrorCode::request_invalid,
+                std::format("'{}' has to be a whole number from {} to {}.", name, min, max));
   return value;
 }
 
@@ -72,13 +73,19 @@ std::chrono::seconds step_for(std::chrono::minutes span) {
 
 int status_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::auth_failed: return 401;
-    case ErrorCode::auth_forbidden: return 403;
-    case ErrorCode::not_found: return 404;
+    case ErrorCode::auth_failed:
+      return 401;
+    case ErrorCode::auth_forbidden:
+      return 403;
+    case ErrorCode::not_found:
+      return 404;
     case ErrorCode::request_invalid:
-    case ErrorCode::usage: return 400;
-    case ErrorCode::limit_reached: return 429;
-    default: return 500;
+    case ErrorCode::usage:
+      return 400;
+    case ErrorCode::limit_reached:
+      return 429;
+    default:
+      return 500;
   }
 }
 
@@ -133,8 +140,7 @@ Answer Api::handle(const Request& request) {
     auto answer = route(request);
     if (answer) return std::move(*answer);
     if (status_of(answer.error().code) == 500)
-      log(LogLevel::error, "http", "a request failed",
-          {{"path", request.path}, {"reason", to_string(answer.error())}});
+      log(LogLevel::error, "http", "a request failed", {{"path", request.path}, {"reason", to_string(answer.error())}});
     return problem(answer.error());
   } catch (const std::exception& error) {
     log(LogLevel::error, "http", "a request failed", {{"path", request.path}, {"reason", std::string(error.what())}});
@@ -147,7 +153,8 @@ Result<Answer> Api::route(const Request& request) {
   if (request.path == "/healthz" && reads) return health();
   if (request.path == "/metrics" && reads) {
     if (!request.peer_is_loopback)
-      return fail(ErrorCode::auth_forbidden, "Metrics are given to this machine only; scrape them through an agent on it.");
+      return fail(ErrorCode::auth_forbidden,
+                  "Metrics are given to this machine only; scrape them through an agent on it.");
     return Answer{.content_type = "text/plain; version=0.0.4", .body = context_.metrics.prometheus_text()};
   }
   if (!request.path.starts_with(kPrefix)) return nothing_here();

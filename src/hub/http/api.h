@@ -17,11 +17,11 @@
 namespace lineside::hub {
 
 struct Request {
-  std::string method, path;                    // "GET", "/api/v1/me" (still percent-encoded)
-  std::map<std::string, std::string> query;    // decoded
-  std::string token;                           // of the session cookie, "" none
+  std::string method, path;                  // "GET", "/api/v1/me" (still percent-encoded)
+  std::map<std::string, std::string> query;  // decoded
+  std::string token;                         // of the session cookie, "" none
   std::string origin, host, content_type, body;
-  std::string peer;                            // the caller's IP address
+  std::string peer;  // the caller's IP address
   bool peer_is_loopback = false;
 };
 
@@ -37,7 +37,7 @@ struct ApiContext {
   Board& board;
   Clock& clock;
   MetricsRegistry& metrics;
-  bool secure = false;                     // behind TLS: the cookie gets Secure and the __Host- prefix
+  bool secure = false;  // behind TLS: the cookie gets Secure and the __Host- prefix
   std::chrono::hours session_life{12};
   std::function<bool()> broker_connected;  // for /healthz
 };

@@ -125,7 +125,8 @@ void Board::apply(Tenant& tenant, const std::string& gateway, Lane lane, const R
     if (tenant.events.size() > kEventsMax) tenant.events.pop_front();
   }
   // A picture comes after its verdict, in the slower lane: the page asks for the station's rejects again.
-  if (const auto* picture = std::get_if<PictureRecord>(&body)) tenant.changed_stations.insert({gateway, picture->station});
+  if (const auto* picture = std::get_if<PictureRecord>(&body))
+    tenant.changed_stations.insert({gateway, picture->station});
 }
 
 void Board::on_records(const std::string& tenant, const std::string& gateway, Lane lane,

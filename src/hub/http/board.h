@@ -19,11 +19,11 @@ namespace lineside::hub {
 struct StationState {
   StationId id;
   bool gateway_online = false;
-  WallTime newest{};          // end of the newest summary
+  WallTime newest{};  // end of the newest summary
   bool camera_up = false, actuator_up = false;
   std::string model_version;
   std::int64_t deadline_ns = 0;
-  Counts today;               // since the local midnight of the hub's machine
+  Counts today;  // since the local midnight of the hub's machine
   WallTime today_from{};
   double items_per_minute = 0, reject_share = 0;  // of the last minute that the gateway reported; share 0..1
 };

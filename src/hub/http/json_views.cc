@@ -15,12 +15,8 @@ Json time_json(WallTime time) { return time == WallTime{} ? Json(nullptr) : Json
 Json ms_json(std::int64_t ns) { return ns < 0 ? Json(nullptr) : Json(static_cast<double>(ns) / 1e6); }
 
 Json to_json(const Counts& counts) {
-  return {{"items", counts.items},
-          {"passed", counts.passed},
-          {"rejected", counts.rejected},
-          {"fail_safe", counts.fail_safe},
-          {"late", counts.late},
-          {"actuation_failed", counts.actuation_failed},
+  return {{"items", counts.items},         {"passed", counts.passed}, {"rejected", counts.rejected},
+          {"fail_safe", counts.fail_safe}, {"late", counts.late},     {"actuation_failed", counts.actuation_failed},
           {"raw_bytes", counts.raw_bytes}};
 }
 
@@ -72,10 +68,14 @@ Json to_json(const RejectRow& row) {
 }
 
 Json to_json(const EventRow& row) {
-  return {{"gateway", row.gateway},          {"id", row.event.id},
-          {"type", row.event.type},          {"asset", row.event.asset},
-          {"severity", to_string(row.event.severity)}, {"time", time_json(row.event.time)},
-          {"message", row.event.message},    {"evidence", row.event.evidence}};
+  return {{"gateway", row.gateway},
+          {"id", row.event.id},
+          {"type", row.event.type},
+          {"asset", row.event.asset},
+          {"severity", to_string(row.event.severity)},
+          {"time", time_json(row.event.time)},
+          {"message", row.event.message},
+          {"evidence", row.event.evidence}};
 }
 
 template <class Rows>

@@ -13,7 +13,8 @@ std::string me_json(const Principal& principal);
 std::string stations_json(const std::vector<StationState>& stations);
 std::string gateways_json(const std::vector<GatewayRow>& rows, const std::vector<GatewayState>& states);
 std::string series_json(const std::vector<SeriesPoint>& points, WallTime from, WallTime to, std::chrono::seconds step);
-std::string latency_json(const std::vector<LatencyBucket>& buckets, std::int64_t deadline_ns, WallTime from, WallTime to);
+std::string latency_json(const std::vector<LatencyBucket>& buckets, std::int64_t deadline_ns, WallTime from,
+                         WallTime to);
 std::string rejects_json(const std::vector<RejectRow>& rejects);
 std::string events_json(const std::vector<EventRow>& events);
 std::string losses_json(const std::vector<LossRow>& losses);

@@ -1,7 +1,8 @@
 #pragma once
 // Pushes the board's changes to the open pages. At most five messages a second for a page; what happens in between is
 // merged. A page acknowledges each message; one with two unanswered messages gets nothing more until it answers, then a
-// whole snapshot, so that no more than two messages ever wait for a slow page. After 15 s without an answer it is dropped.
+// whole snapshot, so that no more than two messages ever wait for a slow page. After 15 s without an answer it is
+// dropped.
 #include <chrono>
 #include <cstdint>
 #include <map>

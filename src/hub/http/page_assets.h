@@ -6,11 +6,11 @@
 namespace lineside::hub {
 
 struct PageAsset {
-  std::string_view path;          // "/index.html", "/assets/app-3f2a.js"
+  std::string_view path;  // "/index.html", "/assets/app-3f2a.js"
   std::string_view content_type;
-  std::string_view gzip;          // the content, gzip-compressed
-  std::string_view etag;          // strong, with its quotation marks
-  bool immutable = false;         // its name carries its hash: may be cached for ever
+  std::string_view gzip;   // the content, gzip-compressed
+  std::string_view etag;   // strong, with its quotation marks
+  bool immutable = false;  // its name carries its hash: may be cached for ever
 };
 
 std::span<const PageAsset> page_assets();

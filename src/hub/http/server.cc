@@ -237,7 +237,8 @@ Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, Ap
   if (!context.secure && !is_loopback(settings.address))
     return fail(ErrorCode::config_invalid,
                 std::format("Plain HTTP is allowed on loopback addresses only, and http.address is {}: name "
-                            "http.cert_file and http.key_file.", settings.address));
+                            "http.cert_file and http.key_file.",
+                            settings.address));
   if (context.secure) LINESIDE_TRY(check_certificate_pair(settings.cert_file, settings.key_file));
   LINESIDE_TRY(check_can_listen(settings.address, settings.port));
   std::unique_ptr<Server> server(new Server());

@@ -136,7 +136,8 @@ Result<Queries> Queries::open(const std::filesystem::path& path) {
 Result<std::vector<std::string>> Queries::tenants() {
   std::vector<std::string> found;
   LINESIDE_TRY(state_->rows(
-      "SELECT id FROM tenant ORDER BY id", [](Statement&) {}, [&](const Statement& row) { found.push_back(row.text(0)); }));
+      "SELECT id FROM tenant ORDER BY id", [](Statement&) {},
+      [&](const Statement& row) { found.push_back(row.text(0)); }));
   return found;
 }
 
@@ -145,9 +146,17 @@ Result<std::vector<GatewayRow>> Queries::gateways(const std::string& tenant) {
   LINESIDE_TRY(state_->rows(
       kGateways, [&](Statement& ask) { ask.bind(1, std::string_view(tenant)); },
       [&](const Statement& row) {
-        found.push_back({row.text(0), row.integer(1) != 0, from_ns(row.integer(2)), from_ns(row.integer(3)), row.text(4),
-                         natural(row.integer(5)), natural(row.integer(6)), natural(row.integer(7)),
-                         natural(row.integer(8)), natural(row.integer(9)), {}});
+        found.push_back({row.text(0),
+                         row.integer(1) != 0,
+                         from_ns(row.integer(2)),
+                         from_ns(row.integer(3)),
+                         row.text(4),
+                         natural(row.integer(5)),
+                         natural(row.integer(6)),
+                         natural(row.integer(7)),
+                         natural(row.integer(8)),
+                         natural(row.integer(9)),
+                         {}});
       }));
   for (auto& gateway : found)
     LINESIDE_TRY(state_->rows(
@@ -170,12 +179,8 @@ Result<std::vector<StationId>> Queries::stations(const std::string& tenant) {
   }
 }
 
-Result<bool> Queries::has_station(const std::string& tenant, const StationId& id) {
-  LINESIDE_ASSIGN(const auto newest, newest_summaries(tenant, id, 1));
-  return !newest.empty();
-}
-
-Result<std::vector<StationSummary>> Queries::newest_summaries(const std::string& tenant, const StationId& id, int limit) {
+Result<std::vector<StationSummary>> Queries::newest_summaries(const std::string& tenant, const StationId& id,
+                                                              int limit) {
   std::vector<StationSummary> found;
   LINESIDE_TRY(state_->rows(
       kNewestSummaries, [&](Statement& ask) { bind_station(ask, tenant, id).bind(4, std::int64_t{limit}); },
@@ -212,9 +217,14 @@ Result<std::vector<SeriesPoint>> Queries::series(const std::string& tenant, cons
   LINESIDE_TRY(state_->rows(
       kSeries,
       [&](Statement& ask) {
-        bind_station(ask, tenant, id).bind(4, to_ns(from)).bind(5, to_ns(to)).bind(6, std::int64_t{nanoseconds{step}.count()});
+        bind_station(ask, tenant, id)
+            .bind(4, to_ns(from))
+            .bind(5, to_ns(to))
+            .bind(6, std::int64_t{nanoseconds{step}.count()});
       },
-      [&](const Statement& row) { points.push_back({from + row.integer(0) * nanoseconds{step}, read_counts(row, 1)}); }));
+      [&](const Statement& row) {
+        points.push_back({from + row.integer(0) * nanoseconds{step}, read_counts(row, 1)});
+      }));
   return points;
 }
 
@@ -264,8 +274,9 @@ Result<std::vector<EventRow>> Queries::events(const std::string& tenant, const s
         ask.bind(1, std::string_view(tenant)).bind(2, std::string_view(gateway)).bind(3, std::int64_t{limit});
       },
       [&](const Statement& row) {
-        EventRecord event{row.text(1), row.text(2), row.text(3), static_cast<Severity>(row.integer(4)),
-                          from_ns(row.integer(5)), row.text(6), {}};
+        EventRecord event{
+            row.text(1), row.text(2), row.text(3), static_cast<Severity>(row.integer(4)), from_ns(row.integer(5)),
+            row.text(6), {}};
         const auto evidence = nlohmann::json::parse(row.text(7), nullptr, false);
         if (evidence.is_object())
           for (const auto& [key, value] : evidence.items())
@@ -291,7 +302,8 @@ Result<std::vector<LossRow>> Queries::losses(const std::string& tenant, const st
   return found;
 }
 
-Result<std::optional<PictureId>> Queries::picture_of(const std::string& tenant, const StationId& id, std::uint64_t item) {
+Result<std::optional<PictureId>> Queries::picture_of(const std::string& tenant, const StationId& id,
+                                                     std::uint64_t item) {
   std::optional<PictureId> picture;
   LINESIDE_TRY(state_->rows(
       kPictureOf, [&](Statement& ask) { bind_station(ask, tenant, id).bind(4, static_cast<std::int64_t>(item)); },
@@ -307,7 +319,9 @@ Result<std::optional<std::vector<std::uint8_t>>> Queries::picture(const std::str
   LINESIDE_TRY(state_->rows(
       kPicture,
       [&](Statement& ask) {
-        ask.bind(1, std::string_view(tenant)).bind(2, std::string_view(gateway)).bind(3, static_cast<std::int64_t>(id.lane));
+        ask.bind(1, std::string_view(tenant))
+            .bind(2, std::string_view(gateway))
+            .bind(3, static_cast<std::int64_t>(id.lane));
         ask.bind(4, static_cast<std::int64_t>(id.epoch)).bind(5, static_cast<std::int64_t>(id.sequence));
       },
       [&](const Statement& row) { jpeg = row.blob(0); }));

@@ -1,5 +1,6 @@
 #pragma once
-// The hub's store, read side. Every question carries the tenant that asks: there is no way to read across tenants (law 9).
+// The hub's store, read side. Every question carries the tenant that asks: there is no way to read across tenants (law
+// 9).
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -24,7 +25,7 @@ struct GatewayRow {
   WallTime first_seen{}, last_seen{};
   std::string version;
   std::uint64_t wire_bytes = 0, raw_bytes = 0, batches = 0, records = 0;  // since the gateway is known
-  std::uint64_t lost = 0;                                                 // records declared lost, sequence ranges summed
+  std::uint64_t lost = 0;  // records declared lost, sequence ranges summed
   std::vector<LaneRow> lanes;
 };
 
@@ -84,7 +85,6 @@ class Queries {
   Result<std::vector<std::string>> tenants();
   Result<std::vector<GatewayRow>> gateways(const std::string& tenant);
   Result<std::vector<StationId>> stations(const std::string& tenant);
-  Result<bool> has_station(const std::string& tenant, const StationId& id);
   // The newest `limit` summaries, newest first, without the latency buckets.
   Result<std::vector<StationSummary>> newest_summaries(const std::string& tenant, const StationId& id, int limit);
   // Sums over the summaries that end in (from, to].
@@ -93,7 +93,8 @@ class Queries {
   Result<std::vector<SeriesPoint>> series(const std::string& tenant, const StationId& id, WallTime from, WallTime to,
                                           std::chrono::seconds step);
   // Trigger to verdict, merged over the period, by ascending bound.
-  Result<std::vector<LatencyBucket>> latency(const std::string& tenant, const StationId& id, WallTime from, WallTime to);
+  Result<std::vector<LatencyBucket>> latency(const std::string& tenant, const StationId& id, WallTime from,
+                                             WallTime to);
   // Newest first.
   Result<std::vector<RejectRow>> rejects(const std::string& tenant, const StationId& id, int limit);
   Result<std::vector<EventRow>> events(const std::string& tenant, const std::string& gateway, int limit);  // "": all

@@ -47,9 +47,9 @@ Result<Statements> prepare_statements(Database& database) {
                     "INSERT INTO watermark (tenant, gateway, lane, epoch, last_sequence) VALUES (?1, ?2, ?3, ?4, ?5) "
                     "ON CONFLICT DO UPDATE SET epoch = ?4, last_sequence = ?5"));
   LINESIDE_TRY(make(s.traffic,
-                    "INSERT INTO traffic (tenant, gateway, wire_bytes, batches, records) VALUES (?1, ?2, ?3, 1, ?4) "
-                    "ON CONFLICT DO UPDATE SET wire_bytes = wire_bytes + ?3, batches = batches + 1, "
-                    "records = records + ?4"));
+                    "INSERT INTO traffic (tenant, gateway, wire_bytes, batches, records, raw_bytes) "
+                    "VALUES (?1, ?2, ?3, 1, ?4, ?5) ON CONFLICT DO UPDATE SET wire_bytes = wire_bytes + ?3, "
+                    "batches = batches + 1, records = records + ?4, raw_bytes = raw_bytes + ?5"));
   return s;
 }
 
@@ -58,6 +58,14 @@ struct Change {
   Lane lane = Lane::urgent;
   std::span<const Record> records;
 };
+
+// What the cameras took in, as the stored summaries say.
+std::int64_t raw_bytes_in(std::span<const Record> records) {
+  std::int64_t sum = 0;
+  for (const Record& record : records)
+    if (const auto* summary = std::get_if<StationSummary>(&record.body)) sum += static_cast<std::int64_t>(summary->raw_bytes);
+  return sum;
+}
 
 Result<std::int64_t> one_integer(Statement& query) {
   LINESIDE_ASSIGN(const bool row, query.step());
@@ -253,9 +261,10 @@ class Store::Impl {
     LINESIDE_ASSIGN(const std::int64_t epoch, epoch_of(batch));
     outcome.stale_epoch = epoch == 0;
     if (!outcome.stale_epoch) LINESIDE_TRY(store_records(batch, epoch, outcome, changes));
+    const auto raw_bytes = outcome.stored > 0 ? raw_bytes_in(changes.back().records) : 0;
     Statement& traffic = statements_.traffic->bind(1, std::string_view(batch.tenant));
     traffic.bind(2, std::string_view(batch.gateway)).bind(3, static_cast<std::int64_t>(incoming.wire_bytes));
-    LINESIDE_TRY(traffic.bind(4, static_cast<std::int64_t>(outcome.stored)).run());
+    LINESIDE_TRY(traffic.bind(4, static_cast<std::int64_t>(outcome.stored)).bind(5, raw_bytes).run());
     Statement& seen = statements_.seen->bind(1, std::string_view(batch.tenant));
     LINESIDE_TRY(seen.bind(2, std::string_view(batch.gateway)).bind(3, now_ns()).run());
     return outcome;

@@ -1,0 +1,152 @@
+// web_feeder WORK BROKER_PORT PICTURES: gateways with made-up stations, for the page's test. Records go the whole real
+// way: outbox, uplink, broker, hub. WORK holds a folder of certificates for each gateway (lineside-hub enroll);
+// PICTURES holds JPEG files that one station shares. Runs until SIGTERM.
+//   filling  line-1: well, shares its pictures      line-2: camera lost, shares nothing
+//   packing  sealer: well until its gateway goes offline after three seconds
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/metrics.h"
+#include "base/signals.h"
+#include "base/uuid.h"
+#include "gateway/outbox/outbox.h"
+#include "gateway/uplink/uplink.h"
+
+namespace {
+
+using namespace lineside;
+using namespace std::chrono_literals;
+
+struct Station {
+  std::string name;
+  double per_minute = 600, reject_share = 0.03, median_ms = 6;
+  bool camera_up = true;
+  std::uint64_t item = 0;
+};
+
+class FedGateway {
+ public:
+  static Result<std::unique_ptr<FedGateway>> start(const fs::path& work, const std::string& name, int port) {
+    auto fed = std::make_unique<FedGateway>();
+    config::UplinkSettings uplink;
+    uplink.enabled = true;
+    uplink.port = port;
+    uplink.ca_file = work / name / "ca.crt";
+    uplink.cert_file = work / name / "gateway.crt";
+    uplink.key_file = work / name / "gateway.key";
+    LINESIDE_ASSIGN(fed->outbox_, gateway::Outbox::open(work / name / "outbox", {}, system_clock(), fed->metrics_));
+    LINESIDE_ASSIGN(fed->uplink_, gateway::Uplink::start(uplink, "default", name, *fed->outbox_, system_clock(),
+                                                         fed->metrics_, "0.1.0"));
+    return fed;
+  }
+
+  // What a station reports of `span` that ends at `to`; its rejects one by one when `verdicts`.
+  void report(Station& station, WallTime to, std::chrono::seconds span, bool verdicts) {
+    const auto ripple = 1 + 0.04 * std::sin(static_cast<double>(to.time_since_epoch().count()) / 3e11);
+    const auto items = static_cast<std::uint64_t>(station.per_minute * ripple * static_cast<double>(span.count()) / 60);
+    StationSummary summary{.station = station.name, .from = to - span, .to = to, .items = items};
+    summary.rejected = std::binomial_distribution<std::uint64_t>(items, station.reject_share)(random_);
+    summary.passed = items - summary.rejected;
+    summary.fail_safe = station.camera_up ? 0 : summary.rejected;
+    summary.raw_bytes = items * 320 * 240 * 3;
+    summary.camera_up = station.camera_up;
+    summary.actuator_up = true;
+    summary.model_version = "caps@7";
+    summary.deadline_ns = 50'000'000;
+    summary.decision_latency = latencies(station, items);
+    outbox_->put(Lane::bulk, std::move(summary));
+    for (std::uint64_t i = 0; verdicts && i < summary.rejected; ++i) reject(station, station.item + i, to);
+    station.item += items;
+  }
+
+  void share(const Station& station, WallTime time, const std::vector<std::uint8_t>& jpeg) {
+    outbox_->put(Lane::bulk, PictureRecord{station.name, station.item, time, "thumbnail", jpeg});
+  }
+
+  void event(const std::string& type, const std::string& asset, Severity severity, const std::string& message) {
+    const auto now = system_clock().wall();
+    outbox_->put(Lane::urgent, EventRecord{make_uuid(), type, asset, severity, now, message, {}});
+  }
+
+ private:
+  std::vector<std::pair<std::int64_t, std::uint64_t>> latencies(const Station& station, std::uint64_t items) {
+    std::lognormal_distribution<double> ms(std::log(station.median_ms), 0.16);
+    std::map<std::int64_t, std::uint64_t> counts;
+    for (std::uint64_t i = 0; i < items; ++i)
+      ++counts[static_cast<std::int64_t>(std::exp2(std::ceil(std::log2(ms(random_)) * 16) / 16) * 1e6)];
+    return {counts.begin(), counts.end()};
+  }
+
+  void reject(const Station& station, std::uint64_t item, WallTime time) {
+    static constexpr std::array<const char*, 3> kLabels{"tilted", "missing", "wrong-colour"};
+    VerdictRecord verdict{.station = station.name, .item = item, .time = time};
+    verdict.reason = station.camera_up ? Reason::score : Reason::fail_camera;
+    verdict.score = station.camera_up ? 0.9F + 0.1F * std::generate_canonical<float, 10>(random_) : NAN;
+    verdict.label = station.camera_up ? kLabels[random_() % 3] : "";
+    verdict.model_version = "caps@7";
+    verdict.deadline_met = station.camera_up;
+    verdict.actuated = true;
+    verdict.decision_ns = static_cast<std::int64_t>(station.median_ms * 1e6);
+    verdict.actuation_ns = 80'000'000;
+    outbox_->put(Lane::urgent, std::move(verdict));
+  }
+
+  MetricsRegistry metrics_;
+  std::unique_ptr<gateway::Outbox> outbox_;
+  std::unique_ptr<gateway::Uplink> uplink_;
+  std::mt19937 random_{7};
+};
+
+std::vector<std::vector<std::uint8_t>> read_pictures(const fs::path& folder) {
+  std::vector<std::vector<std::uint8_t>> pictures;
+  if (fs::is_directory(folder))
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.path().extension() == ".jpg")
+        if (auto jpeg = read_bytes(entry.path())) pictures.push_back(std::move(*jpeg));
+  return pictures;
+}
+
+Result<void> feed(const fs::path& work, int port, const fs::path& picture_folder) {
+  LINESIDE_ASSIGN(auto filling, FedGateway::start(work, "filling", port));
+  LINESIDE_ASSIGN(auto packing, FedGateway::start(work, "packing", port));
+  Station line1{.name = "line-1"}, line2{.name = "line-2", .per_minute = 580, .reject_share = 0.021, .median_ms = 7.5};
+  Station sealer{.name = "sealer", .per_minute = 42, .reject_share = 0.008, .median_ms = 12};
+  const auto pictures = read_pictures(picture_folder);
+  const auto start = system_clock().wall();
+  for (auto ago = 3600s; ago > 0s; ago -= 10s) {
+    for (auto* station : {&line1, &line2}) filling->report(*station, start - ago, 10s, false);
+    packing->report(sealer, start - ago, 10s, false);
+  }
+  filling->event("model.changed", "line-1", Severity::info, "Model caps@7 is in use; it was caps@6.");
+  for (int second = 0; !wait_for_stop(1s); ++second) {
+    const auto now = system_clock().wall();
+    if (second == 2) {
+      line2.camera_up = false;
+      line2.reject_share = 1;
+      filling->event("camera.lost", "line-2", Severity::high,
+                     "No frame for 2.0 s from camera cap-2; opening it again.");
+    }
+    if (second == 3) packing.reset();
+    if (second % 3 == 0 && !pictures.empty()) filling->share(line1, now, pictures[second % pictures.size()]);
+    for (auto* station : {&line1, &line2}) filling->report(*station, now, 1s, true);
+    if (packing) packing->report(sealer, now, 1s, true);
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  catch_stop_signals();
+  if (argc != 4) return 2;
+  const auto done = feed(argv[1], std::atoi(argv[2]), argv[3]);
+  if (!done) std::fprintf(stderr, "web_feeder: %s\n", to_string(done.error()).c_str());
+  return done ? 0 : 1;
+}

@@ -1,0 +1,135 @@
+// Opens the hub's page in headless Chromium: signs in, sees counts move, looks at it light, dark and on a phone, and
+// fails on anything in the browser's console. usage: node page.mjs URL PASSWORD SCREENSHOTS MODULES
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const [url, password, screenshots, modules] = process.argv.slice(2)
+const { chromium } = createRequire(modules)('playwright-core')
+mkdirSync(screenshots, { recursive: true })
+const profile = mkdtempSync(join(tmpdir(), 'lineside-web-'))
+const kWait = { timeout: 30_000 }
+const complaints = []
+
+function expect(condition, text) {
+  if (!condition) throw new Error(text)
+  console.log(`ok   ${text}`)
+}
+const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true })
+const number = async (locator) => Number((await locator.innerText()).replace(/\D/g, ''))
+
+function listen(page) {
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(String(error)))
+}
+
+async function signIn(page) {
+  await page.goto(url)
+  await page.getByLabel('User').waitFor(kWait)
+  await shot(page, '1-sign-in')
+  await page.getByLabel('User').fill('admin')
+  await page.getByLabel('Password', { exact: true }).fill('not the password')
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByText('user name or the password is wrong').waitFor(kWait)
+  expect(complaints.splice(0).every((text) => text.includes('401')), 'a wrong password is told in words')
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'Stations' }).waitFor(kWait)
+  // Asking who is signed in, before anybody is, is answered 401: the browser says so by itself.
+  complaints.length = 0
+}
+
+async function overview(page) {
+  await page.getByText('Camera lost').first().waitFor(kWait)
+  await page.getByText('No link to the gateway').first().waitFor(kWait)
+  const card = page.getByRole('link', { name: /line-1/ })
+  const before = await number(card.getByTestId('items'))
+  await page.waitForTimeout(2500)
+  const after = await number(card.getByTestId('items'))
+  expect(before > 0 && after > before, `counts move on the overview (${before}, then ${after})`)
+  await shot(page, '2-overview')
+}
+
+async function station(page, name) {
+  await page.goto(`${url}stations/filling/${name}`)
+  await page.getByRole('heading', { name: 'Last rejects' }).waitFor(kWait)
+  await page.getByText('Median').waitFor(kWait)
+  await page.waitForTimeout(1500)
+}
+
+async function keyboard(page) {
+  await page.goto(url)
+  await page.getByRole('heading', { name: 'Stations' }).waitFor(kWait)
+  await page.getByTestId('items').first().waitFor(kWait)
+  await page.keyboard.press('Tab')
+  expect((await page.evaluate(() => document.activeElement.textContent)) === 'Skip to the content', 'the first Tab skips to the content')
+  const card = page.getByRole('link', { name: /line-1/ })
+  await card.focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'line-1', level: 1 }).waitFor(kWait)
+  expect(true, 'Enter opens a station')
+}
+
+async function measure(page) {
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  expect(wide <= 0, `nothing is wider than the screen (${page.viewportSize().width} px)`)
+}
+
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-background-networking'],
+  viewport: { width: 1360, height: 900 },
+  colorScheme: 'light',
+  ignoreHTTPSErrors: true,
+})
+try {
+  const page = browser.pages()[0] ?? (await browser.newPage())
+  listen(page)
+  await signIn(page)
+  await overview(page)
+  await station(page, 'line-1')
+  const item = page.getByTestId('items')
+  const before = await number(item)
+  await page.waitForTimeout(2500)
+  expect((await number(item)) > before, 'counts move on the station page')
+  await page.locator('img').first().waitFor(kWait)
+  const loaded = await page.locator('img').evaluateAll((images) => images.filter((i) => i.complete && i.naturalWidth > 0).length)
+  expect(loaded > 0, `${loaded} shared pictures are shown`)
+  await measure(page)
+  await shot(page, '3-station')
+  await station(page, 'line-2')
+  await page.getByText('Pictures stay on site').waitFor(kWait)
+  expect(true, 'a site that shares nothing is said to share nothing')
+  await shot(page, '4-station-trouble')
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.waitForTimeout(500)
+  expect((await page.evaluate(() => getComputedStyle(document.body).backgroundColor)) !== 'rgb(242, 243, 245)', 'dark follows the system')
+  await station(page, 'line-1')
+  await shot(page, '5-station-dark')
+  await page.goto(url)
+  await page.getByText('Camera lost').first().waitFor(kWait)
+  await page.waitForTimeout(1000)
+  await shot(page, '6-overview-dark')
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.waitForTimeout(500)
+  await measure(page)
+  await shot(page, '7-overview-phone')
+  await station(page, 'line-1')
+  await measure(page)
+  await shot(page, '8-station-phone')
+  await page.setViewportSize({ width: 1360, height: 900 })
+  await keyboard(page)
+  expect(complaints.length === 0, `no complaint in the browser's console${complaints.length ? ': ' + complaints.join(' | ') : ''}`)
+} catch (error) {
+  console.error(`FAILED: ${error.message}`)
+  if (complaints.length) console.error(`console: ${complaints.join(' | ')}`)
+  await shot(browser.pages()[0], 'failed').catch(() => {})
+  process.exitCode = 1
+} finally {
+  await browser.close()
+  rmSync(profile, { recursive: true, force: true })
+}
