@@ -23,7 +23,7 @@ constexpr std::size_t kQueueBytesMax = 64u << 20;  // pictures waiting for the d
 constexpr std::size_t kGroupRecordsMax = 2000, kGroupBytesMax = 16u << 20;
 constexpr std::uint64_t kDeleteRowsMax = 5000;  // for each commit, so that one commit stays short
 constexpr std::uint64_t kReserveAheadMin = 512, kReserveAheadMax = 65'536;
-constexpr milliseconds kRetryMin{100}, kRetryMax{2000};
+constexpr milliseconds kRetryMin{50}, kRetryMax{2000};
 constexpr seconds kCloseMax{5};
 constexpr std::chrono::minutes kFullEventPeriod{1};
 
@@ -69,6 +69,7 @@ class Outbox::Impl {
     }
     wake_.notify_all();
     if (writer_.joinable()) writer_.join();
+    reader_.reset();  // before the writer's connection: the last one to close tidies the journal away, if it can write
   }
 
   // An error that waiting can cure (full disk) does not stop the gateway: the writer goes on trying.
@@ -452,9 +453,9 @@ class Outbox::Impl {
 
   // Leaves database_ empty; the next round repairs if this fails.
   Result<Rebuilt> replace_database(const std::optional<std::string>& new_epoch) {
-    database_.reset();
     std::lock_guard lock(reader_mutex_);
     reader_.reset();
+    database_.reset();
     auto damaged_path = newest_database(dir_);
     if (damaged_path.empty()) damaged_path = path_;  // deleted under us
     LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(damaged_path, reserve_file_->last(), clock_, new_epoch));

@@ -148,7 +148,7 @@ struct Opened {
   std::filesystem::path path;
   OutboxDatabase database;
   PerLane lost{};
-  bool is_new = false, was_damaged = false;
+  bool was_damaged = false;
 };
 
 Result<OutboxDatabase> open_checked(const std::filesystem::path& path, bool clean) {
@@ -175,15 +175,21 @@ Result<OutboxDatabase> make_database(const std::filesystem::path& target, const 
   return OutboxDatabase::open(target);
 }
 
-Result<Opened> open_or_repair(const std::filesystem::path& dir, const std::optional<Reservation>& known, Clock& clock) {
+// Nothing there yet, or the database has been deleted. The reserve file comes first: a database without one would look
+// like one whose reservation got lost.
+Result<Opened> make_anew(const std::filesystem::path& dir, ReserveFile& reserve, Clock& clock) {
+  if (!reserve.last()) LINESIDE_TRY(reserve.write({make_uuid(clock), 0, {}, {}}));
+  const Reservation known = *reserve.last();
+  const auto path = database_path(dir, 1);
+  LINESIDE_ASSIGN(OutboxDatabase database, make_database(path, known.epoch, known.acknowledged,
+                                                         [](OutboxDatabase&) { return Result<void>{}; }));
+  return Opened{path, std::move(database), {}, known.reserved != PerLane{}};
+}
+
+Result<Opened> open_or_repair(const std::filesystem::path& dir, ReserveFile& reserve, Clock& clock) {
   const std::filesystem::path path = newest_database(dir);
-  if (path.empty()) {
-    const auto fresh = database_path(dir, 1);
-    const Origin origin = origin_of(std::nullopt, known, clock);
-    LINESIDE_ASSIGN(OutboxDatabase database,
-                    make_database(fresh, origin.epoch, origin.deleted, [](OutboxDatabase&) { return Result<void>{}; }));
-    return Opened{fresh, std::move(database), {}, !known, known.has_value()};
-  }
+  if (path.empty()) return make_anew(dir, reserve, clock);
+  const std::optional<Reservation>& known = reserve.last();
   const bool clean = known && known->life == 0;
   auto database = open_checked(path, clean);
   if (database) return Opened{path, std::move(*database)};
@@ -191,7 +197,7 @@ Result<Opened> open_or_repair(const std::filesystem::path& dir, const std::optio
   log(LogLevel::error, "outbox", "the database is damaged; saving what can be read",
       {{"path", path.string()}, {"reason", database.error().message}});
   LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(path, known, clock));
-  return Opened{rebuilt.path, std::move(*rebuilt.database), rebuilt.lost, false, true};
+  return Opened{rebuilt.path, std::move(*rebuilt.database), rebuilt.lost, true};
 }
 
 }  // namespace
@@ -289,14 +295,12 @@ Result<Rebuilt> rebuild(const std::filesystem::path& path, const std::optional<R
 
 Result<Recovered> recover(const std::filesystem::path& dir, Clock& clock) {
   LINESIDE_ASSIGN(ReserveFile reserve, ReserveFile::open(dir / "reserve"));
-  const std::optional<Reservation> known = reserve.last();
-  LINESIDE_ASSIGN(Opened opened, open_or_repair(dir, known, clock));
+  LINESIDE_ASSIGN(Opened opened, open_or_repair(dir, reserve, clock));
   remove_leftovers(dir, opened.path);
   Recovered recovered{
       .path = opened.path, .database = std::move(opened.database), .reserve = std::move(reserve), .lost = opened.lost};
   OutboxDatabase& database = recovered.database;
-  Top top{};
-  if (!opened.is_new) top = top_of(dir, database, known);
+  const Top top = top_of(dir, database, recovered.reserve.last());
   std::string_view cause = top.exact ? "gateway.killed" : "gateway.power_lost.at_most";
   if (opened.was_damaged) cause = top.exact ? "outbox.damaged" : "outbox.damaged.at_most";
   LINESIDE_ASSIGN(const PerLane tails, declare_tails(database, top, cause, clock));
