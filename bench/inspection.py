@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Inspection stations measured: latency, share, throughput, memory, start, bytes.
 
-./dev bench inspection [--bundle FILE] [--images DIR] [--items N | --full] [--only PART,PART] [--no-peers]
+./dev bench inspection [--bundle FILE | --random-weights] [--images DIR] [--items N | --full] [--only PART,PART]
 
-Without --bundle the demo's model is trained first, on pictures that lineside-plant draws (kept in build/bench).
+Without --bundle the demo's model is trained first, on pictures that lineside-plant draws (kept in build/bench); with
+--random-weights a network of the same kind, fp32 and untrained, stands in for it.
 --items: of the paced runs, for each camera (default 300, 30 s each); --full: 10,000 items with one camera (17 minutes),
 3,000 with 8 and 30. Parts: latency, actuation, cameras8, cameras30, throughput, memory, start; then the other scripts
 inspection_*.py, but inspection_accuracy, which is a benchmark of its own.
@@ -53,7 +54,10 @@ def need_bundle(args):
         say("drawing pictures")
         subprocess.run([BIN / "lineside-plant", "draw", "--out", pictures, "--count", "400", "--seed", "1"], check=True,
                        stdout=sys.stderr)
-    if not args.bundle.exists():
+    if args.random_weights:
+        args.bundle, args.key = KEEP / "random-weights.lsb", None
+        subprocess.run([BIN / "inspection_bench", "model", "--out", args.bundle], check=True)
+    elif not args.bundle.exists():
         say("training the demo's model (at most 3 minutes)")
         subprocess.run([BIN / "lineside-train", "inspection", "--images", pictures, "--out", args.bundle, "--size", "128",
                         "--key", KEEP / "key.pem", "--time-limit", "3", "--fast"], check=True, stdout=sys.stderr)
@@ -173,6 +177,7 @@ def peers(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=pathlib.Path)
+    parser.add_argument("--random-weights", action="store_true")
     parser.add_argument("--key", type=pathlib.Path, help="public key that signed --bundle, for the parts with the gateway")
     parser.add_argument("--images", type=pathlib.Path)
     parser.add_argument("--items", type=int, default=300)

@@ -10,12 +10,15 @@
 #include <fstream>
 #include <random>
 
+#include "base/file.h"
 #include "bundle/bundle.h"
 #include "cli/cli.h"
 #include "gateway/inspection/station.h"
 #include "inference/classifier.h"
+#include "inference/session.h"
+#include "inference/test_models.h"
 #include "vision/image_io.h"
-#include "wire/wire.h"
+#include "wire/batch.h"
 
 namespace lineside::bench {
 namespace {
@@ -23,7 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 
 struct Options {
-  std::filesystem::path bundle, images;
+  std::filesystem::path bundle, images, out;
   int cameras = 1, items = 300, seconds = 5, width = 320, height = 240;
   double delay_ms = 0, period_ms = 100;
 };
@@ -260,15 +263,15 @@ Result<int> paced(const Options& options) {
   }
   std::ranges::sort(own_share);
   const double raw = static_cast<double>(given) * static_cast<double>(pictures[0].pixels.size());
-  std::printf("%s\n",
-              std::format(R"({{"cameras":{},"given":{},"opened":{},"issued":{},"reported":{},"fail_safe":{},)"
-                          R"("commanded":{},{},{},{},{},"own_share_p50":{:.4f},"wire_bytes":{},"raw_bytes":{:.0f},)"
-                          R"("resident_before_mb":{:.1f},"resident_mb":{:.1f}}})",
-                          options.cameras, given, opened, issued, verdicts.size(), fail_safe, commanded,
-                          quantiles("command_ms", command), quantiles("decision_ms", decision),
-                          quantiles("run_ms", run), quantiles("late_ms", late), quantile_ms(own_share, 0.5),
-                          wire.bytes(), raw, bare_mb, full_mb)
-                  .c_str());
+  std::printf(
+      "%s\n",
+      std::format(R"({{"cameras":{},"given":{},"opened":{},"issued":{},"reported":{},"fail_safe":{},)"
+                  R"("commanded":{},{},{},{},{},"own_share_p50":{:.4f},"wire_bytes":{},"raw_bytes":{:.0f},)"
+                  R"("resident_before_mb":{:.1f},"resident_mb":{:.1f}}})",
+                  options.cameras, given, opened, issued, verdicts.size(), fail_safe, commanded,
+                  quantiles("command_ms", command), quantiles("decision_ms", decision), quantiles("run_ms", run),
+                  quantiles("late_ms", late), quantile_ms(own_share, 0.5), wire.bytes(), raw, bare_mb, full_mb)
+          .c_str());
   return 0;
 }
 
@@ -323,6 +326,25 @@ Result<int> throughput(const Options& options) {
   return 0;
 }
 
+// A network of the shape that lineside-train makes, fp32 and with random weights: it decides nonsense, but takes its
+// time as a real one does.
+Result<int> write_model(const Options& options) {
+  constexpr int kSize = 128;
+  const auto onnx = inference::make_dense_net(kSize, 16);
+  LINESIDE_ASSIGN(const auto graph, inference::inspect_model(onnx, ""));
+  bundle::Manifest manifest;
+  manifest.name = "random-weights";
+  manifest.version = "1";
+  manifest.input = {graph.inputs[0].name, {1, 3, kSize, kSize}, PreprocessSpec::Type::f32};
+  manifest.output = {graph.outputs[0].name, {1, 1}, PreprocessSpec::Type::f32};
+  manifest.preprocess.width = manifest.preprocess.height = kSize;
+  manifest.labels = {"good", "bad"};
+  manifest.reject_labels = {"bad"};
+  LINESIDE_ASSIGN(const auto bytes, bundle::make_bundle(manifest, onnx, nullptr));
+  LINESIDE_TRY(write_atomically(options.out, bytes));
+  return 0;
+}
+
 }  // namespace
 }  // namespace lineside::bench
 
@@ -342,9 +364,13 @@ int main(int argc, char** argv) {
   pace.options.push_back(cli::option("--period", "MS", "between two items of a camera", options.period_ms));
   pace.options.push_back(cli::option("--delay", "MS", "from trigger to the rejector", options.delay_ms));
   pace.run = [&] { return bench::paced(options); };
-  cli::Command through{.name = "throughput", .summary = "as fast as possible, against the bare model", .options = common};
+  cli::Command through{
+      .name = "throughput", .summary = "as fast as possible, against the bare model", .options = common};
   through.options.push_back(cli::option("--seconds", "N", "of each half", options.seconds));
   through.run = [&] { return bench::throughput(options); };
-  program.root.commands = {pace, through};
+  cli::Command model{.name = "model", .summary = "write a bundle with random weights to measure with"};
+  model.options = {cli::required("--out", "FILE", "the bundle, unsigned", options.out)};
+  model.run = [&] { return bench::write_model(options); };
+  program.root.commands = {pace, through, model};
   return cli::run(program, argc, argv);
 }

@@ -35,7 +35,8 @@ std::vector<StationStatus> GatewayView::stations() const {
     StationStatus status;
     status.name = stations_[i]->name();
     status.trouble = now.trouble;
-    for (const CameraCondition& camera : now.cameras) status.cameras.push_back({camera.name, camera.up, camera.message});
+    for (const CameraCondition& camera : now.cameras)
+      status.cameras.push_back({camera.name, camera.up, camera.message});
     status.has_actuator = now.has_actuator;
     status.actuator_up = now.actuator_up;
     status.actuator_message = now.actuator_message;

@@ -22,8 +22,8 @@ class ModelFile {
   ModelFile(const config::StationSettings& station, const config::InferenceSettings& inference, bundle::Trust trust,
             std::filesystem::path record, MetricsRegistry& metrics);
 
-  // Opens and verifies the bundle, refuses one whose counter is lower than any that ran here under the same name, or not
-  // above `newer_than`. Errors: those of Bundle::open and make_classifier, bundle_rollback, file_io.
+  // Opens and verifies the bundle, refuses one whose counter is lower than any that ran here under the same name, or
+  // not above `newer_than`. Errors: those of Bundle::open and make_classifier, bundle_rollback, file_io.
   Result<LoadedModel> load(std::uint64_t newer_than);
 
   // True once each time the file has become another one and has stayed so since the last call: a copy under way is not

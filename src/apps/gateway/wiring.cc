@@ -73,14 +73,14 @@ Result<void> Gateway::Parts::open_stores() {
   for (const auto& station : settings.stations) names.push_back(station.name);
   LINESIDE_ASSIGN(outbox, Outbox::open(data / "outbox", settings.outbox, clock, metrics));
   LINESIDE_ASSIGN(ledger, Ledger::open(data / "ledger", settings.ledger, names, metrics));
-  LINESIDE_ASSIGN(samples, SampleStore::open(data / settings.samples.path, settings.samples, names, *outbox, clock,
-                                             metrics));
+  LINESIDE_ASSIGN(samples,
+                  SampleStore::open(data / settings.samples.path, settings.samples, names, *outbox, clock, metrics));
   return {};
 }
 
 Result<void> Gateway::Parts::make_stations() {
-  LINESIDE_ASSIGN(const bundle::Trust trust, bundle::Trust::from_files(settings.inference.trusted_keys,
-                                                                       settings.inference.allow_unsigned));
+  LINESIDE_ASSIGN(const bundle::Trust trust,
+                  bundle::Trust::from_files(settings.inference.trusted_keys, settings.inference.allow_unsigned));
   for (const auto& station : settings.stations) LINESIDE_TRY(make_station(station, trust));
   return {};
 }
@@ -141,7 +141,12 @@ void Gateway::Parts::open_doors() {
 
 void Gateway::Parts::tell(const std::string& type, Severity severity, const std::string& message) {
   log(severity >= Severity::high ? LogLevel::error : LogLevel::info, "gateway", message, {{"event", type}});
-  outbox->put(Lane::urgent, EventRecord{make_uuid(clock), type, settings.gateway, severity, clock.wall(), message,
+  outbox->put(Lane::urgent, EventRecord{make_uuid(clock),
+                                        type,
+                                        settings.gateway,
+                                        severity,
+                                        clock.wall(),
+                                        message,
                                         {{"version", std::string(version())}}});
 }
 

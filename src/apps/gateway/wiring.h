@@ -12,9 +12,9 @@ namespace lineside::gateway {
 class Gateway {
  public:
   // Everything runs when it returns, models and cameras come up by themselves. What can't be had for one station
-  // (model, camera, trigger, actuator) is that station's trouble; what can't be had for the local endpoint or the uplink
-  // is said and done without. Errors, then nothing runs: config_invalid; file_io, disk_full, database, limit_reached
-  // (the data folder); file_not_found, file_format (trusted keys).
+  // (model, camera, trigger, actuator) is that station's trouble; what can't be had for the local endpoint or the
+  // uplink is said and done without. Errors, then nothing runs: config_invalid; file_io, disk_full, database,
+  // limit_reached (the data folder); file_not_found, file_format (trusted keys).
   static Result<std::unique_ptr<Gateway>> start(const config::GatewaySettings& settings, Clock& clock);
   ~Gateway();
 
@@ -23,8 +23,9 @@ class Gateway {
   // Looks at all bundles now, changed or not (SIGHUP).
   void reload_models();
 
-  // Each open item gets its verdict, rejects on their way are fired, everything is brought to disk. False: a station did
-  // not stop within 1.7 s (its model hangs); all others did, and all data is on disk, but the destructor would wait for it.
+  // Each open item gets its verdict, rejects on their way are fired, everything is brought to disk. False: a station
+  // did not stop within 1.7 s (its model hangs); all others did, and all data is on disk, but the destructor would wait
+  // for it.
   bool stop();
 
  private:

@@ -67,8 +67,8 @@ void Actuation::run() {
     } else if (schedule_.empty() || clock.mono() + settings_.timeout < next_moment()) {
       look_after();  // only when no item is due before its own deadline
     }
-    desk_.orders_bell().wait(seen, stopping ? std::min(next_moment(), MonoTime{nanoseconds{stop_until_ns_.load()}})
-                                            : next_moment());
+    desk_.orders_bell().wait(
+        seen, stopping ? std::min(next_moment(), MonoTime{nanoseconds{stop_until_ns_.load()}}) : next_moment());
   }
   take_orders();
   for (Outcome& order : schedule_) give_up(order);
@@ -159,7 +159,7 @@ void Actuation::lost(const Error& why) {
     reported_down_ = true;
     retry_after_ = kRetryMin;
     events_.report("actuator.unreachable", Severity::critical,
-                   why.message + " The station is in its safe state; rejects are not done until it is back.",
+                   then(why.message, "The station is in its safe state; rejects are not done until it is back."),
                    {{"error", std::string(code_name(why.code))}});
     static_cast<void>(actuator_->go_safe(clock.mono() + settings_.timeout));
   }

@@ -1,7 +1,7 @@
 #pragma once
-// Fires a station's actuator at the right moment: trigger + transport delay, never earlier, and not at all when the item
-// has gone by (delay + tolerance). Keeps watch over the actuator: when it can't be reached an event says so at once, it is
-// told its safe state, and probing goes on until it is back.
+// Fires a station's actuator at the right moment: trigger + transport delay, never earlier, and not at all when the
+// item has gone by (delay + tolerance). Keeps watch over the actuator: when it can't be reached an event says so at
+// once, it is told its safe state, and probing goes on until it is back.
 #include <atomic>
 #include <condition_variable>
 #include <memory>

@@ -25,8 +25,7 @@ CameraLane::CameraLane(LaneSettings settings, ModelLoader loader, VerdictDesk& d
                                 {{"station", settings_.station}, {"camera", settings_.camera}})),
       wrong_size_(metrics.counter("lineside_frames_wrong_size_total", "Frames of another size than the first one.",
                                   {{"station", settings_.station}, {"camera", settings_.camera}})) {
-  if (settings_.width > 0 && settings_.height > 0)
-    slots_.prepare(settings_.width, settings_.height, PixelFormat::rgb8);
+  if (settings_.width > 0 && settings_.height > 0) slots_.prepare(settings_.width, settings_.height, PixelFormat::rgb8);
 }
 
 CameraLane::~CameraLane() { stop_model(); }
@@ -36,9 +35,10 @@ bool CameraLane::size_is_right(const ImageView& image) {
     slots_.prepare(image.width, image.height, image.format);
   if (slots_.prepared() && slots_.fits(image)) return true;
   wrong_size_.add();
-  events_.report("camera.wrong_size", Severity::high,
-                 std::format("Camera {} sent a frame of {}x{} where {}x{} is expected; its item got the fail-safe verdict.",
-                             settings_.camera, image.width, image.height, slots_.width(), slots_.height()));
+  events_.report(
+      "camera.wrong_size", Severity::high,
+      std::format("Camera {} sent a frame of {}x{} where {}x{} is expected; its item got the fail-safe verdict.",
+                  settings_.camera, image.width, image.height, slots_.width(), slots_.height()));
   return false;
 }
 
@@ -198,17 +198,19 @@ void CameraLane::publish(ModelWorker& worker) {
   seat_.work.ring();
   seat_.room.ring();
   if (replaced == nullptr) return;
-  events_.report("model.changed", Severity::info,
-                 std::format("{} took over from {} between two items.", worker.info().version, replaced->info().version),
-                 {{"model", worker.info().version}, {"previous", replaced->info().version}});
+  events_.report(
+      "model.changed", Severity::info,
+      std::format("{} took over from {} between two items.", worker.info().version, replaced->info().version),
+      {{"model", worker.info().version}, {"previous", replaced->info().version}});
 }
 
 void CameraLane::refuse(ModelWorker& worker) {
   const bool have_one = seat_.active.load() != nullptr;
   if (!have_one) model_trouble_ = worker.error().message;
-  events_.report(have_one ? "model.refused" : "model.unavailable", have_one ? Severity::high : Severity::critical,
-                 worker.error().message + (have_one ? " The model in use stays." : " Every item gets the fail-safe verdict."),
-                 {{"error", std::string(code_name(worker.error().code))}});
+  events_.report(
+      have_one ? "model.refused" : "model.unavailable", have_one ? Severity::high : Severity::critical,
+      then(worker.error().message, have_one ? "The model in use stays." : "Every item gets the fail-safe verdict."),
+      {{"error", std::string(code_name(worker.error().code))}});
 }
 
 void CameraLane::care_for(ModelWorker& worker) {

@@ -19,8 +19,8 @@ struct LaneSettings {
   int width = 0, height = 0;  // expected frame size; 0: that of the first frame
   int queue_items = 8;
   int cpu = -1;
-  bool opens_items = false;      // each of its frames is an item
-  nanoseconds early_max{0};      // a frame so long before the trigger still belongs to the item
+  bool opens_items = false;  // each of its frames is an item
+  nanoseconds early_max{0};  // a frame so long before the trigger still belongs to the item
   JudgeSettings judging;
 };
 
@@ -88,8 +88,8 @@ class CameraLane final : public FrameSink {
   Counter& unpaired_;
   Counter& wrong_size_;
 
-  mutable std::mutex models_mutex_;  // control threads only, never the hot path
-  std::vector<std::unique_ptr<ModelWorker>> workers_;  // the active one, the one before, one that loads, and leavers
+  mutable std::mutex models_mutex_;                      // control threads only, never the hot path
+  std::vector<std::unique_ptr<ModelWorker>> workers_;    // the active one, the one before, one that loads, and leavers
   std::vector<std::unique_ptr<const ModelInfo>> infos_;  // of workers that have gone
   ModelWorker* before_ = nullptr;
   ModelWorker* loading_ = nullptr;

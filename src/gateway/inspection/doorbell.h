@@ -13,7 +13,8 @@ class Doorbell {
  public:
   std::uint32_t count() const { return count_.load(std::memory_order_seq_cst); }
   void ring();  // wait-free; a system call only when somebody waits
-  // Returns when rung since `seen`, at `until` (steady clock; within some microseconds on an idle machine) or spuriously.
+  // Returns when rung since `seen`, at `until` (steady clock; within some microseconds on an idle machine) or
+  // spuriously.
   void wait(std::uint32_t seen, MonoTime until);
 
  private:

@@ -7,6 +7,12 @@
 
 namespace lineside::gateway {
 
+std::string then(const std::string& message, const std::string& next) {
+  if (message.empty()) return next;
+  const char last = message.back();
+  return message + (last == '.' || last == '!' || last == '?' ? " " : ". ") + next;
+}
+
 EventLog::EventLog(std::string station, RecordSink& records, Clock& clock)
     : station_(std::move(station)), records_(records), clock_(clock) {}
 
@@ -18,7 +24,8 @@ void EventLog::report(const std::string& type, Severity severity, const std::str
     auto [entry, is_new] = allowances_.try_emplace(type);
     Allowance& allowance = entry->second;
     if (!is_new) {
-      const double refilled = std::chrono::duration<double>(now - allowance.at) / std::chrono::duration<double>(kRefill);
+      const double refilled =
+          std::chrono::duration<double>(now - allowance.at) / std::chrono::duration<double>(kRefill);
       allowance.tokens = std::min<double>(kBurst, allowance.tokens + refilled);
     }
     allowance.at = now;
@@ -34,8 +41,8 @@ void EventLog::report(const std::string& type, Severity severity, const std::str
                          : severity >= Severity::low ? LogLevel::warning
                                                      : LogLevel::info;
   log(level, "station", message, {{"station", station_}, {"event", type}});
-  records_.put(Lane::urgent, EventRecord{make_uuid(clock_), type, station_, severity, clock_.wall(), message,
-                                         std::move(evidence)});
+  records_.put(Lane::urgent,
+               EventRecord{make_uuid(clock_), type, station_, severity, clock_.wall(), message, std::move(evidence)});
 }
 
 }  // namespace lineside::gateway

@@ -10,6 +10,9 @@
 
 namespace lineside::gateway {
 
+// `message` as a sentence, followed by another one: messages of other modules may come without a full stop.
+std::string then(const std::string& message, const std::string& next);
+
 // Thread-safe. Not for the hot path of an item that goes well: it allocates.
 class EventLog {
  public:

@@ -1,7 +1,7 @@
 #pragma once
 // The items of a station that have no verdict yet, and the one place where "exactly one verdict for each item" is kept
-// (law 1). Everything that can end an item (the last vote, the deadline, a missing frame) changes the same 64-bit word by
-// compare-and-swap; only the caller whose swap closed the item is told so, and that caller issues the verdict.
+// (law 1). Everything that can end an item (the last vote, the deadline, a missing frame) changes the same 64-bit word
+// by compare-and-swap; only the caller whose swap closed the item is told so, and that caller issues the verdict.
 //
 //   free ──open()──► open ──vote() / expire()──► decided ──open() of a later item──► open ...
 //
@@ -28,8 +28,8 @@ struct ItemTicket {
 
 enum class Vote : std::uint8_t { pass, reject, failed };
 
-// What became of an item by a call. `open`: it goes on. `gone`: somebody else had closed it before. The other three: this
-// call closed it, and the caller owes the verdict.
+// What became of an item by a call. `open`: it goes on. `gone`: somebody else had closed it before. The other three:
+// this call closed it, and the caller owes the verdict.
 enum class Closing : std::uint8_t { open, gone, pass, reject, fail_safe };
 struct Closed {
   Closing closing = Closing::gone;
@@ -48,7 +48,8 @@ class BasicItemBoard {
  public:
   static constexpr int kCamerasMax = 8;
 
-  // `places`: items that may be without a verdict at once, rounded up to a power of two. votes_needed is k of n cameras.
+  // `places`: items that may be without a verdict at once, rounded up to a power of two. votes_needed is k of n
+  // cameras.
   BasicItemBoard(std::size_t places, int cameras, int votes_needed)
       : places_count_(std::bit_ceil(places < 2 ? std::size_t{2} : places)),
         places_(std::make_unique<Place[]>(places_count_)),
@@ -119,8 +120,8 @@ class BasicItemBoard {
     }
   }
 
-  // Ends what is due at `now` and calls owe(const ItemTicket&, Closed) for each item that this call closed. Returns when
-  // something will be due next, MonoTime::max() if nothing is open.
+  // Ends what is due at `now` and calls owe(const ItemTicket&, Closed) for each item that this call closed. Returns
+  // when something will be due next, MonoTime::max() if nothing is open.
   template <class Owe>
   MonoTime expire(MonoTime now, Owe&& owe) {
     MonoTime next_due = MonoTime::max();
@@ -155,8 +156,8 @@ class BasicItemBoard {
   }
 
  private:
-  // The word, from the lowest bit: phase 2, claimed cameras 8, answers 4, rejects 4, failures 4, first failure's reason 4,
-  // item number 38. The number in it makes a late answer miss an item that took over the place.
+  // The word, from the lowest bit: phase 2, claimed cameras 8, answers 4, rejects 4, failures 4, first failure's reason
+  // 4, item number 38. The number in it makes a late answer miss an item that took over the place.
   static constexpr std::uint64_t kFree = 0, kOpen = 1, kDecided = 2;
   static constexpr int kClaimShift = 2, kTagShift = 26;
   static constexpr std::uint64_t kClaimMask = std::uint64_t{0xff} << kClaimShift;

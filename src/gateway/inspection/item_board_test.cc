@@ -94,13 +94,16 @@ struct VoteCase {
 
 TEST(ItemBoard, DecidesAVoteAsSoonAsTheRestCannotChangeIt) {
   using enum Vote;
-  const std::vector<VoteCase> cases{
-      {3, 2, {reject, reject}, Closing::reject, 2},         {3, 2, {pass, pass}, Closing::pass, 2},
-      {3, 2, {reject, pass, reject}, Closing::reject, 3},   {3, 1, {reject}, Closing::reject, 1},
-      {3, 3, {reject, pass}, Closing::pass, 2},             {3, 2, {failed, reject, pass}, Closing::fail_safe, 3},
-      {3, 2, {failed, failed, reject}, Closing::fail_safe, 3}, {2, 1, {failed, reject}, Closing::reject, 2},
-      {2, 1, {pass, failed}, Closing::fail_safe, 2},        {8, 5, {reject, reject, reject, reject, reject},
-                                                             Closing::reject, 5}};
+  const std::vector<VoteCase> cases{{3, 2, {reject, reject}, Closing::reject, 2},
+                                    {3, 2, {pass, pass}, Closing::pass, 2},
+                                    {3, 2, {reject, pass, reject}, Closing::reject, 3},
+                                    {3, 1, {reject}, Closing::reject, 1},
+                                    {3, 3, {reject, pass}, Closing::pass, 2},
+                                    {3, 2, {failed, reject, pass}, Closing::fail_safe, 3},
+                                    {3, 2, {failed, failed, reject}, Closing::fail_safe, 3},
+                                    {2, 1, {failed, reject}, Closing::reject, 2},
+                                    {2, 1, {pass, failed}, Closing::fail_safe, 2},
+                                    {8, 5, {reject, reject, reject, reject, reject}, Closing::reject, 5}};
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const VoteCase& one = cases[i];
     ItemBoard board(2, one.cameras, one.needed);
@@ -108,7 +111,8 @@ TEST(ItemBoard, DecidesAVoteAsSoonAsTheRestCannotChangeIt) {
     for (std::size_t v = 0; v < one.votes.size(); ++v) {
       ASSERT_TRUE(board.claim_item(static_cast<int>(v), 1));
       const Closed closed = board.vote(1, one.votes[v], Reason::fail_camera);
-      EXPECT_EQ(closed.closing, v + 1 == one.decided_after ? one.closing : Closing::open) << "case " << i << " vote " << v;
+      EXPECT_EQ(closed.closing, v + 1 == one.decided_after ? one.closing : Closing::open)
+          << "case " << i << " vote " << v;
       if (closed.closing == Closing::fail_safe) {
         EXPECT_EQ(closed.reason, Reason::fail_camera);
       } else if (closed.closing != Closing::open) {
@@ -155,7 +159,7 @@ class Stress {
       opened.store(number + 1);
       // Due at once, so that answers and watchdogs always race.
       const ItemTicket item{number, at(static_cast<std::int64_t>(number)), at(static_cast<std::int64_t>(number + 1)),
-                            at(static_cast<std::int64_t>(number + 1)), WallTime{}};
+                            at(static_cast<std::int64_t>(number + 1000)), WallTime{}};
       if (!board.open(item)) count(number);
     }
     done.store(true);

@@ -53,8 +53,8 @@ Result<void> ModelWorker::load() {
   counter_ = model.counter;
   info_->version = classifier_->version();
   info_->labels = classifier_->labels();
-  info_->threshold = judging_.reject_threshold ? static_cast<float>(*judging_.reject_threshold)
-                                              : classifier_->reject_threshold();
+  info_->threshold =
+      judging_.reject_threshold ? static_cast<float>(*judging_.reject_threshold) : classifier_->reject_threshold();
   return {};
 }
 

@@ -27,12 +27,12 @@ struct ReporterOutputs {
   MetricsRegistry& metrics;
 };
 
-// Owns its thread. Every item that the desk issued is reported once: a ledger line, a verdict record in the urgent lane,
-// metrics; every `summary_period` a summary in the bulk lane.
+// Owns its thread. Every item that the desk issued is reported once: a ledger line, a verdict record in the urgent
+// lane, metrics; every `summary_period` a summary in the bulk lane.
 class Reporter {
  public:
-  // `complete_summary` adds what only the station knows (cameras, actuator, model). `tick` is the station's housekeeping,
-  // called on the reporter's thread between reports; it returns when it wants to be called again.
+  // `complete_summary` adds what only the station knows (cameras, actuator, model). `tick` is the station's
+  // housekeeping, called on the reporter's thread between reports; it returns when it wants to be called again.
   Reporter(const config::StationSettings& settings, bool has_actuator, nanoseconds summary_period, VerdictDesk& desk,
            const ReporterOutputs& outputs, std::function<void(StationSummary&)> complete_summary,
            std::function<MonoTime(MonoTime now)> tick);

@@ -54,8 +54,8 @@ struct Station::Body {
 Result<std::unique_ptr<Station>> Station::create(const config::StationSettings& settings, StationParts parts) {
   const auto cameras = parts.cameras.size();
   if (cameras == 0 || cameras > ItemBoard::kCamerasMax)
-    return fail(ErrorCode::config_invalid, std::format("Station {} has {} cameras; 1 to {} are possible.", settings.name,
-                                                       cameras, ItemBoard::kCamerasMax));
+    return fail(ErrorCode::config_invalid, std::format("Station {} has {} cameras; 1 to {} are possible.",
+                                                       settings.name, cameras, ItemBoard::kCamerasMax));
   if (settings.votes_needed < 1 || static_cast<std::size_t>(settings.votes_needed) > cameras)
     return fail(ErrorCode::config_invalid, std::format("Station {}: votes_needed is {}, but it has {} cameras.",
                                                        settings.name, settings.votes_needed, cameras));
@@ -81,8 +81,8 @@ Station::Station(const config::StationSettings& settings, StationParts parts)
                                                       parts_.metrics, tell_others));
   const bool has_actuator = parts_.actuator != nullptr;
   if (has_actuator)
-    body.actuation = std::make_unique<Actuation>(settings_, std::move(parts_.actuator), body.desk, body.events,
-                                                 parts_.metrics);
+    body.actuation =
+        std::make_unique<Actuation>(settings_, std::move(parts_.actuator), body.desk, body.events, parts_.metrics);
   body.reporter = std::make_unique<Reporter>(
       settings_, has_actuator, parts_.summary_period, body.desk,
       ReporterOutputs{parts_.items, parts_.samples, parts_.records, body.events, parts_.metrics},
@@ -161,7 +161,7 @@ void Station::on_trigger_lost(const Error& why) {
     body_->trigger_message = why.message;
   }
   body_->trigger_lost.store(true);
-  body_->events.report("trigger.lost", Severity::critical, why.message + " Items go by unseen.",
+  body_->events.report("trigger.lost", Severity::critical, then(why.message, "Items go by unseen."),
                        {{"error", std::string(code_name(why.code))}});
 }
 

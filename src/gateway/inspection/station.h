@@ -34,12 +34,12 @@ struct StationCamera {
 };
 
 struct StationParts {
-  std::vector<StationCamera> cameras;       // 1..8, the first one opens the items when every frame is one
-  std::unique_ptr<TriggerSource> trigger;   // null: every frame of the first camera is an item
-  std::unique_ptr<Actuator> actuator;       // null: none
-  ModelLoader load_model;                   // called once for each camera, and again when a newer bundle is there
+  std::vector<StationCamera> cameras;      // 1..8, the first one opens the items when every frame is one
+  std::unique_ptr<TriggerSource> trigger;  // null: every frame of the first camera is an item
+  std::unique_ptr<Actuator> actuator;      // null: none
+  ModelLoader load_model;                  // called once for each camera, and again when a newer bundle is there
   ItemLog& items;
-  SampleSink* samples = nullptr;            // null: none
+  SampleSink* samples = nullptr;  // null: none
   RecordSink& records;
   MetricsRegistry& metrics;
   Clock& clock;

@@ -120,9 +120,8 @@ TEST_F(StationTest, IssuesTheFailSafeVerdictAtTheDeadline_WhenTheModelHangs) {
   EXPECT_FALSE(all[0].deadline_met);
   EXPECT_GE(all[0].stamps.decision, exposure + 60ms);
   script_.set([](auto& script) { script.hang = false; });
-  EXPECT_TRUE(eventually([&] {
-    return metrics_.counter("lineside_late_answers_total", "", {{"station", "s1"}}).value() == 1;
-  }));
+  EXPECT_TRUE(eventually(
+      [&] { return metrics_.counter("lineside_late_answers_total", "", {{"station", "s1"}}).value() == 1; }));
   station_->stop();
   EXPECT_EQ(items_.size(), 1U) << "the late answer must not become a second verdict";
 }
@@ -249,7 +248,9 @@ TEST_F(StationTest, VotesOverSeveralCameras) {
 }
 
 TEST_F(StationTest, KeepsGoingInFailSafe_WhenTheModelCannotBeLoaded) {
-  loader_ = [](std::uint64_t) -> Result<LoadedModel> { return lineside::fail(ErrorCode::bundle_signature, "bad seal"); };
+  loader_ = [](std::uint64_t) -> Result<LoadedModel> {
+    return lineside::fail(ErrorCode::bundle_signature, "bad seal");
+  };
   make();
   cameras_[0]->give(kGood);
   const auto all = verdicts(1);

@@ -5,9 +5,9 @@
 namespace lineside::gateway {
 
 struct ThreadSetup {
-  std::string name;            // cut to the kernel's 15 characters
-  int cpu = -1;                // pinned to this core; -1: not pinned
-  int realtime_priority = 0;   // SCHED_FIFO 1..99 if the system permits it; 0: normal scheduling
+  std::string name;           // cut to the kernel's 15 characters
+  int cpu = -1;               // pinned to this core; -1: not pinned
+  int realtime_priority = 0;  // SCHED_FIFO 1..99 if the system permits it; 0: normal scheduling
   bool flush_denormals = false;
 };
 

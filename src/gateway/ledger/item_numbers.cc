@@ -35,7 +35,7 @@ std::optional<std::uint64_t> limit_of(std::string_view record) {
   std::uint64_t limit = 0;
   for (const char c : record.substr(sizeof kFormat, 20)) limit = limit * 10 + static_cast<std::uint64_t>(c - '0');
   return record.substr(0, kRecordBytes) == record_of(limit) && kTextBytes < kRecordBytes ? std::optional{limit}
-                                                                                        : std::nullopt;
+                                                                                         : std::nullopt;
 }
 
 std::unexpected<Error> failure(const std::filesystem::path& path, const char* what, int reason) {

@@ -3,7 +3,8 @@
 // of use. After a clean stop counting goes on without a hole, after a kill with the next block.
 //
 // The file is 128 bytes, two records of 64, written in turn and in place, so that a torn write leaves the other one and
-// a full disk does not matter: "lineside-items 1 LIMIT SUM" padded with blanks; every number below LIMIT may be used up.
+// a full disk does not matter: "lineside-items 1 LIMIT SUM" padded with blanks; every number below LIMIT may be used
+// up.
 #include <atomic>
 #include <cstdint>
 #include <filesystem>

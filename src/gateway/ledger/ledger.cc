@@ -18,7 +18,8 @@ constexpr std::chrono::milliseconds kWriteEvery{100};
 constexpr std::chrono::seconds kSyncEvery{5};
 constexpr char kFileName[] = "ledger";
 
-// If the numbers' file is lost, the ledger still knows the last item; a block on top covers lines that were not written.
+// If the numbers' file is lost, the ledger still knows the last item; a block on top covers lines that were not
+// written.
 std::uint64_t first_number_by(const fs::path& dir) {
   std::uint64_t last = 0;
   for (const std::string& line : RingFiles::tail(dir, kFileName, 1000))
@@ -178,8 +179,7 @@ ItemLog& Ledger::station(const std::string& name) {
 
 Result<std::vector<LedgerRow>> Ledger::tail(const std::string& station, std::size_t rows) const {
   const auto book = std::ranges::find_if(state_->books, [&](const auto& one) { return one->name() == station; });
-  if (book == state_->books.end())
-    return fail(ErrorCode::not_found, std::format("There is no station {}.", station));
+  if (book == state_->books.end()) return fail(ErrorCode::not_found, std::format("There is no station {}.", station));
   std::vector<LedgerRow> result;
   for (const std::string& line : RingFiles::tail((*book)->dir(), kFileName, std::min<std::size_t>(rows, 1000)))
     if (auto row = from_line(line)) result.push_back(std::move(*row));
@@ -189,7 +189,8 @@ Result<std::vector<LedgerRow>> Ledger::tail(const std::string& station, std::siz
 std::vector<std::pair<std::string, LedgerRow>> Ledger::latest(std::size_t rows) const {
   std::vector<std::pair<std::string, LedgerRow>> all;
   for (const auto& book : state_->books) book->copy_latest(all);
-  std::ranges::stable_sort(all, [](const auto& a, const auto& b) { return a.second.verdict.time > b.second.verdict.time; });
+  std::ranges::stable_sort(all,
+                           [](const auto& a, const auto& b) { return a.second.verdict.time > b.second.verdict.time; });
   if (all.size() > rows) all.resize(rows);
   return all;
 }

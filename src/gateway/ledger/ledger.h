@@ -20,7 +20,8 @@ class Ledger {
  public:
   static constexpr std::size_t kQueueLines = 2048, kLatestRows = 200;
 
-  // `settings.bytes_max` is shared equally by the stations. Errors: file_io, disk_full, file_format (docs/inspection.md).
+  // `settings.bytes_max` is shared equally by the stations. Errors: file_io, disk_full, file_format
+  // (docs/inspection.md).
   static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& dir, const config::LedgerSettings& settings,
                                               const std::vector<std::string>& stations, MetricsRegistry& metrics);
   ~Ledger();  // close()

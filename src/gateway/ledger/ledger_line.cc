@@ -82,11 +82,11 @@ std::optional<LedgerRow> from_line(std::string_view line) {
   v.stamps.trigger = kSomeTrigger;
   const bool good = parse(cell[0], v.item) && parse(cell[1], time_us) &&
                     parse_name(cell[2], Decision::reject, v.decision) &&
-                    parse_name(cell[3], Reason::fail_camera, v.reason) &&
-                    (cell[4] == "-" || parse(cell[4], v.score)) && (cell[7] == "met" || cell[7] == "missed") &&
-                    (cell[8] == "yes" || cell[8] == "no") && parse_offset(cell[9], v.stamps.exposure) &&
-                    parse_offset(cell[10], v.stamps.preprocess) && parse_offset(cell[11], v.stamps.inference) &&
-                    parse_offset(cell[12], v.stamps.decision) && parse_offset(cell[13], v.stamps.actuation);
+                    parse_name(cell[3], Reason::fail_camera, v.reason) && (cell[4] == "-" || parse(cell[4], v.score)) &&
+                    (cell[7] == "met" || cell[7] == "missed") && (cell[8] == "yes" || cell[8] == "no") &&
+                    parse_offset(cell[9], v.stamps.exposure) && parse_offset(cell[10], v.stamps.preprocess) &&
+                    parse_offset(cell[11], v.stamps.inference) && parse_offset(cell[12], v.stamps.decision) &&
+                    parse_offset(cell[13], v.stamps.actuation);
   if (!good) return std::nullopt;
   v.time = WallTime{std::chrono::microseconds{time_us}};
   v.deadline_met = cell[7] == "met";

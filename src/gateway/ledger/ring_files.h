@@ -21,8 +21,8 @@ class RingFiles {
   static Result<RingFiles> open(const std::filesystem::path& dir, std::string name, std::uint64_t bytes_max,
                                 std::string header);
 
-  // Whole lines. On a full disk the oldest file is given up first, so that the newest lines are kept. Errors: disk_full,
-  // file_io; nothing or a part of `lines` is then in the file, and the next append() begins a new one.
+  // Whole lines. On a full disk the oldest file is given up first, so that the newest lines are kept. Errors:
+  // disk_full, file_io; nothing or a part of `lines` is then in the file, and the next append() begins a new one.
   Result<void> append(std::string_view lines);
   Result<void> sync();
   std::uint64_t bytes() const;

@@ -23,11 +23,16 @@ bool take_number(std::string_view& text, T& value) {
 
 const char* to_string(SampleWhy why) {
   switch (why) {
-    case SampleWhy::no: return "no";
-    case SampleWhy::reject: return "reject";
-    case SampleWhy::near_threshold: return "near";
-    case SampleWhy::random_pass: return "pass";
-    case SampleWhy::fail_safe: return "failsafe";
+    case SampleWhy::no:
+      return "no";
+    case SampleWhy::reject:
+      return "reject";
+    case SampleWhy::near_threshold:
+      return "near";
+    case SampleWhy::random_pass:
+      return "pass";
+    case SampleWhy::fail_safe:
+      return "failsafe";
   }
   return "no";
 }

@@ -16,8 +16,8 @@ namespace lineside::gateway {
 struct SampleEntry {
   std::uint16_t station = 0;  // index into the store's stations
   SampleWhy why = SampleWhy::no;
-  std::uint8_t view = 0;        // 0, 1 ...: of several cameras that saw the item
-  std::int16_t score = -1;      // in 1/1000; -1: none
+  std::uint8_t view = 0;    // 0, 1 ...: of several cameras that saw the item
+  std::int16_t score = -1;  // in 1/1000; -1: none
   std::uint64_t item = 0;
   std::int64_t time_ms = 0;
   std::uint32_t bytes = 0;

@@ -118,7 +118,8 @@ class SampleStore::Sink final : public SampleSink {
 };
 
 struct SampleStore::State {
-  State(config::SampleStoreSettings how, RecordSink& sink, Clock& time) : settings(std::move(how)), records(sink), clock(time) {}
+  State(config::SampleStoreSettings how, RecordSink& sink, Clock& time)
+      : settings(std::move(how)), records(sink), clock(time) {}
 
   const config::SampleStoreSettings settings;
   RecordSink& records;
@@ -198,7 +199,8 @@ void SampleStore::State::keep(Job& job) {
 Result<void> SampleStore::State::write(SampleEntry& entry, std::span<const std::uint8_t> jpeg) {
   entry.bytes = static_cast<std::uint32_t>(jpeg.size());
   if (jpeg.size() > settings.bytes_max)
-    return fail(ErrorCode::disk_full, std::format("A picture of {} bytes is larger than samples.bytes_max.", jpeg.size()));
+    return fail(ErrorCode::disk_full,
+                std::format("A picture of {} bytes is larger than samples.bytes_max.", jpeg.size()));
   const auto has_room = [&] {
     std::lock_guard lock(mutex);
     return index.bytes() + jpeg.size() <= settings.bytes_max;
@@ -223,7 +225,8 @@ void SampleStore::State::share(Sink& sink, const Job& job, std::vector<std::uint
   const bool full = settings.share.level == config::ShareSettings::Level::full;
   if (!full) {
     const auto small = vision::make_thumbnail(job.image.view(), settings.share.thumbnail_px);
-    auto bytes = small ? vision::encode_jpeg(small->view(), 75) : Result<std::vector<std::uint8_t>>(std::unexpected(small.error()));
+    auto bytes = small ? vision::encode_jpeg(small->view(), 75)
+                       : Result<std::vector<std::uint8_t>>(std::unexpected(small.error()));
     if (!bytes) return limiter.log(LogLevel::error, "samples", bytes.error().message, {{"station", sink.name()}});
     jpeg = std::move(*bytes);
   }

@@ -70,8 +70,9 @@ class SampleStoreTest : public ::testing::Test {
 };
 
 TEST(SampleFileName, ReadsBackWhatItWrote) {
-  for (const SampleEntry& entry : {SampleEntry{.why = SampleWhy::reject, .score = 873, .item = 12, .time_ms = 1'700'000'000'000},
-                                   SampleEntry{.why = SampleWhy::fail_safe, .view = 2, .item = 1, .time_ms = 5}}) {
+  for (const SampleEntry& entry :
+       {SampleEntry{.why = SampleWhy::reject, .score = 873, .item = 12, .time_ms = 1'700'000'000'000},
+        SampleEntry{.why = SampleWhy::fail_safe, .view = 2, .item = 1, .time_ms = 5}}) {
     const auto back = parse_file_name(file_name(entry));
     ASSERT_TRUE(back.has_value()) << file_name(entry);
     EXPECT_EQ(file_name(*back), file_name(entry));

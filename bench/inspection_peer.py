@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""The whole pipeline against GStreamer's own onnxinference element: same model, pictures, preprocessing and cores.
+
+python3 bench/inspection_peer.py --bundle FILE [--images DIR] [--seconds N]
+
+The element optimizes no model unless told so; both ways are measured. On all cores: the better of one pipeline (ONNX
+Runtime's own threads) and one per core, against one station per core.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "release" / "bin"))
+
+
+def figure(name, value, unit, **more):
+    line = {"bench": "inspection-peer", "figure": name, "value": value, "unit": unit}
+    if "at_least" in more:
+        line["ok"] = value >= more["at_least"]
+    print(json.dumps(line | more), flush=True)
+
+
+def measure(cores, *command):
+    line = [str(part) for part in command]
+    done = subprocess.run(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    if done.returncode != 0:
+        sys.exit(f"bench: {line[0]} failed: {done.stderr.strip()}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=pathlib.Path, required=True)
+    parser.add_argument("--images", type=pathlib.Path)
+    parser.add_argument("--seconds", type=int, default=5)
+    args = parser.parse_args()
+    common = ["--bundle", args.bundle, "--seconds", args.seconds] + (["--images", args.images] if args.images else [])
+    every = sorted(os.sched_getaffinity(0))
+    for cores in [every[:1]] + ([every] if len(every) > 1 else []):
+        ours = measure(cores, BIN / "inspection_bench", "throughput", *common, "--cameras", len(cores))["pipeline_per_s"]
+        figure(f"pipeline_{len(cores)}_cores", ours, "frames/s")
+        for level in ("disable-all", "enable-all"):
+            theirs = max(measure(cores, BIN / "inspection_peer", *common, "--optimization", level, "--pipelines",
+                                 count)["frames_per_s"] for count in sorted({1, len(cores)}))
+            limit = {"at_least": 2} if level == "disable-all" else {}
+            figure(f"ratio_to_onnxinference_{level}_{len(cores)}_cores", round(ours / theirs, 2), "ratio",
+                   peer_frames_per_s=theirs, peer="its defaults" if limit else "tuned: all graph optimizations", **limit)
+
+
+if __name__ == "__main__":
+    main()
