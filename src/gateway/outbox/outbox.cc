@@ -23,7 +23,7 @@ constexpr std::size_t kQueueBytesMax = 64u << 20;  // pictures waiting for the d
 constexpr std::size_t kGroupRecordsMax = 2000, kGroupBytesMax = 16u << 20;
 constexpr std::uint64_t kDeleteRowsMax = 5000;  // for each commit, so that one commit stays short
 constexpr std::uint64_t kReserveAheadMin = 512, kReserveAheadMax = 65'536;
-constexpr milliseconds kRetryMin{50}, kRetryMax{2000};
+constexpr milliseconds kRetryMin{20}, kRetryMax{2000};
 constexpr seconds kCloseMax{5};
 constexpr std::chrono::minutes kFullEventPeriod{1};
 
@@ -72,15 +72,11 @@ class Outbox::Impl {
     reader_.reset();  // before the writer's connection: the last one to close tidies the journal away, if it can write
   }
 
-  // An error that waiting can cure (full disk) does not stop the gateway: the writer goes on trying.
-  Result<void> start() {
-    if (auto opened = open_folder(); !opened) {
-      const ErrorCode code = opened.error().code;
-      if (code != ErrorCode::disk_full && code != ErrorCode::database) return opened;
+  // A disk that is full or failing does not stop the gateway: the writer goes on trying.
+  void start() {
+    if (auto opened = open_folder(); !opened)
       log(LogLevel::error, "outbox", "can't open yet, records wait in memory", {{"reason", opened.error().message}});
-    }
     writer_ = std::thread([this] { run(); });
-    return {};
   }
 
   void put(Lane lane, RecordBody body) {
@@ -526,7 +522,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const std::filesystem::path& dir, c
   if (error) return fail(ErrorCode::file_io, std::format("can't make folder {}: {}", dir.string(), error.message()));
   LINESIDE_ASSIGN(FolderLock lock, FolderLock::take(dir));
   auto impl = std::make_unique<Impl>(dir, std::move(lock), settings, clock, metrics);
-  LINESIDE_TRY(impl->start());
+  impl->start();
   return std::unique_ptr<Outbox>(new Outbox(std::move(impl)));
 }
 

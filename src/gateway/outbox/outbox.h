@@ -44,8 +44,9 @@ struct LaneStatus {
 // Thread-safe. One process at a time per folder (flock).
 class Outbox final : public RecordSink {
  public:
-  // Opens or makes the outbox in `dir`. Damage found is repaired and declared, never an error. Errors: file_io,
-  // disk_full, database when not even a new database can be made; limit_reached if another process has the folder.
+  // Opens or makes the outbox in `dir`. Damage found is repaired and declared, never an error; while the disk is full or
+  // failing, records wait in memory and opening is tried again. Errors: file_io when the folder can't be made or
+  // written to; limit_reached if another process has it.
   static Result<std::unique_ptr<Outbox>> open(const std::filesystem::path& dir, const config::OutboxSettings& settings,
                                               Clock& clock, MetricsRegistry& metrics);
   // Brings what is queued to disk (at most 5 s) and closes.

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/sqlite.h"
 #include "base/test_folder.h"
+#include "base/uuid.h"
 #include "gateway/outbox/recovery.h"
 #include "gateway/outbox/reservation.h"
 #include "wire/batch.h"
@@ -415,37 +416,48 @@ TEST_F(DamagedOutbox, BeginsAnew_WhenNothingIsLeft) {
   EXPECT_EQ(everything(*box.outbox, Lane::bulk).size(), 1U);
 }
 
+// In memory: these tests make a few hundred outboxes.
+class MemoryFolder {
+ public:
+  MemoryFolder() { fs::create_directories(path); }
+  ~MemoryFolder() { fs::remove_all(path); }
+  const fs::path path = fs::path("/dev/shm") / ("lineside-test-" + make_uuid());
+};
+
+void live_with_fault(const fs::path& dir, const config::OutboxSettings& settings) {
+  Box box(dir, settings);
+  for (std::uint64_t item = 1; item <= 30; ++item) {
+    box.put(Lane::urgent, item);
+    box.put(Lane::bulk, item);
+    if (item % 15 != 0) continue;
+    ASSERT_TRUE(box.outbox->flush(10s));
+    box.outbox->acknowledge(Lane::urgent, box.outbox->epoch(), 5);
+  }
+}
+
 // One operation after the other fails once, until a whole life of an outbox has none left to fail.
 void fail_each_operation(int system_errno) {
-  for (std::uint64_t nth = 0; nth < 400; ++nth) {
+  auto settings = quick();
+  settings.bulk_bytes_max = 2000;
+  for (std::uint64_t nth = 0; nth < 1000; ++nth) {
     SCOPED_TRACE(nth);
-    const TestFolder folder;
-    auto settings = quick();
-    settings.bulk_bytes_max = 2000;
+    const MemoryFolder folder;
     bool reached = true;
     {
       const FaultPlan plan(nth, system_errno);
-      Box box(folder / "outbox", settings);
-      for (std::uint64_t item = 1; item <= 30; ++item) {
-        box.put(Lane::urgent, item);
-        box.put(Lane::bulk, item);
-        if (item % 10 != 0) continue;
-        ASSERT_TRUE(box.outbox->flush(10s));
-        box.outbox->acknowledge(Lane::urgent, box.outbox->epoch(), 5);
-      }
-      everything(*box.outbox, Lane::urgent);
-      box.outbox.reset();
+      live_with_fault(folder.path, settings);
       reached = plan.operations() > nth;
     }
-    Box box(folder / "outbox", settings);
+    Box box(folder.path, settings);
+    const auto urgent = everything(*box.outbox, Lane::urgent);
     std::uint64_t last_item = 0;
-    for (const Record& record : everything(*box.outbox, Lane::urgent)) {
+    for (const Record& record : urgent) {
       if (item_of(record) == 0) continue;
       EXPECT_GT(item_of(record), last_item);
       last_item = item_of(record);
     }
     EXPECT_EQ(last_item, 30U);
-    EXPECT_EQ(lost_in(everything(*box.outbox, Lane::urgent)).count, 0U);
+    EXPECT_EQ(lost_in(urgent).count, 0U);
     everything(*box.outbox, Lane::bulk);
     if (!reached) return;
   }
