@@ -62,6 +62,19 @@ Result<std::string> describe(const Options& options, const PreprocessSpec& spec,
       divisor);
 }
 
+// The element takes only models whose metadata name an identity for each output; a protobuf message grows by appending.
+// ModelProto.metadata_props is field 14, its key field 1, its value field 2; the names are shorter than 60 bytes.
+std::vector<std::uint8_t> with_output_id(std::span<const std::uint8_t> onnx, const std::string& output) {
+  std::vector<std::uint8_t> model(onnx.begin(), onnx.end());
+  const auto size = static_cast<std::uint8_t>(output.size());
+  model.insert(model.end(), {14 << 3 | 2, static_cast<std::uint8_t>(2 * (size + 2))});
+  for (const std::uint8_t field : {1, 2}) {
+    model.insert(model.end(), {static_cast<std::uint8_t>(field << 3 | 2), size});
+    model.insert(model.end(), output.begin(), output.end());
+  }
+  return model;
+}
+
 class Peer {
  public:
   Peer(const std::vector<Image>& pictures, const std::string& text) : pictures_(pictures) {
@@ -135,7 +148,9 @@ Result<int> run(const Options& options) {
     if (picture.width != pictures[0].width || picture.height != pictures[0].height)
       return fail(ErrorCode::dataset_invalid, "the pictures are not of one size");
   const auto onnx = std::filesystem::temp_directory_path() / std::format("lineside_peer_{}.onnx", getpid());
-  LINESIDE_TRY(write_atomically(onnx, opened.onnx()));
+  LINESIDE_TRY(write_atomically(onnx, with_output_id(opened.onnx(), opened.manifest().output.name)));
+  if (opened.manifest().output.name.size() >= 60)
+    return fail(ErrorCode::model_unsupported, "the output's name is too long");
   LINESIDE_ASSIGN(const auto text, describe(options, opened.manifest().preprocess, onnx, pictures[0]));
   gst_init(nullptr, nullptr);
   std::vector<std::unique_ptr<Peer>> peers;
