@@ -3,6 +3,7 @@
 const kPeriodMs = 1000, kTimeoutMs = 4000, kVerdicts = 60;
 const by = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 });
 let show = 'all', held = false, before = new Map();
 
 function make(tag, cls, text, ...children) {
@@ -20,7 +21,7 @@ function figure(name, value, tone) {
 }
 
 function count(name, value, tone) {
-  return figure(name, number.format(value), value === 0 ? 'zero' : tone);
+  return figure(name, value < 1e7 ? number.format(value) : compact.format(value), value === 0 ? 'zero' : tone);
 }
 
 // Items a minute since the last look, from two counts and the time between them.
