@@ -1,6 +1,6 @@
 // web_feeder WORK BROKER_PORT PICTURES: gateways with made-up stations, for the page's test. Records go the whole real
 // way: outbox, uplink, broker, hub. WORK holds a folder of certificates for each gateway (lineside-hub enroll);
-// PICTURES holds JPEG files that one station shares. Runs until SIGTERM.
+// PICTURES holds pictures that one station shares. Runs until SIGTERM.
 //   filling  line-1: well, shares its pictures      line-2: camera lost, shares nothing
 //   packing  sealer: well until its gateway goes offline after three seconds
 #include <array>

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""The broker's configuration that lineside-hub init writes: a gateway speaks for itself only, strangers not at all."""
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from web_test import BIN, free_port, listening, run, wait_for
+
+
+def publish(port, folder, topic):
+    """True when the broker took it. MQTT 5: it says so when its rules don't allow it."""
+    command = ['mosquitto_pub', '-h', '127.0.0.1', '-p', port, '-V', '5', '-q', '1', '--cafile', folder / 'ca.crt', '-t',
+               topic, '-m', 'x', '-d']
+    if (folder / 'gateway.crt').exists():
+        command += ['--cert', folder / 'gateway.crt', '--key', folder / 'gateway.key']
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=20)
+    return 'PUBACK' in done.stdout and 'RC:135' not in done.stdout
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix='lineside-broker-') as name:
+        work, port = Path(name), free_port()
+        (work / 'password').write_text('a password for this test only\n')
+        run(BIN / 'lineside-hub', 'init', '--data', work / 'hub', '--broker-port', port, '--admin-password-file',
+            work / 'password')
+        for tenant in ('acme', 'other'):
+            run(BIN / 'lineside-hub', 'enroll', '--data', work / 'hub', '--tenant', tenant, '--gateway', 'line1', '--out',
+                work / tenant)
+        (work / 'nobody').mkdir()
+        (work / 'nobody' / 'ca.crt').write_bytes((work / 'hub' / 'ca.crt').read_bytes())
+        settings = work / 'hub' / 'mosquitto.conf'
+        if os.geteuid() == 0:
+            settings.write_text(settings.read_text() + 'user root\n')
+        broker = subprocess.Popen(['mosquitto', '-c', str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for('the broker', lambda: listening(port))
+            expected = {('acme', 'lineside/v1/acme/line1/up'): True, ('acme', 'lineside/v1/acme/line1/state'): True,
+                        ('acme', 'lineside/v1/acme/line1/ack'): False, ('acme', 'lineside/v1/acme/line2/up'): False,
+                        ('acme', 'lineside/v1/other/line1/up'): False, ('acme', 'lineside/v1/acme/line1/down'): False,
+                        ('other', 'lineside/v1/acme/line1/up'): False, ('nobody', 'lineside/v1/acme/line1/up'): False}
+            failed = 0
+            for (who, topic), allowed in expected.items():
+                good = publish(port, work / who, topic) == allowed
+                failed += not good
+                print(f'{"ok  " if good else "FAIL"} {who} {"may" if allowed else "may not"} write {topic}')
+            return 1 if failed else 0
+        finally:
+            broker.terminate()
+            broker.wait(10)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
