@@ -6,6 +6,8 @@ namespace lineside::plant {
 
 namespace {
 
+constexpr nanoseconds kDrainMax = std::chrono::seconds{2};
+
 nanoseconds from_ms(double ms) { return nanoseconds{static_cast<std::int64_t>(ms * 1e6)}; }
 
 SceneSettings scene_settings(const config::BottlingLineSettings& line, std::uint64_t seed, int divisor) {
@@ -106,10 +108,19 @@ void BottlingLine::run(const std::stop_token& stop, MonoTime first_bottle) {
     const MonoTime now = clock_.mono();
     const bool in_time = now - at < nanoseconds{static_cast<std::int64_t>(period_ns / 4)};
     const bool sends = trouble_.load() == CameraTrouble::none || trouble_.load() == CameraTrouble::resize;
-    const bool filmed = in_time && sends && stream_.push(picture, at);
-    rejector_.expect({bottle, bottle_class, filmed, at, clock_.wall() - (now - at)});
+    const auto sent = in_time && sends ? stream_.push(picture, at) : VideoStream::Sent::nobody;
+    rejector_.expect({.bottle = bottle,
+                      .bottle_class = bottle_class,
+                      .sent = sent != VideoStream::Sent::nobody,
+                      .filmed = sent == VideoStream::Sent::playing,
+                      .at_camera = at,
+                      .at_camera_wall = clock_.wall() - (now - at)});
     note_gone();
   }
+  // The bottles that are still on the belt reach the rejector before the line counts as stopped.
+  const auto belt = std::min(from_ms(settings_.rejector_delay_ms + settings_.rejector_window_ms), kDrainMax);
+  clock_.sleep_until(clock_.mono() + belt);
+  note_gone();
 }
 
 void BottlingLine::note_gone() {

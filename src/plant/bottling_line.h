@@ -37,7 +37,6 @@ class BottlingLine {
   BottlingLine(const config::BottlingLineSettings& settings, std::uint64_t seed, VideoStream& stream, TruthLog& truth,
                Clock& clock);
   void run(const std::stop_token& stop, MonoTime first_bottle);
-  bool film(std::uint64_t bottle, const Image& picture, MonoTime at);
   void note_gone();
 
   const config::BottlingLineSettings settings_;

@@ -15,7 +15,8 @@ namespace lineside::plant {
 struct Passage {
   std::uint64_t bottle = 0;
   BottleClass bottle_class = BottleClass::good;
-  bool filmed = false;  // its picture went out to at least one viewer
+  bool sent = false;    // its picture was given to the stream
+  bool filmed = false;  // ... while a viewer was playing it
   MonoTime at_camera{};
   WallTime at_camera_wall{};
 };

@@ -114,12 +114,12 @@ GstBuffer* VideoStream::State::make_buffer(const Image& picture, MonoTime taken)
 VideoStream::VideoStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
 VideoStream::~VideoStream() = default;
 
-bool VideoStream::push(const Image& picture, MonoTime taken) {
+VideoStream::Sent VideoStream::push(const Image& picture, MonoTime taken) {
   State& s = *state_;
   std::lock_guard lock(s.mutex);
-  if (!s.appsrc) return false;
+  if (!s.appsrc) return Sent::nobody;
   auto* source = GST_APP_SRC(s.appsrc.get());
-  if (gst_app_src_get_current_level_buffers(source) >= kPicturesWaitingMax) return false;
+  if (gst_app_src_get_current_level_buffers(source) >= (s.playing ? kPicturesWaitingMax : 1)) return Sent::nobody;
   if (picture.width != s.width || picture.height != s.height) {
     GstCaps* caps = gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, "RGB", "width", G_TYPE_INT,
                                         picture.width, "height", G_TYPE_INT, picture.height, "framerate",
@@ -129,7 +129,8 @@ bool VideoStream::push(const Image& picture, MonoTime taken) {
     s.width = picture.width;
     s.height = picture.height;
   }
-  return gst_app_src_push_buffer(source, s.make_buffer(picture, taken)) == GST_FLOW_OK && s.playing;
+  if (gst_app_src_push_buffer(source, s.make_buffer(picture, taken)) != GST_FLOW_OK) return Sent::nobody;
+  return s.playing ? Sent::playing : Sent::preparing;
 }
 
 void VideoStream::State::disconnect_viewers() {
@@ -238,7 +239,7 @@ Result<VideoStream*> RtspServer::add_stream(const std::string& name, VideoCodec 
   gst_rtsp_media_factory_set_launch(factory, pipeline_text(codec).c_str());
   gst_rtsp_media_factory_set_shared(factory, TRUE);
   gst_rtsp_media_factory_set_latency(factory, 0);
-  gst_rtsp_media_factory_set_suspend_mode(factory, GST_RTSP_SUSPEND_MODE_NONE);
+  gst_rtsp_media_factory_set_suspend_mode(factory, GST_RTSP_SUSPEND_MODE_RESET);
   gst_rtsp_media_factory_set_stop_on_disconnect(factory, TRUE);
   g_signal_connect(factory, "media-configure", G_CALLBACK(&VideoStream::State::on_media), stream_state.get());
   Owned<GstRTSPMountPoints> mounts(gst_rtsp_server_get_mount_points(state_->server.get()));

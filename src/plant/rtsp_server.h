@@ -18,9 +18,11 @@ enum class VideoCodec : std::uint8_t { h264, mjpeg };
 // One camera: rtsp://ADDRESS:PORT/NAME. Thread-safe.
 class VideoStream {
  public:
-  // Sends the picture to the viewers there are; true when there was one. Never blocks: when the coder is more than a
-  // few pictures behind, the picture is dropped and false comes back. A picture of another size is sent as such.
-  bool push(const Image& picture, MonoTime taken);
+  // `nobody`: there is no viewer, or the coder is more than a few pictures behind; `preparing`: a viewer is connecting,
+  // and this may become the first picture it sees; `playing`: it goes to the viewers there are. Never blocks. A picture
+  // of another size is sent as such.
+  enum class Sent : std::uint8_t { nobody, preparing, playing };
+  Sent push(const Image& picture, MonoTime taken);
   // Off: viewers are disconnected and new ones refused, as when the camera loses its power.
   void set_power(bool on);
   ~VideoStream();

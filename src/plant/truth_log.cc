@@ -38,6 +38,7 @@ void TruthLog::bottle(std::string_view line, const Outcome& outcome) {
                                {"bottle", outcome.passage.bottle},
                                {"class", to_string(outcome.passage.bottle_class)},
                                {"at_ns", outcome.passage.at_camera_wall.time_since_epoch().count()},
+                               {"sent", outcome.passage.sent},
                                {"filmed", outcome.passage.filmed},
                                {"hit", outcome.hit},
                                {"safe", outcome.safe_state}};

@@ -47,17 +47,19 @@ def read_ledger(folder):
 
 
 def pair(items, bottles):
-    """Gives each item the bottle that was before the camera when its picture was taken: the last one filmed before it.
+    """Gives each item the bottle that was before the camera when its picture was taken: the last one sent before it.
 
     A picture that came more than a period late would seem to be of the next bottle, which then has two items: the
     earlier item is moved back to the bottle before, if that one has none. Returns the items without a bottle.
     """
-    filmed = [b for b in bottles if b['filmed']]
-    times = [b['at_ns'] for b in filmed]
+    sent = [b for b in bottles if b['sent']]
+    times = [b['at_ns'] for b in sent]
+    period = statistics.median(b - a for a, b in zip(times, times[1:])) if len(times) > 1 else NS
     taken, strays = {}, []
     for item in items:
-        index = bisect.bisect_right(times, item['time_ns'] + 2_000_000) - 1
-        if index < 0 or item['time_ns'] - times[index] > NS:
+        index = bisect.bisect_right(times, item['time_ns']) - 1
+        after_the_end = index == len(times) - 1 and item['time_ns'] - times[index] > period
+        if index < 0 or after_the_end or item['time_ns'] - times[index] > NS:
             strays.append(item)
             continue
         moving, place = item, index
@@ -70,8 +72,8 @@ def pair(items, bottles):
         else:
             taken[place] = moving
     for index, item in taken.items():
-        item['bottle'] = filmed[index]
-    return strays, filmed
+        item['bottle'] = sent[index]
+    return strays
 
 
 def quantiles_ms(values_us):
@@ -86,7 +88,8 @@ def quantiles_ms(values_us):
 
 def judge_line(truth, items, outages):
     """Counts of one line and station. `outages`: [(from_ns, to_ns)] in which bottles may pass without a verdict."""
-    strays, filmed = pair(items, truth['bottles'])
+    strays = pair(items, truth['bottles'])
+    filmed = [b for b in truth['bottles'] if b['filmed']]
     by_bottle = {item['bottle']['bottle']: item for item in items if 'bottle' in item}
     first = min((i['bottle']['at_ns'] for i in items if 'bottle' in i), default=0)
     last = max((i['bottle']['at_ns'] for i in items if 'bottle' in i), default=0)
