@@ -135,6 +135,18 @@ TEST(Cli, HelpShowsTheCommandsOwnTable) {
   EXPECT_THAT(serve.out, Not(HasSubstr("files")));
 }
 
+TEST(Cli, RunsTheRoot_WhereCommandsAreOptional) {
+  bool called = false;
+  Program program{.name = "both", .summary = "Has an action and a command."};
+  program.root.run = [&]() -> Result<int> { return called = true, 0; };
+  program.root.commands = {Command{.name = "draw", .summary = "draws", .run = [] { return Result<int>(5); }}};
+  EXPECT_EQ(run_words(program, {}).code, 0);
+  EXPECT_TRUE(called);
+  EXPECT_EQ(run_words(program, {"draw"}).code, 5);
+  EXPECT_THAT(run_words(program, {"--help"}).out, HasSubstr("usage: both [COMMAND [ARGS]]\n"));
+  EXPECT_EQ(run_words(program, {"drow"}).code, 2);
+}
+
 TEST(Cli, SaysItsVersion) {
   Sample sample;
   EXPECT_THAT(run_words(sample.program(), {"--version"}).out, testing::MatchesRegex("sample [0-9.]+\n"));

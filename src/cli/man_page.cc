@@ -50,7 +50,7 @@ std::string man_page(const Program& program) {
   const auto places = all_places(program);
   out += ".SH SYNOPSIS\n";
   for (const Place& place : places)
-    if (place.command->commands.empty()) out += ".B " + troff(synopsis(place)) + "\n.br\n";
+    if (place.command->run) out += ".B " + troff(synopsis(place)) + "\n.br\n";
   if (!program.root.details.empty()) out += ".SH DESCRIPTION\n" + troff(program.root.details) + "\n";
   out += ".SH OPTIONS\n" + options_section(program.root);
   out +=

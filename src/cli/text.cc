@@ -100,7 +100,7 @@ std::string shown_default(const Option& option) {
 std::string synopsis(const Place& place) {
   std::string out;
   for (const auto& word : place.words) out += (out.empty() ? "" : " ") + word;
-  if (!place.command->commands.empty()) return out + " COMMAND [ARGS]";
+  if (!place.command->run) return out + " COMMAND [ARGS]";
   bool optional = false;
   for (const Option& option : place.command->options)
     if (!is_positional(option)) {
@@ -113,7 +113,7 @@ std::string synopsis(const Place& place) {
   if (optional) out += " [OPTIONS]";
   for (const Option& option : place.command->options)
     if (is_positional(option)) out += option.required ? " " + option.name : " [" + option.name + "]";
-  return out;
+  return place.command->commands.empty() ? out : out + " [COMMAND [ARGS]]";
 }
 
 std::string help_text(const Program& program, const Place& place) {
