@@ -63,7 +63,8 @@ struct Change {
 std::int64_t raw_bytes_in(std::span<const Record> records) {
   std::int64_t sum = 0;
   for (const Record& record : records)
-    if (const auto* summary = std::get_if<StationSummary>(&record.body)) sum += static_cast<std::int64_t>(summary->raw_bytes);
+    if (const auto* summary = std::get_if<StationSummary>(&record.body))
+      sum += static_cast<std::int64_t>(summary->raw_bytes);
   return sum;
 }
 
