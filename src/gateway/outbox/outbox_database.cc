@@ -131,6 +131,11 @@ Result<void> OutboxDatabase::begin() {
   return database_.begin();
 }
 
+Result<void> OutboxDatabase::freeze() {
+  LINESIDE_TRY(database_.execute("BEGIN"));  // ends with the connection
+  return load();
+}
+
 Result<void> OutboxDatabase::commit() {
   for (const Lane lane : {Lane::urgent, Lane::bulk}) LINESIDE_TRY(store_totals(lane));
   return database_.commit();

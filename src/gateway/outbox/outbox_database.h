@@ -59,6 +59,9 @@ class OutboxDatabase {
   // When the oldest record of the lane was put there.
   Result<std::optional<WallTime>> oldest(Lane lane);
 
+  // Readers: from now on everything is seen as it is at this moment.
+  Result<void> freeze();
+
   // SQLite's own check if `deep`, and that both lanes' ends and totals fit. Errors: database_damaged.
   Result<void> check(bool deep);
 

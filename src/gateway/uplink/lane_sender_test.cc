@@ -1,0 +1,95 @@
+#include "gateway/uplink/lane_sender.h"
+
+#include <gtest/gtest.h>
+
+namespace lineside::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+MonoTime at(nanoseconds since) { return MonoTime{since}; }
+
+LaneSender make(std::size_t window_batches = 4) {
+  return LaneSender({.ack_timeout = 5s,
+                     .window_batches = window_batches,
+                     .window_bytes_min = 1000,
+                     .window_bytes_max = 16'000});
+}
+
+TEST(LaneSender, StopsWhenItsWindowIsFull_AndGoesOnWithAnAck) {
+  LaneSender sender = make(2);
+  sender.restart(10);
+  sender.sent(20, 100, at(0s));
+  EXPECT_TRUE(sender.may_send());
+  sender.sent(30, 100, at(0s));
+  EXPECT_FALSE(sender.may_send());
+  EXPECT_TRUE(sender.on_ack(20, false, at(1s)));
+  EXPECT_TRUE(sender.may_send());
+  EXPECT_EQ(sender.sent_through(), 30U);
+  EXPECT_EQ(sender.acknowledged(), 20U);
+}
+
+TEST(LaneSender, GoesBackOnce_WhenTheHubSeesAHole) {
+  LaneSender sender = make();
+  sender.restart(0);
+  for (std::uint64_t last : {10, 20, 30, 40}) sender.sent(last, 10, at(0s));
+  // The first got lost; each of the others is answered.
+  for (int i = 0; i < 3; ++i) sender.on_ack(0, true, at(100ms));
+  EXPECT_EQ(sender.go_back_if_due(at(100ms)), 4U);
+  EXPECT_EQ(sender.sent_through(), 0U);
+  sender.sent(10, 10, at(110ms));
+  sender.on_ack(0, true, at(120ms));  // an answer to something from before
+  EXPECT_EQ(sender.go_back_if_due(at(120ms)), 0U);
+  ASSERT_TRUE(sender.next_deadline());
+  EXPECT_TRUE(sender.on_ack(10, false, at(130ms)));
+  EXPECT_TRUE(sender.idle());
+}
+
+TEST(LaneSender, ProbesWithOneBatch_LessAndLessOften_WhileTheHubIsSilent) {
+  LaneSender sender = make();
+  sender.restart(0);
+  sender.sent(10, 10, at(0s));
+  sender.sent(20, 10, at(0s));
+  EXPECT_EQ(sender.go_back_if_due(at(4999ms)), 0U);
+  EXPECT_EQ(sender.go_back_if_due(at(5s)), 2U);
+  sender.sent(10, 10, at(5s));
+  EXPECT_FALSE(sender.may_send());
+  EXPECT_EQ(sender.next_deadline(), at(15s));
+  EXPECT_EQ(sender.go_back_if_due(at(15s)), 1U);
+  sender.sent(10, 10, at(15s));
+  EXPECT_EQ(sender.next_deadline(), at(35s));
+  sender.on_ack(10, false, at(16s));
+  EXPECT_TRUE(sender.may_send());
+  sender.sent(20, 10, at(16s));
+  EXPECT_EQ(sender.next_deadline(), at(21s));
+}
+
+TEST(LaneSender, IgnoresAnOlderWatermark_AndJumpsOverWhatTheHubHas) {
+  LaneSender sender = make();
+  sender.restart(0);
+  EXPECT_TRUE(sender.on_ack(50, false, at(0s)));  // from before our restart
+  EXPECT_EQ(sender.sent_through(), 50U);
+  EXPECT_FALSE(sender.on_ack(20, true, at(0s)));
+  EXPECT_EQ(sender.go_back_if_due(at(0s)), 0U);
+  EXPECT_EQ(sender.acknowledged(), 50U);
+}
+
+TEST(LaneSender, FitsItsWindowToTheLink) {
+  LaneSender sender = make(100);
+  sender.restart(0);
+  EXPECT_EQ(sender.batch_bytes_max(), 500U);
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    sender.sent(i, 10, at(0s));
+    sender.on_ack(i, false, at(100ms));
+  }
+  EXPECT_EQ(sender.batch_bytes_max(), 8000U);
+  sender.sent(6, 15'999, at(0s));
+  EXPECT_TRUE(sender.may_send());
+  sender.sent(7, 10, at(0s));
+  EXPECT_FALSE(sender.may_send());
+  sender.on_ack(7, false, at(1500ms));  // slow: both halve it
+  EXPECT_EQ(sender.batch_bytes_max(), 2000U);
+}
+
+}  // namespace
+}  // namespace lineside::gateway

@@ -1,0 +1,203 @@
+#include "hub/store/store.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "base/file.h"
+#include "base/sqlite.h"
+#include "base/test_folder.h"
+
+namespace lineside::hub {
+namespace {
+
+using namespace std::chrono_literals;
+
+const std::string kEpoch = "01890a5d-ac96-774b-bcce-b302099a8057", kLater = "01990a5d-ac96-774b-bcce-b302099a8057";
+
+Record verdict(std::uint64_t sequence) {
+  return {sequence, VerdictRecord{.station = "cap", .item = sequence, .time = WallTime{1s * sequence}, .label = "good"}};
+}
+
+Record loss(std::uint64_t first, std::uint64_t last, const char* cause = "queue.full") {
+  return {last, LossRecord{Lane::urgent, first, last, cause, WallTime{}}};
+}
+
+IncomingBatch batch(std::vector<Record> records, const std::string& epoch = kEpoch, Lane lane = Lane::urgent,
+                    const std::string& gateway = "g1") {
+  IncomingBatch incoming{.wire_bytes = 100};
+  incoming.batch = {.tenant = "t1", .gateway = gateway, .lane = lane, .epoch = epoch};
+  incoming.batch.first_sequence = wire::span_first(records.front());
+  incoming.batch.records = std::move(records);
+  return incoming;
+}
+
+class StoreTest : public ::testing::Test {
+ protected:
+  StoreTest() { open(); }
+  void open() {
+    store_.reset();
+    store_ = Store::open(file_, clock_, metrics_).value();
+  }
+  CommitOutcome commit(const IncomingBatch& incoming) { return store_->commit({&incoming, 1}).value().front(); }
+  std::int64_t number(const std::string& sql) {
+    auto database = Database::open(file_, Durability::full, true).value();
+    auto query = database.prepare(sql).value();
+    EXPECT_TRUE(query.step().value());
+    return query.integer(0);
+  }
+  std::string text(const std::string& sql) {
+    auto database = Database::open(file_, Durability::full, true).value();
+    auto query = database.prepare(sql).value();
+    return query.step().value() ? query.text(0) : "";
+  }
+
+  TestFolder folder_;
+  fs::path file_ = folder_ / "hub.db";
+  ManualClock clock_;
+  MetricsRegistry metrics_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(StoreTest, StoresEachSequenceOnce_WhateverComesTwice) {
+  EXPECT_EQ(commit(batch({verdict(1), verdict(2)})).stored, 2U);
+  const auto again = commit(batch({verdict(1), verdict(2), verdict(3)}));
+  EXPECT_EQ(again.stored, 1U);
+  EXPECT_EQ(again.duplicates, 2U);
+  EXPECT_EQ(again.watermark, 3U);
+  EXPECT_EQ(number("SELECT count(*) FROM verdict"), 3);
+  EXPECT_EQ(number("SELECT wire_bytes FROM traffic"), 200);
+}
+
+TEST_F(StoreTest, StoresNothingOfABatchThatDoesNotConnect) {
+  commit(batch({verdict(1)}));
+  const auto outcome = commit(batch({verdict(3), verdict(4)}));
+  EXPECT_TRUE(outcome.gap);
+  EXPECT_EQ(outcome.stored, 0U);
+  EXPECT_EQ(outcome.watermark, 1U);
+  EXPECT_EQ(number("SELECT count(*) FROM verdict"), 1);
+}
+
+TEST_F(StoreTest, CutsALossToWhatIsNotStored) {
+  commit(batch({verdict(1), verdict(2), verdict(3)}));
+  EXPECT_EQ(commit(batch({loss(1, 8, "outbox.full"), verdict(9)})).watermark, 9U);
+  EXPECT_EQ(number("SELECT first_sequence FROM loss"), 4);
+  EXPECT_EQ(number("SELECT last_sequence FROM loss"), 8);
+  EXPECT_EQ(number("SELECT exact FROM loss"), 1);
+  commit(batch({loss(10, 12, "gateway.power_lost.at_most")}));
+  EXPECT_EQ(number("SELECT exact FROM loss WHERE first_sequence = 10"), 0);
+}
+
+TEST_F(StoreTest, KeepsLanesAndGatewaysApart) {
+  commit(batch({verdict(1), verdict(2)}));
+  EXPECT_EQ(commit(batch({verdict(1)}, kEpoch, Lane::bulk)).watermark, 1U);
+  EXPECT_EQ(commit(batch({verdict(1)}, kEpoch, Lane::urgent, "g2")).watermark, 1U);
+  EXPECT_EQ(store_->watermarks().value().size(), 4U);
+}
+
+TEST_F(StoreTest, BeginsAgainWithANewEpoch_ExplainsTheOldOnesEnd_AndNeverGoesBack) {
+  commit(batch({verdict(1), verdict(2)}));
+  EXPECT_EQ(commit(batch({verdict(1)}, kLater)).watermark, 1U);
+  EXPECT_EQ(number("SELECT count(*) FROM verdict"), 3);
+  EXPECT_EQ(text("SELECT cause FROM loss WHERE lane = 0 AND epoch = 1"), "outbox.replaced");
+  EXPECT_EQ(number("SELECT first_sequence FROM loss WHERE lane = 0"), 3);
+  EXPECT_EQ(number("SELECT last_sequence FROM loss WHERE lane = 0"), 2);
+  EXPECT_EQ(number("SELECT exact FROM loss WHERE lane = 0"), 0);
+  const auto old = commit(batch({verdict(3)}, kEpoch));
+  EXPECT_TRUE(old.stale_epoch);
+  EXPECT_EQ(number("SELECT count(*) FROM verdict"), 3);
+  EXPECT_EQ(store_->watermarks().value().front().epoch, kLater);
+}
+
+TEST_F(StoreTest, AcceptsANewEpochThatIsOlderByTheClock) {
+  commit(batch({verdict(1)}, kLater));
+  EXPECT_EQ(commit(batch({verdict(1)}, kEpoch)).stored, 1U);  // the gateway's clock had lost its battery
+}
+
+TEST_F(StoreTest, KeepsEveryKindOfRecord) {
+  StationSummary summary{.station = "cap", .items = 7};
+  summary.decision_latency = {{1000, 3}, {2000, 4}};
+  commit(batch({{1, summary},
+                {2, EventRecord{.id = "e", .type = "camera.lost", .message = "a", .evidence = {{"k\"\n", "v\\"}}}},
+                {3, PictureRecord{.station = "cap", .kind = "thumbnail", .jpeg = {1, 2, 3}}},
+                {4, VerdictRecord{.station = "cap", .score = std::numeric_limits<float>::quiet_NaN()}}}));
+  EXPECT_EQ(text("SELECT latency_json FROM station_summary"), "[[1000,3],[2000,4]]");
+  EXPECT_EQ(text("SELECT json_extract(evidence_json, '$') FROM event"), "{\"k\\\"\\u000a\":\"v\\\\\"}");
+  EXPECT_EQ(number("SELECT length(jpeg) FROM picture"), 3);
+  EXPECT_EQ(number("SELECT score IS NULL FROM verdict"), 1);
+}
+
+TEST_F(StoreTest, StoresAllOrNothing_WhicheverOperationFails) {
+  std::uint64_t next = 1;
+  for (std::uint64_t nth = 0; nth < 1000; ++nth) {
+    SCOPED_TRACE(nth);
+    const std::vector<IncomingBatch> group{batch({verdict(next), loss(next + 1, next + 3)}),
+                                           batch({verdict(next)}, kEpoch, Lane::bulk, "g" + std::to_string(nth + 2))};
+    bool failed = false;
+    {
+      const FaultPlan plan(nth, ENOSPC);
+      const auto outcomes = store_->commit(group);
+      failed = !outcomes;
+      if (failed) {
+        EXPECT_EQ(outcomes.error().code, ErrorCode::disk_full);
+      }
+      if (plan.operations() <= nth) {
+        EXPECT_FALSE(failed);
+        return;
+      }
+    }
+    EXPECT_TRUE(failed);
+    EXPECT_EQ(number("SELECT coalesce(max(sequence), 0) FROM verdict WHERE gateway = 'g1'"), 0);
+    EXPECT_EQ(number("SELECT count(*) FROM watermark"), 0);
+  }
+  ADD_FAILURE() << "there were always more operations";
+}
+
+TEST_F(StoreTest, TellsListenersOnlyWhatIsNew) {
+  struct Listener final : ChangeListener {
+    void on_records(const std::string&, const std::string& gateway, Lane, std::span<const Record> records) override {
+      for (const Record& record : records) sequences.push_back(record.sequence);
+      from = gateway;
+    }
+    void on_gateway_state(const std::string&, const std::string&, bool is_online) override { online = is_online; }
+    std::vector<std::uint64_t> sequences;
+    std::string from;
+    bool online = false;
+  } listener;
+  store_->add_listener(listener);
+  commit(batch({verdict(1), verdict(2)}));
+  commit(batch({verdict(2), verdict(3)}));
+  commit(batch({verdict(9)}));
+  EXPECT_EQ(listener.sequences, (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(listener.from, "g1");
+  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", true, "0.1.0"));
+  EXPECT_TRUE(listener.online);
+  store_->remove_listener(listener);
+  commit(batch({verdict(4)}));
+  EXPECT_EQ(listener.sequences.size(), 3U);
+}
+
+TEST_F(StoreTest, SaysOfflineAfterARestart_UntilTheGatewaySaysOtherwise) {
+  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", true, "0.1.0"));
+  EXPECT_EQ(number("SELECT online FROM gateway"), 1);
+  open();
+  EXPECT_EQ(number("SELECT online FROM gateway"), 0);
+  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", true, ""));
+  EXPECT_EQ(text("SELECT version FROM gateway"), "0.1.0");
+}
+
+TEST_F(StoreTest, DeletesWhatIsOld_InSmallSteps_AndNeverTheProof) {
+  std::vector<Record> records;
+  for (std::uint64_t sequence = 1; sequence <= 100; ++sequence) records.push_back(verdict(sequence));
+  records.push_back(loss(101, 110));
+  commit(batch(std::move(records)));
+  EXPECT_EQ(store_->delete_older_than(WallTime{51s}, 30).value(), 30U);
+  EXPECT_EQ(store_->delete_older_than(WallTime{51s}, 30).value(), 20U);
+  EXPECT_EQ(store_->delete_older_than(WallTime{51s}, 30).value(), 0U);
+  EXPECT_EQ(number("SELECT min(item) FROM verdict"), 51);
+  EXPECT_EQ(number("SELECT count(*) FROM loss"), 1);
+  EXPECT_EQ(number("SELECT last_sequence FROM watermark WHERE lane = 0"), 110);
+}
+
+}  // namespace
+}  // namespace lineside::hub
