@@ -13,8 +13,8 @@ namespace {
 
 using Colour = cv::Scalar;  // red, green, blue: the picture is RGB from the start
 
-// The scene is laid out on a 320 x 240 board; `place` takes board points to the picture.
-constexpr double kBoardWidth = 320, kBoardHeight = 240;
+// The camera looks at this part of the board that the bottle is laid out on: the cap fills a quarter of the width.
+constexpr double kBoardWidth = 200, kBoardHeight = 150, kBoardTop = 22;
 constexpr double kNeckHalf = 20, kCapHalf = 25, kCapTop = 50, kCapBottom = 86, kRing = 95;
 constexpr int kShift = 4;  // fractional bits of drawn coordinates
 
@@ -250,7 +250,7 @@ void BottleScene::draw(std::uint64_t bottle, BottleClass bottle_class, Image& pi
   s.background.copyTo(canvas);
   const double pixels = std::min(settings.width / kBoardWidth, settings.height / kBoardHeight);
   const Pose pose{settings.width / pixels / 2 + std::clamp(random.normal(0, 4), -11.0, 11.0),
-                  std::clamp(random.normal(0, 2), -5.0, 5.0), random.uniform(0.97, 1.03)};
+                  std::clamp(random.normal(0, 2), -5.0, 5.0) - kBoardTop, random.uniform(0.97, 1.03)};
   const Pen pen{canvas, pose, pixels};
   draw_body(pen, s.scratch, random);
   draw_finish(pen, s.scratch, random);
@@ -259,7 +259,7 @@ void BottleScene::draw(std::uint64_t bottle, BottleClass bottle_class, Image& pi
   if (bottle_class != BottleClass::cap_missing) draw_cap(pen, s.scratch, bottle_class, random);
   draw_dirt(pen, s.scratch, random);
 
-  const double sigma = settings.blur_px * pixels * random.uniform(0.7, 1.5);
+  const double sigma = settings.blur_px * random.uniform(0.7, 1.5);
   if (sigma > 0.05) cv::GaussianBlur(canvas, canvas, {0, 0}, sigma * random.uniform(1, 1.5), sigma);
   const double level = s.brightness(bottle) * random.uniform(0.985, 1.015);
   const double warm =
