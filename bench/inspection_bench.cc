@@ -246,7 +246,7 @@ Result<int> paced(const Options& options) {
   }
   wire.flush();
   const auto verdicts = log.take();
-  std::vector<double> command, decision, own_share, run, late;
+  std::vector<double> command, decision, own_share, run, late, prepare;
   std::uint64_t fail_safe = 0, commanded = 0;
   for (const Verdict& verdict : verdicts) {
     const Stamps& s = verdict.stamps;
@@ -259,6 +259,7 @@ Result<int> paced(const Options& options) {
     decision.push_back(ms_between(s.trigger, s.decision));
     if (s.inference == MonoTime{}) continue;
     run.push_back(ms_between(s.preprocess, s.inference));
+    prepare.push_back(ms_between(s.exposure, s.preprocess));
     own_share.push_back(1 - run.back() / decision.back());
   }
   std::ranges::sort(own_share);
@@ -266,11 +267,11 @@ Result<int> paced(const Options& options) {
   std::printf(
       "%s\n",
       std::format(R"({{"cameras":{},"given":{},"opened":{},"issued":{},"reported":{},"fail_safe":{},)"
-                  R"("commanded":{},{},{},{},{},"own_share_p50":{:.4f},"wire_bytes":{},"raw_bytes":{:.0f},)"
+                  R"("commanded":{},{},{},{},{},{},"own_share_p50":{:.4f},"wire_bytes":{},"raw_bytes":{:.0f},)"
                   R"("resident_before_mb":{:.1f},"resident_mb":{:.1f}}})",
                   options.cameras, given, opened, issued, verdicts.size(), fail_safe, commanded,
                   quantiles("command_ms", command), quantiles("decision_ms", decision), quantiles("run_ms", run),
-                  quantiles("late_ms", late), quantile_ms(own_share, 0.5), wire.bytes(), raw, bare_mb, full_mb)
+                  quantiles("to_tensor_ms", prepare), quantiles("late_ms", late), quantile_ms(own_share, 0.5), wire.bytes(), raw, bare_mb, full_mb)
           .c_str());
   return 0;
 }
