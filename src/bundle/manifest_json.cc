@@ -165,6 +165,9 @@ class Reader {
     function(reader);
   }
   bool strict() const { return !lenient_; }
+  void complain(const std::string& key, std::string_view what) {
+    if (problems_.size() < 2000) problems_ += std::format("{}{}{} {}", problems_.empty() ? "" : "; ", path_, key, what);
+  }
 
  private:
   // In lenient input (YAML) every scalar is text.
@@ -197,9 +200,6 @@ class Reader {
       value = static_cast<T>(json.get<std::int64_t>());
     }
     return true;
-  }
-  void complain(const std::string& key, std::string_view what) {
-    if (problems_.size() < 2000) problems_ += std::format("{}{}{} {}", problems_.empty() ? "" : "; ", path_, key, what);
   }
 
   const Json& object_;
@@ -263,7 +263,7 @@ void read(Reader& reader, Manifest& manifest) {
   const bool strict = reader.strict();
   int format = kFormat;
   reader.number("format", format, strict);
-  if (format != kFormat) manifest.task = std::format("format {} (only {} is known)", format, kFormat);
+  if (format != kFormat) reader.complain("format", std::format("is {}, only {} is known", format, kFormat));
   reader.text("name", manifest.name, true);
   reader.text("version", manifest.version, true);
   reader.number("counter", manifest.counter, strict);

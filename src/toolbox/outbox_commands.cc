@@ -90,12 +90,9 @@ json to_json(const EventRecord& event) {
 
 // The picture itself stays on site: an export is often sent to somebody.
 json to_json(const PictureRecord& picture) {
-  return {{"kind", "picture"},
-          {"station", picture.station},
-          {"item", picture.item},
-          {"time", to_rfc3339(picture.time)},
-          {"level", picture.kind},
-          {"jpeg_bytes", picture.jpeg.size()}};
+  return {{"kind", "picture"},     {"station", picture.station},
+          {"item", picture.item},  {"time", to_rfc3339(picture.time)},
+          {"level", picture.kind}, {"jpeg_bytes", picture.jpeg.size()}};
 }
 
 json to_json(const LossRecord& loss) {
@@ -139,7 +136,8 @@ cli::Command outbox_commands() {
   cli::Command export_command{.name = "export", .summary = "writes the records as JSON lines"};
   export_command.details = "Of pictures only their size is written, not the picture.";
   export_command.options = {dir, cli::required("--out", "FILE", "where to write", options->out)};
-  export_command.examples = {{"lineside outbox export /var/lib/lineside/outbox --out records.jsonl", "to look at them"}};
+  export_command.examples = {
+      {"lineside outbox export /var/lib/lineside/outbox --out records.jsonl", "to look at them"}};
   export_command.run = [options] { return export_records(*options); };
   cli::Command command{.name = "outbox", .summary = "looks into a gateway's outbox"};
   command.details = "Only reads, also while the gateway runs. docs/delivery.md explains what is in it.";

@@ -8,22 +8,6 @@ namespace {
 
 double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 
-struct Sorted {
-  std::vector<double> good, reject;  // ascending
-};
-
-Sorted sorted(std::span<const Scored> scored) {
-  Sorted result;
-  for (const Scored& item : scored) (item.reject ? result.reject : result.good).push_back(item.score);
-  std::ranges::sort(result.good);
-  std::ranges::sort(result.reject);
-  return result;
-}
-
-std::size_t at_least(const std::vector<double>& ascending, double threshold) {
-  return static_cast<std::size_t>(ascending.end() - std::ranges::lower_bound(ascending, threshold));
-}
-
 double logit_of(double probability) {
   const double p = std::clamp(probability, 1e-9, 1 - 1e-9);
   return std::log(p / (1 - p));
@@ -31,35 +15,10 @@ double logit_of(double probability) {
 
 }  // namespace
 
-double auroc(std::span<const Scored> scored) {
-  const Sorted classes = sorted(scored);
-  if (classes.good.empty() || classes.reject.empty()) return 0.5;
-  double wins = 0;
-  for (const double score : classes.reject) {
-    const auto below = std::ranges::lower_bound(classes.good, score) - classes.good.begin();
-    const auto not_above = std::ranges::upper_bound(classes.good, score) - classes.good.begin();
-    wins += 0.5 * static_cast<double>(below + not_above);
-  }
-  return wins / static_cast<double>(classes.good.size() * classes.reject.size());
-}
-
-bundle::Share wilson(std::size_t count, std::size_t of) {
-  bundle::Share share{.count = count, .of = of};
-  if (of == 0) return share;
-  constexpr double z = 1.959963984540054;
-  const double n = static_cast<double>(of), p = static_cast<double>(count) / n, z2 = z * z;
-  const double centre = (p + z2 / (2 * n)) / (1 + z2 / n);
-  const double half = z / (1 + z2 / n) * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n));
-  share.value = p;
-  share.low = count == 0 ? 0 : std::max(0.0, centre - half);
-  share.high = count == of ? 1 : std::min(1.0, centre + half);
-  return share;
-}
-
 double Calibration::apply(double logit) const { return sigmoid(slope * logit + offset); }
 
 Calibration fit_calibration(std::span<const Scored> logits) {
-  const Sorted classes = sorted(logits);
+  const bundle::SortedScores classes = bundle::sort_by_class(logits);
   if (classes.good.empty() || classes.reject.empty()) return {};
   const double n_good = static_cast<double>(classes.good.size()), n_reject = static_cast<double>(classes.reject.size());
   const double target_good = 1 / (n_good + 2), target_reject = (n_reject + 1) / (n_reject + 2);
@@ -89,7 +48,7 @@ Calibration fit_calibration(std::span<const Scored> logits) {
 }
 
 Threshold choose_threshold(std::span<const Scored> calibrated, double false_reject_target) {
-  const Sorted classes = sorted(calibrated);
+  const bundle::SortedScores classes = bundle::sort_by_class(calibrated);
   Threshold result;
   const double n_good = static_cast<double>(classes.good.size());
   result.target_provable = n_good * false_reject_target >= 3;
@@ -107,20 +66,7 @@ Threshold choose_threshold(std::span<const Scored> calibrated, double false_reje
     else if (result.target_provable)
       result.value = middle(highest_kept, next_reject);
   }
-  result.false_reject = wilson(at_least(classes.good, result.value), classes.good.size());
-  return result;
-}
-
-bundle::TestFigures figures(std::span<const Scored> calibrated, double threshold) {
-  const Sorted classes = sorted(calibrated);
-  bundle::TestFigures result;
-  result.auroc = auroc(calibrated);
-  result.true_reject = at_least(classes.reject, threshold);
-  result.escape_count = classes.reject.size() - result.true_reject;
-  result.false_reject_count = at_least(classes.good, threshold);
-  result.true_pass = classes.good.size() - result.false_reject_count;
-  result.false_reject = wilson(result.false_reject_count, classes.good.size());
-  result.escape = wilson(result.escape_count, classes.reject.size());
+  result.false_reject = wilson(bundle::at_least(classes.good, result.value), classes.good.size());
   return result;
 }
 

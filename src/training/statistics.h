@@ -1,23 +1,17 @@
 #pragma once
-// Figures of a classifier from scores: AUROC, shares with Wilson intervals, calibration and threshold.
+// Calibration and threshold of a classifier from scores; its figures: bundle/figures.h.
 #include <cstddef>
 #include <span>
 #include <vector>
 
-#include "bundle/manifest.h"
+#include "bundle/figures.h"
 
 namespace lineside::training {
 
-struct Scored {
-  double score = 0;  // any scale, higher: more surely a reject
-  bool reject = false;
-};
-
-// Area under the ROC curve (Mann-Whitney; ties count half); 0.5 when a class is missing.
-double auroc(std::span<const Scored> scored);
-
-// `count` of `of` with the two-sided 95 % Wilson score interval (Wilson 1927).
-bundle::Share wilson(std::size_t count, std::size_t of);
+using bundle::auroc;
+using bundle::figures;
+using bundle::Scored;
+using bundle::wilson;
 
 // Platt scaling (Platt 1999, with his regularised targets): score = 1 / (1 + exp(-(slope * logit + offset))). Both
 // classes weigh the same, whatever their numbers; the slope is never negative.
@@ -37,7 +31,5 @@ struct Threshold {
   bundle::Share false_reject;  // on the items it was set from
 };
 Threshold choose_threshold(std::span<const Scored> calibrated, double false_reject_target);
-
-bundle::TestFigures figures(std::span<const Scored> calibrated, double threshold);
 
 }  // namespace lineside::training

@@ -1,0 +1,81 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <format>
+#include <iostream>
+#include <memory>
+
+#include "base/file.h"
+#include "inference/classifier.h"
+#include "toolbox/commands.h"
+#include "toolbox/report.h"
+#include "toolbox/scoring.h"
+#include "toolbox/trust.h"
+
+namespace lineside::toolbox {
+namespace {
+
+struct ScoreOptions {
+  fs::path bundle, images, out;
+  std::vector<std::string> trusted_keys;
+  std::string library;
+};
+
+void show_progress(std::size_t done, std::size_t of) {
+  if (::isatty(STDERR_FILENO) == 0) return;
+  std::fputs(std::format("\r{} of {} pictures{}", done, of, done == of ? "\n" : "").c_str(), stderr);
+}
+
+std::string summary(const Scores& scores, const bundle::Manifest& manifest) {
+  std::size_t rejects = 0, of_known_class = 0;
+  for (const auto& file : scores.files) {
+    rejects += file.reject ? 1 : 0;
+    of_known_class += std::ranges::find(manifest.labels, file.class_name) != manifest.labels.end() ? 1 : 0;
+  }
+  std::string text = std::format("{}: {} pictures scored, {} rejects, {} unreadable\n", bundle::model_version(manifest),
+                                 scores.files.size(), rejects, scores.unreadable.size());
+  const auto figures = figures_of(scores, manifest, manifest.reject_threshold);
+  if (!figures)
+    return text + "no figures: that needs folders named like the model's labels, of both good and reject ones\n";
+  if (of_known_class < scores.files.size())
+    text += std::format("{} pictures are in folders that are no label of the model and do not count below\n",
+                        scores.files.size() - of_known_class);
+  return text + describe(*figures);
+}
+
+Result<int> score(const ScoreOptions& options) {
+  LINESIDE_ASSIGN(const auto trust, trust_for_tools(options.trusted_keys));
+  LINESIDE_ASSIGN(const auto bundle, bundle::Bundle::open(options.bundle, trust));
+  const config::InferenceSettings settings{.library = options.library};
+  MetricsRegistry metrics;
+  LINESIDE_ASSIGN(const auto classifier, inference::make_classifier(bundle, settings, metrics));
+  LINESIDE_ASSIGN(const Scores scores, score_folder(*classifier, options.images, show_progress));
+  LINESIDE_TRY(write_atomically(options.out, to_csv(scores)));
+  for (const auto& message : scores.unreadable) std::fputs(std::format("skipped: {}\n", message).c_str(), stderr);
+  std::fputs(summary(scores, bundle.manifest()).c_str(), stdout);
+  return scores.unreadable.empty() ? 0 : exit_code(ErrorCode::file_format);
+}
+
+}  // namespace
+
+cli::Command score_command() {
+  const auto options = std::make_shared<ScoreOptions>();
+  cli::Command command{.name = "score", .summary = "scores pictures with a model bundle"};
+  command.details =
+      "Walks the folder and writes one line per picture: file, class (the first folder below DIR, or empty), score "
+      "(0..1, higher: more surely a reject) and verdict (pass or reject at the bundle's threshold).\n\n"
+      "Where folders are named like the model's labels it prints AUROC, false-reject and escape rates with 95 % Wilson "
+      "intervals. A picture that can't be read is named and left out; the exit code is then 65.";
+  command.options = {
+      cli::required("--bundle", "FILE", "the model bundle (.lsb)", options->bundle),
+      cli::required("--images", "DIR", "folder of pictures", options->images),
+      cli::required("--out", "FILE", "the results (CSV)", options->out),
+      cli::option("--trusted-key", "FILE", "public key that must have signed the bundle", options->trusted_keys),
+      cli::option("--library", "FILE", "libonnxruntime.so to use instead of the system's", options->library)};
+  command.examples = {
+      {"lineside score --bundle caps.lsb --images new/ --out results.csv", "judges a model on pictures of your own"}};
+  command.run = [options] { return score(*options); };
+  return command;
+}
+
+}  // namespace lineside::toolbox
