@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every command that README.md and docs/ tell people to type exists: the ./dev command, the program, its subcommand and
 each --option, as --help knows them. Relative links between pages lead somewhere."""
+import functools
 import pathlib
 import re
 import shlex
@@ -26,6 +27,11 @@ def commands_in(markdown):
         yield from split_commands(text)
 
 
+def is_built_program(word):
+    path = pathlib.PurePosixPath(word)
+    return path.name in PROGRAMS and path.parent.name == "bin"
+
+
 def split_commands(line):
     line = re.sub(r"^\s*[$#]\s+", "", line)
     line = re.sub(r"[\[\]…]", " ", line)  # optional parts in a synopsis
@@ -36,7 +42,7 @@ def split_commands(line):
             continue
         while words and (words[0] in ("sudo", "exec", "nohup") or re.fullmatch(r"\w+=\S*", words[0])):
             words = words[1:]
-        if words and (words[0] == "./dev" or pathlib.PurePosixPath(words[0]).name in PROGRAMS):
+        if words and (words[0] == "./dev" or words[0] in PROGRAMS or is_built_program(words[0])):
             yield words
 
 
@@ -74,7 +80,7 @@ def check_program(words, helper):
     return None
 
 
-def check_dev(words, dev_help):
+def check_dev(words, dev_help, script_help):
     if len(words) == 1:
         return None
     command = words[1]
@@ -85,16 +91,17 @@ def check_dev(words, dev_help):
         return f"./dev has no command {command}"
     if command in ("run", "shell", "bench", "build"):
         return None  # what follows belongs to somebody else
+    known = match.group(0) + script_help(command)
     for word in words[2:]:
-        if word.startswith("--") and word.split("=")[0] not in match.group(0):
+        if word.startswith("--") and not re.search(rf"{re.escape(word.split('=')[0])}\b", known):
             return f"./dev {command} has no option {word}"
     return None
 
 
-def check_page(path, project, dev_help, helper):
+def check_page(path, project, dev_help, helper, script_help=lambda command: ""):
     text = path.read_text(encoding="utf-8")
     for words in commands_in(text):
-        problem = check_dev(words, dev_help) if words[0] == "./dev" else check_program(words, helper)
+        problem = check_dev(words, dev_help, script_help) if words[0] == "./dev" else check_program(words, helper)
         if not problem and words[0] == "./dev" and len(words) > 2 and words[1] == "run" and words[2] in PROGRAMS:
             problem = check_program(words[2:], helper)
         if problem:
@@ -102,6 +109,16 @@ def check_page(path, project, dev_help, helper):
     for target, _ in LINK.findall(FENCE.sub("", text)):
         if "://" not in target and not target.startswith("mailto:") and not (path.parent / target).exists():
             yield f"{path.relative_to(project)}: links to {target}, which is not there"
+
+
+@functools.cache
+def help_of_script(command):
+    """What the script behind a ./dev command says of its options."""
+    script = {"demo": "tools/demo/demo.py"}.get(command)
+    if script is None:
+        return ""
+    return subprocess.run([sys.executable, "-B", common.PROJECT / script, "--help"], capture_output=True, text=True,
+                          timeout=30).stdout
 
 
 def run_program(words):
@@ -116,4 +133,4 @@ if __name__ == "__main__":
     usage = subprocess.run([common.PROJECT / "dev", "--help"], capture_output=True, text=True, check=True).stdout
     asked = Helper(run_program)
     pages = [p for p in common.tracked(common.PROJECT, "*.md") if "node_modules" not in p.parts]
-    common.finish("docs_commands", [problem for page in pages for problem in check_page(page, common.PROJECT, usage, asked)])
+    common.finish("docs_commands", [problem for page in pages for problem in check_page(page, common.PROJECT, usage, asked, help_of_script)])

@@ -27,15 +27,16 @@ class DocsCommands(Planted):
     def check(self, text):
         page = self.plant("docs/page.md", text)
         helper = docs_commands.Helper(lambda words: HELP.get(tuple(words[:-1])))
-        return list(docs_commands.check_page(page, self.project, DEV_HELP, helper))
+        script_help = {"demo": "options:\n  --lines N  bottling lines\n"}.get
+        return list(docs_commands.check_page(page, self.project, DEV_HELP, helper, lambda c: script_help(c, "")))
 
     def test_finds_nothing_in_good_pages(self):
         self.assertEqual(self.check("""Run `./dev test --only NAME`, `lineside check --elsewhere a.yaml`, `lineside bundle show|verify X`.
 ```sh
 $ sudo lineside-gateway --config gateway.yaml   # a comment --strange
-./dev demo --minutes 2 --report && ./dev run lineside check a.yaml
+./dev demo --minutes 2 --lines 3 --report && ./dev run lineside check a.yaml
 ```
-`lineside/v1/topic` and `lineside` are no commands with options.
+`lineside/v1/topic`, `~/.cache/lineside` and `lineside` are no commands with options.
 """), [])
 
     def test_finds_a_dev_command_that_is_not_there(self):
@@ -43,6 +44,7 @@ $ sudo lineside-gateway --config gateway.yaml   # a comment --strange
 
     def test_finds_a_dev_option_that_is_not_there(self):
         self.assert_finds(self.check("```\n./dev demo --long\n```\n"), "./dev demo has no option --long")
+        self.assert_finds(self.check("`./dev demo --line 4`"), "./dev demo has no option --line")
 
     def test_finds_a_subcommand_that_is_not_there(self):
         self.assert_finds(self.check("`lineside bundle list x`"), "`lineside bundle` has no command list")
@@ -50,6 +52,7 @@ $ sudo lineside-gateway --config gateway.yaml   # a comment --strange
 
     def test_finds_an_option_that_is_not_there(self):
         self.assert_finds(self.check("`lineside-gateway --conf a.yaml`"), "has no option --conf")
+        self.assert_finds(self.check("`/usr/bin/lineside-gateway --conf a.yaml`"), "has no option --conf")
         self.assert_finds(self.check("```sh\n./dev run lineside check --quick a\n```"), "has no option --quick")
 
     def test_finds_a_program_that_does_not_answer(self):
