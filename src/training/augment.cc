@@ -11,7 +11,7 @@
 namespace lineside::training {
 namespace {
 
-cv::Mat view(const Item& item, const PreprocessSpec& spec) {
+cv::Mat picture_of(const Item& item, const PreprocessSpec& spec) {
   return {spec.height, spec.width, CV_8UC3, const_cast<std::uint8_t*>(item.pixels.data())};
 }
 
@@ -90,7 +90,7 @@ AugmentSpec measure_pose(const Dataset& data) {
   constexpr std::size_t kPictures = 40;
   std::vector<cv::Mat> good;
   for (std::size_t i = 0; i < data.items.size(); ++i)
-    if (!data.is_reject(i)) good.push_back(thumbnail(view(data.items[i], data.spec)));
+    if (!data.is_reject(i)) good.push_back(thumbnail(picture_of(data.items[i], data.spec)));
   const std::size_t step = std::max<std::size_t>(1, good.size() / kPictures);
   double same = 0, horizontal = 0, vertical = 0, quarter = 0, pairs = 0;
   for (std::size_t a = 0; a < good.size(); a += step)
@@ -117,21 +117,21 @@ AugmentSpec measure_pose(const Dataset& data) {
 Augmenter::Augmenter(const Dataset& data, const AugmentSpec& spec, std::span<const std::size_t> goods)
     : data_(data), spec_(spec), goods_(goods.begin(), goods.end()) {}
 
-void Augmenter::make(std::size_t item, Random& random, std::span<float> out) const {
-  finish(view(data_.items[item], data_.spec), spec_, data_.spec, random, out);
+void Augmenter::make(std::size_t item, Random view, std::span<float> out) const {
+  finish(picture_of(data_.items[item], data_.spec), spec_, data_.spec, view, out);
 }
 
-bool Augmenter::make_defect(std::size_t item, Random& random, std::span<float> out) const {
-  const cv::Mat picture = view(data_.items[item], data_.spec);
+bool Augmenter::make_defect(std::size_t item, Random& random, Random view, std::span<float> out) const {
+  const cv::Mat picture = picture_of(data_.items[item], data_.spec);
   const std::size_t other = goods_.empty() ? item : goods_[random.below(goods_.size())];
-  const auto changed = draw_defect(picture, view(data_.items[other], data_.spec), random);
-  finish(changed ? *changed : picture, spec_, data_.spec, random, out);
+  const auto changed = draw_defect(picture, picture_of(data_.items[other], data_.spec), random);
+  finish(changed ? *changed : picture, spec_, data_.spec, view, out);
   return changed.has_value();
 }
 
 void plain_input(const Dataset& data, std::size_t item, std::span<float> out) {
   cv::Mat values;
-  view(data.items[item], data.spec).convertTo(values, CV_32FC3, 1.0 / 255);
+  picture_of(data.items[item], data.spec).convertTo(values, CV_32FC3, 1.0 / 255);
   to_planes(values, data.spec, out);
 }
 

@@ -27,11 +27,12 @@ class Augmenter {
  public:
   // `goods`: the good items whose patches made-up defects may use; only those that the network learns from.
   Augmenter(const Dataset& data, const AugmentSpec& spec, std::span<const std::size_t> goods);
-  // A changed copy of an item as the network's input: planes of (value / 255 - mean) * scale.
-  void make(std::size_t item, Random& random, std::span<float> out) const;
-  // The same with a made-up defect (defects.h); false, with an item as from make() in `out`, if nothing visible came
-  // out of it.
-  bool make_defect(std::size_t item, Random& random, std::span<float> out) const;
+  // A changed copy of an item as the network's input: planes of (value / 255 - mean) * scale. The same `view` changes
+  // every item in the same way.
+  void make(std::size_t item, Random view, std::span<float> out) const;
+  // The same with a made-up defect (defects.h), drawn from `random`; false, with the item as from make() in `out`, if
+  // nothing visible came out of it.
+  bool make_defect(std::size_t item, Random& random, Random view, std::span<float> out) const;
 
  private:
   const Dataset& data_;

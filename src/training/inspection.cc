@@ -241,8 +241,7 @@ PackInput pack_input(const InspectionOptions& options, const Dataset& data, cons
 }
 
 Result<bundle::SigningKey> signing_key(const InspectionOptions& options) {
-  return options.key.empty() ? bundle::SigningKey::load_or_create(bundle::SigningKey::default_path())
-                             : bundle::SigningKey::load(options.key);
+  return bundle::SigningKey::load_or_create(options.key.empty() ? bundle::SigningKey::default_path() : options.key);
 }
 
 std::string describe(const bundle::Share& share) {

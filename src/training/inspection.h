@@ -14,7 +14,7 @@
 namespace lineside::training {
 
 struct InspectionOptions {
-  std::filesystem::path images, out, groups_csv, key;  // key: empty = the user's default signing key
+  std::filesystem::path images, out, groups_csv, key;  // key: made if not there; empty = the user's
   int size_px = 0;                                     // 0: chosen from the pictures
   Precision precision = Precision::best;
   std::uint64_t seed = 1;

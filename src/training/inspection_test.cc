@@ -13,7 +13,7 @@ namespace {
 InspectionOptions small_run(const TestFolder& folder) {
   InspectionOptions options{
       .images = folder.path() / "pictures", .out = folder.path() / "discs.lsb", .key = folder.path() / "key.pem"};
-  options.size_px = 48;
+  options.size_px = 32;
   options.steps = 40;
   options.tool = "test";
   if (!fs::exists(options.key)) bundle::SigningKey::load_or_create(options.key).value();

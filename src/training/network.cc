@@ -112,7 +112,12 @@ struct Network::State {
                          kBatchNormEps, false);
       x = at::relu(conv.residual ? y + x : y);
     }
-    at::Tensor features = at::cat({x.mean({2, 3}), x.amax({2, 3})}, 1);
+    std::vector<at::Tensor> pooled{x.mean({2, 3}), x.amax({2, 3})};
+    if (spec.grid > 0) {
+      const std::vector<std::int64_t> cell{x.size(2) / spec.grid, x.size(3) / spec.grid};
+      pooled.push_back(at::avg_pool2d(x, cell, cell).flatten(1));
+    }
+    at::Tensor features = at::cat(pooled, 1);
     if (random != nullptr && dropout > 0) {
       at::Tensor mask = at::empty(features.sizes(), at::kFloat);
       auto* keep = mask.data_ptr<float>();
@@ -134,8 +139,11 @@ Network::Network(const NetworkSpec& spec, std::uint64_t seed) : state_(std::make
     channels = spec.width * multiple;
     for (int block = 0; block < spec.blocks_per_stage; ++block) state_->add(channels, channels, 1, true, random);
   }
+  const int h16 = (spec.input_height + 15) / 16, w16 = (spec.input_width + 15) / 16;
+  const std::int64_t features =
+      2 * channels + (spec.grid > 0 ? (h16 / (h16 / spec.grid)) * (w16 / (w16 / spec.grid)) * channels : 0);
   state_->head_weight =
-      random_tensor({spec.outputs, 2 * channels}, std::sqrt(1.0 / (2.0 * channels)), random).requires_grad_();
+      random_tensor({spec.outputs, features}, std::sqrt(1.0 / static_cast<double>(features)), random).requires_grad_();
   state_->head_bias = at::zeros({spec.outputs}).requires_grad_();
 }
 
@@ -160,15 +168,22 @@ class Feeder {
     const auto elements = static_cast<std::size_t>(network.channels * network.input_width * network.input_height);
     Batch batch{at::empty({spec_.batch, network.channels, network.input_height, network.input_width}),
                 at::empty({spec_.batch}), at::empty({spec_.batch}, at::kLong)};
+    Random view(0);
+    std::size_t good = 0;
     for (int i = 0; i < spec_.batch; ++i) {
       const std::span<float> out(batch.inputs.data_ptr<float>() + static_cast<std::size_t>(i) * elements, elements);
       bool reject = i % 2 == 1;
       std::int64_t label = -1;
-      if (reject && random_.chance(spec_.defect_share)) {
-        reject = augmenter_->make_defect(draw(goods_), random_, out);
+      if (!reject) {
+        good = draw(goods_);
+        view = Random(random_.next());
+        augmenter_->make(good, view, out);
+      } else if (random_.chance(spec_.defect_share)) {
+        // The good picture before it in the same view, with a defect: all that differs between the two is the defect.
+        reject = augmenter_->make_defect(good, random_, view, out);
       } else {
-        const std::size_t item = draw(reject ? rejects_ : goods_);
-        augmenter_->make(item, random_, out);
+        const std::size_t item = draw(rejects_);
+        augmenter_->make(item, Random(random_.next()), out);
         label = data_.items[item].label - 1;
       }
       batch.reject.data_ptr<float>()[i] = reject ? 1.0F : 0.0F;

@@ -1,7 +1,11 @@
 // lineside-train: learns a model from a site's own data and writes a signed bundle.
+#include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <format>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/signals.h"
@@ -15,8 +19,25 @@ namespace {
 struct InspectionArguments {
   training::InspectionOptions options;
   bool int8 = false, fp32 = false;
-  int time_limit_min = 0;
+  std::string time_limit;
 };
+
+// "10" and "10m" are minutes, "90s" seconds, "2h" hours; "" is no limit.
+Result<std::chrono::seconds> parse_time_limit(const std::string& text) {
+  if (text.empty()) return std::chrono::seconds{0};
+  int number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [unit, error] = std::from_chars(text.data(), end, number);
+  const std::string_view suffix(unit, end);
+  const int factor = suffix == "s"                                        ? 1
+                     : suffix.empty() || suffix == "m" || suffix == "min" ? 60
+                     : suffix == "h"                                      ? 3600
+                                                                          : 0;
+  if (error != std::errc{} || factor == 0 || number < 1 || number > 100'000)
+    return fail(ErrorCode::usage,
+                std::format("--time-limit {}: expected minutes, or a number with s, m or h: 90s, 10m", text));
+  return std::chrono::seconds{number * factor};
+}
 
 void say(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
 
@@ -26,7 +47,7 @@ Result<int> train(InspectionArguments& arguments) {
   options.precision = arguments.fp32   ? training::Precision::fp32
                       : arguments.int8 ? training::Precision::int8
                                        : training::Precision::best;
-  options.time_limit = std::chrono::minutes{arguments.time_limit_min};
+  LINESIDE_ASSIGN(options.time_limit, parse_time_limit(arguments.time_limit));
   options.tool = "lineside-train " LINESIDE_VERSION;
   LINESIDE_ASSIGN(const auto report, training::train_inspection(options, system_clock(), say, stop_requested));
   std::puts(training::describe(report).c_str());
@@ -55,12 +76,9 @@ cli::Command inspection_command(InspectionArguments& arguments) {
                             arguments.int8),
                   cli::flag("--fp32", "no quantization", arguments.fp32),
                   cli::option("--seed", "N", "the same seed and pictures give the same bundle", options.seed),
-                  {.name = "--time-limit",
-                   .value_name = "MIN",
-                   .help = "minutes for learning; 0: as long as it needs",
-                   .target = &arguments.time_limit_min,
-                   .min = 0,
-                   .max = 10'000},
+                  cli::option("--time-limit", "TIME",
+                              "for learning: minutes, or with a unit: 90s, 10m, 2h; without it as long as it needs",
+                              arguments.time_limit),
                   cli::option("--groups", "FILE", "CSV with the header file,group: what belongs together",
                               options.groups_csv),
                   {.name = "--false-reject-target",
