@@ -9,6 +9,7 @@
 #include "base/uuid.h"
 #include "gateway/outbox/lane_queue.h"
 #include "gateway/outbox/outbox_database.h"
+#include "gateway/outbox/outbox_metrics.h"
 #include "gateway/outbox/recovery.h"
 #include "wire/batch.h"
 
@@ -29,11 +30,6 @@ constexpr std::chrono::minutes kFullEventPeriod{1};
 
 std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
 
-struct LaneMetrics {
-  Counter *put, *lost;
-  Gauge *records, *bytes;
-};
-
 }  // namespace
 
 class Outbox::Impl {
@@ -46,20 +42,7 @@ class Outbox::Impl {
         clock_(clock),
         queues_{LaneQueue{Lane::urgent, static_cast<std::size_t>(settings.queue_records), kQueueBytesMax},
                 LaneQueue{Lane::bulk, static_cast<std::size_t>(settings.queue_records), kQueueBytesMax}},
-        commits_(metrics.counter("lineside_outbox_commits_total", "Groups of records brought to disk")),
-        retries_(
-            metrics.counter("lineside_outbox_retries_total", "Commits that the disk refused and that were retried")),
-        repairs_(metrics.counter("lineside_outbox_repairs_total", "Times that a damaged database was repaired")),
-        commit_time_(metrics.histogram("lineside_outbox_commit_seconds", "Time for bringing one group to disk")) {
-    for (const Lane lane : kBothLanes) {
-      const Labels labels{{"lane", to_string(lane)}};
-      lane_metrics_[index_of(lane)] = {
-          &metrics.counter("lineside_outbox_put_total", "Records put into the outbox", labels),
-          &metrics.counter("lineside_outbox_lost_total", "Sequences declared lost", labels),
-          &metrics.gauge("lineside_outbox_records", "Records on disk, not acknowledged", labels),
-          &metrics.gauge("lineside_outbox_bytes", "Bytes of records on disk, not acknowledged", labels)};
-    }
-  }
+        metrics_(metrics) {}
 
   ~Impl() {
     {
@@ -93,9 +76,8 @@ class Outbox::Impl {
       const std::size_t waiting = queues_[index].size();
       wake = waiting == 1 || waiting == enough_waiting();
     }
-    lane_metrics_[index].put->add();
-    if (!taken) lane_metrics_[index].lost->add();
-    if (!taken) lost_[index].fetch_add(1, std::memory_order_relaxed);
+    metrics_.put(lane);
+    if (!taken) metrics_.lost(lane, 1);
     if (wake) wake_.notify_all();
   }
 
@@ -163,7 +145,7 @@ class Outbox::Impl {
   LaneStatus status(Lane lane) const {
     const std::size_t index = index_of(lane);
     LaneStatus status;
-    status.lost = lost_[index];
+    status.lost = metrics_.lost(lane);
     std::lock_guard lock(mutex_);
     status.handed_out = handed_out_[index];
     status.durable = durable_[index];
@@ -196,11 +178,11 @@ class Outbox::Impl {
     while (wait_for_work(group)) {
       const auto began = std::chrono::steady_clock::now();
       if (auto done = write(group)) {
-        commit_time_.record(std::chrono::steady_clock::now() - began);
+        metrics_.commit_time.record(std::chrono::steady_clock::now() - began);
         retry = kRetryMin;
         continue;
       } else {
-        retries_.add();
+        metrics_.retries.add();
         failure_log_.log(LogLevel::error, "outbox", "can't write; trying again", {{"reason", done.error().message}});
         if (done.error().code == ErrorCode::database_damaged) damage_seen_ = true;
       }
@@ -250,7 +232,7 @@ class Outbox::Impl {
       database_->rollback();
       return written;
     }
-    commits_.add();
+    metrics_.commits.add();
     const bool added = !group[0].empty() || !group[1].empty();
     for (auto& entries : group) entries.clear();
     publish();
@@ -286,7 +268,7 @@ class Outbox::Impl {
     if (stored.bytes.size() > wire::kRecordBytesMax) {
       const LossRecord loss{lane, entry.first, entry.sequence, "record.too_large", now};
       stored.bytes = wire::encode_record({entry.sequence, loss});
-      count_lost(lane, 1);
+      metrics_.lost(lane, 1);
     }
     return database_->insert(lane, stored, now);
   }
@@ -298,7 +280,7 @@ class Outbox::Impl {
     const std::uint64_t spare = bytes_max / 32;  // so that not every commit has to drop
     LINESIDE_ASSIGN(const std::uint64_t lost, database_->drop_oldest(lane, bytes - bytes_max + spare, clock_.wall()));
     if (lost == 0) return {};
-    count_lost(lane, lost);
+    metrics_.lost(lane, lost);
     if (const MonoTime now = clock_.mono(); !full_event_at_ || now - *full_event_at_ > kFullEventPeriod) {
       full_event_at_ = now;
       put(Lane::urgent,
@@ -349,21 +331,13 @@ class Outbox::Impl {
       }
       oldest_ = oldest;
     }
-    for (const Lane lane : kBothLanes) {
-      lane_metrics_[index_of(lane)].records->set(static_cast<double>(database_->totals(lane).records));
-      lane_metrics_[index_of(lane)].bytes->set(static_cast<double>(database_->totals(lane).bytes));
-    }
+    for (const Lane lane : kBothLanes) metrics_.stored(lane, database_->totals(lane));
     committed_.notify_all();
   }
 
   void tell_listener() {
     std::lock_guard lock(listener_mutex_);
     if (listener_) listener_();
-  }
-
-  void count_lost(Lane lane, std::uint64_t count) {
-    lost_[index_of(lane)].fetch_add(count, std::memory_order_relaxed);
-    lane_metrics_[index_of(lane)].lost->add(count);
   }
 
   // Opens or repairs the folder. What was put before it could be opened had numbers from 1; they move up.
@@ -391,7 +365,7 @@ class Outbox::Impl {
       ++numbering_;
     }
     publish();
-    for (const Lane lane : kBothLanes) count_lost(lane, recovered.lost[index_of(lane)]);
+    for (const Lane lane : kBothLanes) metrics_.lost(lane, recovered.lost[index_of(lane)]);
     for (auto& event : recovered.events) put(Lane::urgent, std::move(event));
     return reserve({});
   }
@@ -412,9 +386,9 @@ class Outbox::Impl {
     database_ = std::move(rebuilt.database);
     damage_seen_ = false;
     publish();
-    repairs_.add();
+    metrics_.repairs.add();
     for (std::size_t lane = 0; lane < kLanes; ++lane) rebuilt.lost[lane] += tails[lane];
-    for (const Lane lane : kBothLanes) count_lost(lane, rebuilt.lost[index_of(lane)]);
+    for (const Lane lane : kBothLanes) metrics_.lost(lane, rebuilt.lost[index_of(lane)]);
     put(Lane::urgent, damage_event(clock_, rebuilt.lost[0] + rebuilt.lost[1]));
     tell_listener();
     return {};
@@ -508,10 +482,7 @@ class Outbox::Impl {
   std::optional<MonoTime> full_event_at_;
   LogLimiter failure_log_;
 
-  Counter &commits_, &retries_, &repairs_;
-  LatencyHistogram& commit_time_;
-  std::array<LaneMetrics, kLanes> lane_metrics_;
-  std::array<std::atomic<std::uint64_t>, kLanes> lost_{};
+  OutboxMetrics metrics_;
   std::thread writer_;
 };
 

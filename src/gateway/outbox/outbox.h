@@ -44,8 +44,8 @@ struct LaneStatus {
 // Thread-safe. One process at a time per folder (flock).
 class Outbox final : public RecordSink {
  public:
-  // Opens or makes the outbox in `dir`. Damage found is repaired and declared, never an error; while the disk is full or
-  // failing, records wait in memory and opening is tried again. Errors: file_io when the folder can't be made or
+  // Opens or makes the outbox in `dir`. Damage found is repaired and declared, never an error; while the disk is full
+  // or failing, records wait in memory and opening is tried again. Errors: file_io when the folder can't be made or
   // written to; limit_reached if another process has it.
   static Result<std::unique_ptr<Outbox>> open(const std::filesystem::path& dir, const config::OutboxSettings& settings,
                                               Clock& clock, MetricsRegistry& metrics);

@@ -381,8 +381,9 @@ TEST_F(DamagedOutbox, LosesOneRecord_WhenOneBitOfItFlips) {
   fill();
   {
     auto db = Database::open(database()).value();
-    ASSERT_TRUE(db.execute("UPDATE record SET bytes = zeroblob(length(bytes)) WHERE key = (SELECT max(key) - 150 FROM "
-                           "record)"));
+    ASSERT_TRUE(
+        db.execute("UPDATE record SET bytes = zeroblob(length(bytes)) WHERE key = (SELECT max(key) - 150 FROM "
+                   "record)"));
   }
   Box box(dir_);  // found when it is read, not at start
   for (int i = 0; i < 200; ++i) {

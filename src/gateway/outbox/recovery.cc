@@ -181,8 +181,8 @@ Result<Opened> make_anew(const std::filesystem::path& dir, ReserveFile& reserve,
   if (!reserve.last()) LINESIDE_TRY(reserve.write({make_uuid(clock), 0, {}, {}}));
   const Reservation known = *reserve.last();
   const auto path = database_path(dir, 1);
-  LINESIDE_ASSIGN(OutboxDatabase database, make_database(path, known.epoch, known.acknowledged,
-                                                         [](OutboxDatabase&) { return Result<void>{}; }));
+  LINESIDE_ASSIGN(OutboxDatabase database,
+                  make_database(path, known.epoch, known.acknowledged, [](OutboxDatabase&) { return Result<void>{}; }));
   return Opened{path, std::move(database), {}, known.reserved != PerLane{}};
 }
 

@@ -26,6 +26,7 @@ class LaneSender {
     probing_ = false;
     timeouts_ = 0;
     go_back_not_before_.reset();
+    hub_has_.reset();
     resume_wanted_ = false;
   }
 
@@ -46,7 +47,11 @@ class LaneSender {
 
   // True if the hub made progress.
   bool on_ack(std::uint64_t watermark, bool resume, MonoTime now) {
-    if (watermark < acknowledged_) return false;
+    if (watermark < acknowledged_) {
+      if (resume) hub_has_ = watermark, resume_wanted_ = true;
+      return false;
+    }
+    hub_has_.reset();
     const bool progress = watermark > acknowledged_;
     acknowledged_ = watermark;
     sent_through_ = std::max(sent_through_, watermark);
@@ -77,6 +82,9 @@ class LaneSender {
     go_back_not_before_ = now + kGoBackPause;
     return repeated;
   }
+
+  // The hub, put back to an older copy of itself, asks for records after this that were acknowledged and are deleted.
+  std::optional<std::uint64_t> hub_forgot_after() const { return hub_has_; }
 
   // When go_back_if_due wants to be called next.
   std::optional<MonoTime> next_deadline() const {
@@ -121,6 +129,7 @@ class LaneSender {
   int timeouts_ = 0;
   bool probing_ = false, resume_wanted_ = false;
   std::optional<MonoTime> go_back_not_before_;
+  std::optional<std::uint64_t> hub_has_;
 };
 
 }  // namespace lineside::gateway

@@ -10,10 +10,8 @@ using namespace std::chrono_literals;
 MonoTime at(nanoseconds since) { return MonoTime{since}; }
 
 LaneSender make(std::size_t window_batches = 4) {
-  return LaneSender({.ack_timeout = 5s,
-                     .window_batches = window_batches,
-                     .window_bytes_min = 1000,
-                     .window_bytes_max = 16'000});
+  return LaneSender(
+      {.ack_timeout = 5s, .window_batches = window_batches, .window_bytes_min = 1000, .window_bytes_max = 16'000});
 }
 
 TEST(LaneSender, StopsWhenItsWindowIsFull_AndGoesOnWithAnAck) {
@@ -69,9 +67,22 @@ TEST(LaneSender, IgnoresAnOlderWatermark_AndJumpsOverWhatTheHubHas) {
   sender.restart(0);
   EXPECT_TRUE(sender.on_ack(50, false, at(0s)));  // from before our restart
   EXPECT_EQ(sender.sent_through(), 50U);
-  EXPECT_FALSE(sender.on_ack(20, true, at(0s)));
+  EXPECT_FALSE(sender.on_ack(20, false, at(0s)));
   EXPECT_EQ(sender.go_back_if_due(at(0s)), 0U);
   EXPECT_EQ(sender.acknowledged(), 50U);
+}
+
+TEST(LaneSender, KnowsWhatAHubHasForgotten_UntilItIsExplained) {
+  LaneSender sender = make();
+  sender.restart(50);
+  sender.sent(60, 10, at(0s));
+  EXPECT_FALSE(sender.on_ack(20, true, at(1s)));
+  EXPECT_EQ(sender.hub_forgot_after(), 20U);
+  EXPECT_EQ(sender.go_back_if_due(at(1s)), 1U);
+  EXPECT_EQ(sender.sent_through(), 50U);
+  sender.sent(60, 10, at(1s));
+  EXPECT_TRUE(sender.on_ack(60, false, at(2s)));
+  EXPECT_FALSE(sender.hub_forgot_after());
 }
 
 TEST(LaneSender, FitsItsWindowToTheLink) {

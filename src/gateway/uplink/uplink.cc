@@ -279,13 +279,14 @@ class Uplink::Impl final : public mqtt::Handler {
   }
 
   bool send_batch(Lane lane, LaneSender& sender) {
-    const auto records = outbox_.read(lane, epoch_, sender.sent_through(),
-                                      static_cast<std::size_t>(settings_.batch_records), sender.batch_bytes_max());
+    auto records = outbox_.read(lane, epoch_, sender.sent_through(), static_cast<std::size_t>(settings_.batch_records),
+                                sender.batch_bytes_max());
     if (!records) {
       read_log_.log(LogLevel::error, "uplink", "can't read the outbox", {{"reason", records.error().message}});
       return false;
     }
-    if (records->empty()) return false;
+    if (records->empty() || !begin_after(sender.sent_through(), records->front())) return false;
+    if (auto explanation = explain_deleted(lane, sender)) records->insert(records->begin(), std::move(*explanation));
     wire::BatchBuilder batch(tenant_, gateway_, lane, epoch_, records->front().first, clock_.wall());
     std::uint64_t last = 0;
     for (const StoredRecord& record : *records) {
@@ -299,6 +300,27 @@ class Uplink::Impl final : public mqtt::Handler {
     bytes_.add(mqtt::publish_packet_bytes(up_topic_.size(), payload->size()));
     batches_.add();
     return true;
+  }
+
+  // A loss whose span reaches back behind what has been sent is cut, so that batches never overlap.
+  static bool begin_after(std::uint64_t sent, StoredRecord& record) {
+    if (record.first > sent) return true;
+    auto decoded = wire::decode_record(record.bytes);
+    auto* loss = decoded ? std::get_if<LossRecord>(&decoded->body) : nullptr;
+    if (loss == nullptr) return false;
+    record.first = loss->first = sent + 1;
+    record.bytes = wire::encode_record(*decoded);
+    return true;
+  }
+
+  // A hub that was put back to an older copy of itself asks for what is deleted here; without an answer it would wait
+  // for ever.
+  std::optional<StoredRecord> explain_deleted(Lane lane, const LaneSender& sender) const {
+    const auto hub_has = sender.hub_forgot_after();
+    const std::uint64_t last = sender.acknowledged();
+    if (!hub_has || sender.sent_through() != last) return std::nullopt;
+    const LossRecord loss{lane, *hub_has + 1, last, "hub.restored", clock_.wall()};
+    return StoredRecord{loss.first, last, wire::encode_record({last, loss})};
   }
 
   void show_backlog() {

@@ -16,7 +16,8 @@ using namespace std::chrono_literals;
 const std::string kEpoch = "01890a5d-ac96-774b-bcce-b302099a8057", kLater = "01990a5d-ac96-774b-bcce-b302099a8057";
 
 Record verdict(std::uint64_t sequence) {
-  return {sequence, VerdictRecord{.station = "cap", .item = sequence, .time = WallTime{1s * sequence}, .label = "good"}};
+  return {sequence,
+          VerdictRecord{.station = "cap", .item = sequence, .time = WallTime{1s * sequence}, .label = "good"}};
 }
 
 Record loss(std::uint64_t first, std::uint64_t last, const char* cause = "queue.full") {
