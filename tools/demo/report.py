@@ -110,7 +110,8 @@ def judge_line(truth, items, outages):
     numbers = [i['item'] for i in items]
     hit_ms = [i['bottle']['hit_ms'] for i in hit_right]
     return {
-        'bottles': len(truth['bottles']), 'bottles_filmed': len(watched), 'items': len(items),
+        'bottles': len(truth['bottles']), 'bottles_filmed': len(watched), 'bottles_inspected': len(by_bottle),
+        'items': len(items),
         'verdicts_missing': [b['bottle'] for b in missing if not in_outage(b['at_ns'])],
         'uninspected_in_outages': sum(1 for b in missing if in_outage(b['at_ns'])),
         'items_twice': len(numbers) - len(set(numbers)),
