@@ -1,8 +1,9 @@
 #pragma once
 // Tests only: a gateway with two stations, one of them in trouble, and verdicts that the test adds.
-#include <cmath>
-#include <limits>
+#include <algorithm>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "gateway/local/local_server.h"
 

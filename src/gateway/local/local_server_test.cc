@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <thread>
 
