@@ -11,6 +11,7 @@
 #include "gateway/outbox/outbox_database.h"
 #include "gateway/outbox/outbox_metrics.h"
 #include "gateway/outbox/recovery.h"
+#include "gateway/outbox/shared_reader.h"
 #include "wire/batch.h"
 
 namespace lineside::gateway {
@@ -52,7 +53,7 @@ class Outbox::Impl {
     }
     wake_.notify_all();
     if (writer_.joinable()) writer_.join();
-    reader_.reset();  // before the writer's connection: the last one to close tidies the journal away, if it can write
+    reader_.close();  // before the writer's connection: the last one to close tidies the journal away, if it can write
   }
 
   // A disk that is full or failing does not stop the gateway: the writer goes on trying.
@@ -104,16 +105,8 @@ class Outbox::Impl {
       std::lock_guard lock(mutex_);
       durable = durable_[index_of(lane)];
     }
-    std::lock_guard lock(reader_mutex_);
-    if (!reader_ || reader_->epoch() != epoch) return std::vector<StoredRecord>{};
-    const auto attempt = [&] {
-      return reader_->read(lane, std::max(after, deleted_[index_of(lane)].load()), records_max, bytes_max);
-    };
-    auto records = attempt();
-    const auto is_damaged = [&] { return !records && records.error().code == ErrorCode::database_damaged; };
-    // Deletion may have gone on between the two steps; damage that is really there is found again.
-    if (is_damaged()) records = attempt();
-    if (is_damaged()) {
+    auto records = reader_.read(lane, epoch, after, records_max, bytes_max);
+    if (!records && records.error().code == ErrorCode::database_damaged) {
       damage_seen_ = true;
       wake_.notify_all();
     }
@@ -169,7 +162,8 @@ class Outbox::Impl {
   bool queued() const { return queues_[0].size() > 0 || queues_[1].size() > 0; }
 
   bool acknowledgement_waits() const {
-    return opened_ && (acknowledged_[0] > deleted_[0] || acknowledged_[1] > deleted_[1]);
+    return opened_ &&
+           (acknowledged_[0] > reader_.deleted(Lane::urgent) || acknowledged_[1] > reader_.deleted(Lane::bulk));
   }
 
   void run() {
@@ -256,8 +250,7 @@ class Outbox::Impl {
       LINESIDE_TRY(database_->remove_through(lane, acknowledged[index_of(lane)], kDeleteRowsMax));
       for (const auto& entry : group[index_of(lane)]) LINESIDE_TRY(insert(lane, entry));
       LINESIDE_TRY(keep_to_budget(lane));
-      // Before the commit: a reader must never take a deletion for damage.
-      deleted_[index_of(lane)] = std::max(deleted_[index_of(lane)].load(), database_->totals(lane).deleted);
+      reader_.set_deleted(lane, std::max(reader_.deleted(lane), database_->totals(lane).deleted));
     }
     return database_->commit();
   }
@@ -343,7 +336,7 @@ class Outbox::Impl {
   // Opens or repairs the folder. What was put before it could be opened had numbers from 1; they move up.
   Result<void> open_folder() {
     LINESIDE_ASSIGN(Recovered recovered, recover(dir_, clock_));
-    LINESIDE_TRY(open_reader(recovered.path));
+    LINESIDE_TRY(reader_.open(recovered.path));
     path_ = recovered.path;
     database_.emplace(std::move(recovered.database));
     reserve_file_.emplace(std::move(recovered.reserve));
@@ -357,7 +350,7 @@ class Outbox::Impl {
         handed_out_[index_of(lane)] += totals.durable;
         reserved_[index_of(lane)] = totals.durable;
         acknowledged_[index_of(lane)] = totals.deleted;
-        deleted_[index_of(lane)] = totals.deleted;
+        reader_.set_deleted(lane, totals.deleted);
         if (recovered.live) recovered.live->set(lane, handed_out_[index_of(lane)]);
       }
       live_ = std::move(recovered.live);
@@ -368,13 +361,6 @@ class Outbox::Impl {
     for (const Lane lane : kBothLanes) metrics_.lost(lane, recovered.lost[index_of(lane)]);
     for (auto& event : recovered.events) put(Lane::urgent, std::move(event));
     return reserve({});
-  }
-
-  Result<void> open_reader(const std::filesystem::path& path) {
-    LINESIDE_ASSIGN(OutboxDatabase reader, OutboxDatabase::open(path, true));
-    std::lock_guard lock(reader_mutex_);
-    reader_.emplace(std::move(reader));
-    return {};
   }
 
   // The database is damaged while in use: what can be read moves to a new one, and what was on disk and is not in it is
@@ -423,15 +409,14 @@ class Outbox::Impl {
 
   // Leaves database_ empty; the next round repairs if this fails.
   Result<Rebuilt> replace_database(const std::optional<std::string>& new_epoch) {
-    std::lock_guard lock(reader_mutex_);
-    reader_.reset();
+    reader_.close();
     database_.reset();
     auto damaged_path = newest_database(dir_);
     if (damaged_path.empty()) damaged_path = path_;  // deleted under us
     LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(damaged_path, reserve_file_->last(), clock_, new_epoch));
     path_ = rebuilt.path;
-    for (const Lane lane : kBothLanes) deleted_[index_of(lane)] = rebuilt.database->totals(lane).deleted;
-    LINESIDE_ASSIGN(reader_, OutboxDatabase::open(path_, true));
+    for (const Lane lane : kBothLanes) reader_.set_deleted(lane, rebuilt.database->totals(lane).deleted);
+    LINESIDE_TRY(reader_.open(path_));
     return rebuilt;
   }
 
@@ -464,9 +449,7 @@ class Outbox::Impl {
   bool stopping_ = false, rolled_back_ = false;
   std::chrono::steady_clock::time_point stop_deadline_;
 
-  std::mutex reader_mutex_;
-  std::optional<OutboxDatabase> reader_;
-  std::array<std::atomic<std::uint64_t>, kLanes> deleted_{};  // no record up to here is expected on disk
+  SharedReader reader_;
   std::atomic<bool> damage_seen_{false};
 
   std::mutex listener_mutex_;
