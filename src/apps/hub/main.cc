@@ -27,8 +27,6 @@ Command init_command(Arguments& arguments) {
                   cli::option("--host", "NAME", "a further name or address of this machine; may be repeated",
                               site.hosts),
                   cli::option("--broker-port", "N", "the broker's TLS port", site.broker_port),
-                  cli::option("--http-address", "ADDRESS", "where the page is served; HTTPS unless loopback",
-                              site.http_address),
                   cli::option("--http-port", "N", "the page's port", site.http_port),
                   cli::option("--admin-password-file", "FILE", "first line: the first user's password",
                               arguments.admin_password_file)},

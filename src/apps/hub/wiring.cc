@@ -56,8 +56,8 @@ Result<int> serve(const fs::path& config) {
                                                    context, feed));
   feed.start();
   log(LogLevel::info, "hub", "serving",
-      {{"page",
-        std::format("{}://{}:{}/", context.secure ? "https" : "http", settings.http_address, settings.http_port)},
+      {{"page", std::format("{}://{}:{}/", settings.http_cert_file.empty() ? "http" : "https", settings.http_address,
+                            settings.http_port)},
        {"broker", std::format("{}:{}", settings.broker_host, settings.broker_port)}});
   while (!wait_for_stop(std::chrono::minutes{10})) {
     if (auto forgotten = accounts->forget_expired(); !forgotten)

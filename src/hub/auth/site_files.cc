@@ -52,7 +52,6 @@ pattern read lineside/v1/%u/down
 )";
 
 std::string hub_settings(const SiteOptions& options) {
-  const bool loopback = options.http_address.starts_with("127.") || options.http_address == "::1";
   return std::format(R"(# The hub's settings; made by `lineside-hub init`. Every key: docs/hub-settings.md.
 # Relative paths are relative to this file's folder.
 data_dir: .
@@ -61,13 +60,11 @@ broker_port: {}
 broker_ca_file: ca.crt
 broker_cert_file: hub.crt
 broker_key_file: hub.key
-http_address: {}
+# The page is for this machine; for others put a TLS proxy in front (docs/hub.md).
+http_address: 127.0.0.1
 http_port: {}
-{}http_cert_file: broker.crt
-{}http_key_file: broker.key
 )",
-                     options.broker_port, options.http_address, options.http_port, loopback ? "# " : "",
-                     loopback ? "# " : "");
+                     options.broker_port, options.http_port);
 }
 
 class SiteMaker {

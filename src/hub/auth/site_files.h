@@ -2,7 +2,7 @@
 // The files of a hub's data folder: certificate authority, certificates of broker and hub, a broker configuration that
 // trusts nobody else, and hub.yaml. All is made once; what is there already is left alone.
 //   ca.crt ca.key                 the authority; whoever has ca.key can make gateways
-//   broker.crt broker.key         the broker's server certificate, also good for the page over HTTPS
+//   broker.crt broker.key         the broker's server certificate, good for a TLS proxy before the page too
 //   hub.crt hub.key               the hub's client certificate, CN "lineside-hub"
 //   mosquitto.conf mosquitto.acl  the broker: TLS, client certificates only, each to its own topics
 //   hub.yaml                      the hub's settings
@@ -20,7 +20,6 @@ struct SiteOptions {
   std::vector<std::string> hosts;  // further names and addresses that broker and page are reached at;
                                    // without any the broker listens on this machine only
   int broker_port = 8883;
-  std::string http_address = "127.0.0.1";
   int http_port = 8780;
 };
 

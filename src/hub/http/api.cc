@@ -172,7 +172,7 @@ Result<Answer> Api::session_routes(const Request& request) {
   if (request.path == "/api/v1/session" && request.method == "DELETE") {
     LINESIDE_TRY(context_.accounts.sign_out(request.token));
     auto answer = empty_answer();
-    answer.headers.emplace_back("Set-Cookie", session_cookie("", context_.secure, context_.session_life));
+    answer.headers.emplace_back("Set-Cookie", session_cookie("", request.secure, context_.session_life));
     return answer;
   }
   return nothing_here();
@@ -189,7 +189,7 @@ Result<Answer> Api::sign_in(const Request& request) {
     return answer;
   }
   auto answer = json_answer(me_json(signed_in->principal));
-  answer.headers.emplace_back("Set-Cookie", session_cookie(signed_in->token, context_.secure, context_.session_life));
+  answer.headers.emplace_back("Set-Cookie", session_cookie(signed_in->token, request.secure, context_.session_life));
   return answer;
 }
 

@@ -23,6 +23,7 @@ struct Request {
   std::string origin, host, content_type, body;
   std::string peer;  // the caller's IP address
   bool peer_is_loopback = false;
+  bool secure = false;  // it came over TLS: the cookie gets Secure and the __Host- prefix
 };
 
 struct Answer {
@@ -37,7 +38,6 @@ struct ApiContext {
   Board& board;
   Clock& clock;
   MetricsRegistry& metrics;
-  bool secure = false;  // behind TLS: the cookie gets Secure and the __Host- prefix
   std::chrono::hours session_life{12};
   std::function<bool()> broker_connected;  // for /healthz
 };

@@ -168,6 +168,8 @@ TEST_F(ApiTest, SignsInWithACookieThatScriptsAndOtherSitesDontGet) {
   const auto cookie = answer.headers.at(0).second;
   EXPECT_TRUE(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"));
   EXPECT_FALSE(cookie.contains("Secure"));
+  Request over_tls{.method = "DELETE", .path = "/api/v1/session", .secure = true};
+  EXPECT_TRUE(api->handle(over_tls).headers.at(0).second.starts_with("__Host-lineside=;"));
   EXPECT_TRUE(session_cookie("x", true, 1h).starts_with("__Host-lineside=x;"));
   EXPECT_TRUE(session_cookie("x", true, 1h).contains("; Secure"));
 }

@@ -69,17 +69,34 @@ HttpResponsePtr asset_response(const HttpRequestPtr& request, const PageAsset& a
   return response;
 }
 
+struct Caller {
+  std::string address;
+  bool secure = false;
+};
+
+// A TLS proxy in front of the hub, on this machine, says for whom it asks. Nobody else is believed.
+Caller caller_of(const HttpRequestPtr& request, bool secure) {
+  Caller caller{request->getPeerAddr().toIp(), secure};
+  if (!is_loopback(caller.address)) return caller;
+  if (request->getHeader("x-forwarded-proto") == "https") caller.secure = true;
+  const auto& chain = request->getHeader("x-forwarded-for");
+  if (!chain.empty()) caller.address = chain.substr(chain.find_last_of(", ") + 1);
+  return caller;
+}
+
 Request to_request(const HttpRequestPtr& from, bool secure) {
+  const auto caller = caller_of(from, secure);
   Request request;
+  request.secure = caller.secure;
   request.method = from->getMethodString();
   request.path = from->getOriginalPath();
   for (const auto& [name, value] : from->getParameters()) request.query[name] = value;
-  request.token = from->getCookie(cookie_name(secure));
+  request.token = from->getCookie(cookie_name(caller.secure));
   request.origin = from->getHeader("origin");
   request.host = from->getHeader("host");
   request.content_type = from->getHeader("content-type");
   request.body = std::string(from->getBody());
-  request.peer = from->getPeerAddr().toIp();
+  request.peer = caller.address;
   request.peer_is_loopback = is_loopback(request.peer);
   return request;
 }
@@ -105,7 +122,8 @@ class LiveController final : public drogon::WebSocketController<LiveController, 
   void handleNewConnection(const HttpRequestPtr& request, const WebSocketConnectionPtr& connection) override {
     // A WebSocket knows no same-origin rule: another site's page could open one with the user's cookie.
     const bool same = same_origin(request->getHeader("origin"), request->getHeader("host"));
-    auto id = same ? feed_.join(request->getCookie(cookie_name(secure_)), std::make_shared<OpenPage>(connection))
+    const auto cookie = cookie_name(caller_of(request, secure_).secure);
+    auto id = same ? feed_.join(request->getCookie(cookie), std::make_shared<OpenPage>(connection))
                    : fail(ErrorCode::auth_forbidden, "");
     if (!id) return connection->shutdown(drogon::CloseCode::kViolation, std::string(code_name(id.error().code)));
     connection->setContext(std::make_shared<std::uint64_t>(*id));
@@ -146,6 +164,7 @@ struct Server::State {
   void configure(const ServerSettings& settings);
 
   ApiContext& context;
+  bool secure = false;  // this program does TLS itself
   LatencyHistogram& seconds;
   Counter& refused;
   BoundedQueue<Job> queries{"http.queries", 128, WhenFull::reject_new};
@@ -160,7 +179,7 @@ void Server::State::work(BoundedQueue<Job>& queue, Api api) {
     if (!job) continue;
     const auto begin = context.clock.mono();
     auto response = to_response(api.handle(job->request));
-    add_security_headers(response, context.secure);
+    add_security_headers(response, secure);
     job->reply(response);
     seconds.record(context.clock.mono() - begin);
   }
@@ -168,7 +187,7 @@ void Server::State::work(BoundedQueue<Job>& queue, Api api) {
 
 void Server::State::handle(const HttpRequestPtr& request, Reply&& reply) {
   const auto now = [&](const HttpResponsePtr& response) {
-    add_security_headers(response, context.secure);
+    add_security_headers(response, secure);
     reply(response);
   };
   const std::string& path = request->path();
@@ -180,7 +199,7 @@ void Server::State::handle(const HttpRequestPtr& request, Reply&& reply) {
   }
   const bool checks_password = !reads && (path.ends_with("/session") || path.ends_with("/password"));
   auto& queue = checks_password ? passwords : queries;
-  if (queue.push({to_request(request, context.secure), reply})) return;
+  if (queue.push({to_request(request, secure), reply})) return;
   refused.add();
   auto busy = to_response(problem(503, {ErrorCode::limit_reached, "The hub is busy; try again in a moment."}));
   busy->addHeader("Retry-After", "2");
@@ -205,20 +224,20 @@ void Server::State::configure(const ServerSettings& settings) {
   app.setCustomErrorHandler([this](drogon::HttpStatusCode status) {
     const auto code = status == drogon::k404NotFound ? ErrorCode::not_found : ErrorCode::request_invalid;
     auto response = to_response(problem(status, {code, "The request can't be answered."}));
-    add_security_headers(response, context.secure);
+    add_security_headers(response, secure);
     return response;
   });
   // Drogon itself would answer OPTIONS for any origin.
   app.registerSyncAdvice([this](const HttpRequestPtr& request) -> HttpResponsePtr {
     if (request->method() != drogon::Options) return nullptr;
     auto response = to_response(problem(405, {ErrorCode::request_invalid, "There is no OPTIONS here."}));
-    add_security_headers(response, context.secure);
+    add_security_headers(response, secure);
     return response;
   });
   app.registerHandlerViaRegex(
       "/.*", [this](const HttpRequestPtr& request, Reply&& reply) { handle(request, std::move(reply)); },
       {drogon::Get, drogon::Post, drogon::Delete, drogon::Put, drogon::Patch});
-  app.addListener(settings.address, static_cast<std::uint16_t>(settings.port), context.secure, settings.cert_file,
+  app.addListener(settings.address, static_cast<std::uint16_t>(settings.port), secure, settings.cert_file,
                   settings.key_file);
 }
 
@@ -233,17 +252,22 @@ Server::~Server() {
 }
 
 Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, ApiContext& context, LiveFeed& feed) {
-  context.secure = !settings.cert_file.empty();
-  if (!context.secure && !is_loopback(settings.address))
+  const bool secure = !settings.cert_file.empty();
+  if (!secure && !is_loopback(settings.address))
+    return fail(
+        ErrorCode::config_invalid,
+        std::format("Plain HTTP is allowed on loopback addresses only, and http_address is {}.", settings.address));
+  // Drogon would say so in its log only, and serve plain HTTP.
+  if (secure && !drogon::app().supportSSL())
     return fail(ErrorCode::config_invalid,
-                std::format("Plain HTTP is allowed on loopback addresses only, and http.address is {}: name "
-                            "http.cert_file and http.key_file.",
-                            settings.address));
-  if (context.secure) LINESIDE_TRY(check_certificate_pair(settings.cert_file, settings.key_file));
+                "http_cert_file is set, but this system's Drogon is built without TLS: leave http_cert_file and "
+                "http_key_file out, keep http_address on 127.0.0.1, and put a TLS proxy in front (docs/hub.md).");
+  if (secure) LINESIDE_TRY(check_certificate_pair(settings.cert_file, settings.key_file));
   LINESIDE_TRY(check_can_listen(settings.address, settings.port));
   std::unique_ptr<Server> server(new Server());
   server->state_ = std::make_unique<State>(context);
   auto* state = server->state_.get();
+  state->secure = secure;
   for (int i = 0; i <= kQueryWorkers; ++i) {
     LINESIDE_ASSIGN(auto queries, Queries::open(settings.database));
     auto& queue = i < kQueryWorkers ? state->queries : state->passwords;
@@ -251,7 +275,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, Ap
         [state, &queue, api = Api(context, std::move(queries))]() mutable { state->work(queue, std::move(api)); });
   }
   state->configure(settings);
-  drogon::app().registerController(std::make_shared<LiveController>(feed, context.secure));
+  drogon::app().registerController(std::make_shared<LiveController>(feed, secure));
   auto running = std::make_shared<std::promise<void>>();
   auto started = running->get_future();
   drogon::app().registerBeginningAdvice([running] { running->set_value(); });

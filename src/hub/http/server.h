@@ -24,8 +24,9 @@ struct ServerSettings {
 // that checks passwords. Requests wait in bounded queues; when these are full the answer is 503.
 class Server {
  public:
-  // Checks address, port and certificates first, because Drogon ends the process when it can't listen. Returns when it
-  // listens. Errors: address_in_use, config_invalid, file_not_found, file_format, database, timeout (10 s).
+  // Checks address, port and certificates first, because Drogon ends the process when it can't listen, and refuses
+  // certificates when Drogon has no TLS (Debian 13's has none), instead of serving plain HTTP. Returns when it listens.
+  // Errors: address_in_use, config_invalid, file_not_found, file_format, database, timeout (10 s).
   static Result<std::unique_ptr<Server>> start(const ServerSettings& settings, ApiContext& context, LiveFeed& feed);
   ~Server();  // stops listening and joins its threads
 
