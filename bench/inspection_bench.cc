@@ -264,15 +264,15 @@ Result<int> paced(const Options& options) {
   }
   std::ranges::sort(own_share);
   const double raw = static_cast<double>(given) * static_cast<double>(pictures[0].pixels.size());
-  std::printf(
-      "%s\n",
-      std::format(R"({{"cameras":{},"given":{},"opened":{},"issued":{},"reported":{},"fail_safe":{},)"
-                  R"("commanded":{},{},{},{},{},{},"own_share_p50":{:.4f},"wire_bytes":{},"raw_bytes":{:.0f},)"
-                  R"("resident_before_mb":{:.1f},"resident_mb":{:.1f}}})",
-                  options.cameras, given, opened, issued, verdicts.size(), fail_safe, commanded,
-                  quantiles("command_ms", command), quantiles("decision_ms", decision), quantiles("run_ms", run),
-                  quantiles("to_tensor_ms", prepare), quantiles("late_ms", late), quantile_ms(own_share, 0.5), wire.bytes(), raw, bare_mb, full_mb)
-          .c_str());
+  std::printf("%s\n",
+              std::format(R"({{"cameras":{},"given":{},"opened":{},"issued":{},"reported":{},"fail_safe":{},)"
+                          R"("commanded":{},{},{},{},{},{},"own_share_p50":{:.4f},"wire_bytes":{},"raw_bytes":{:.0f},)"
+                          R"("resident_before_mb":{:.1f},"resident_mb":{:.1f}}})",
+                          options.cameras, given, opened, issued, verdicts.size(), fail_safe, commanded,
+                          quantiles("command_ms", command), quantiles("decision_ms", decision),
+                          quantiles("run_ms", run), quantiles("to_tensor_ms", prepare), quantiles("late_ms", late),
+                          quantile_ms(own_share, 0.5), wire.bytes(), raw, bare_mb, full_mb)
+                  .c_str());
   return 0;
 }
 
