@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 
 PROJECT = pathlib.Path(os.environ.get("LINESIDE_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("LINESIDE_BUILD_DIR", PROJECT / "build/release"))
@@ -28,6 +29,12 @@ def finish(name, problems):
 def skip(reason):
     print(f"SKIP: {reason}")
     sys.exit(SKIPPED)
+
+
+def is_for_tests(name):
+    """x_test.cc, and headers that only tests include: test_x.h, x_test.h, x_test_y.h."""
+    stem = pathlib.PurePosixPath(name).stem
+    return stem.endswith("_test") or (name.endswith(".h") and (stem.startswith("test_") or "_test_" in stem))
 
 
 def tracked(project, *patterns):
@@ -77,6 +84,7 @@ class Remembered:
         except (OSError, ValueError):
             self.known = set()
         self.now = set()
+        self.lock = threading.Lock()
 
     def has(self, key):
         if key in self.known:
@@ -84,11 +92,18 @@ class Remembered:
         return key in self.known
 
     def add(self, key):
-        self.now.add(key)
+        """Written at once, so that an interrupted check goes on where it stopped."""
+        with self.lock:
+            self.now.add(key)
+            self._write(self.now | self.known)
 
     def save(self):
+        """At the end: forgets what no file has any more."""
+        self._write(self.now)
+
+    def _write(self, keys):
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(sorted(self.now)))
+        self.path.write_text(json.dumps(sorted(keys)))
 
 
 @functools.cache

@@ -13,10 +13,9 @@ import common  # noqa: E402
 
 def flags_for(header, commands):
     """The flags of a source in the header's folder, or else those of any source of the project."""
-    neighbours = [f for f in commands if f.parent == header.parent and not f.name.endswith("_test.cc")]
-    tests = [f for f in commands if f.parent == header.parent]
-    source = (neighbours or tests or sorted(commands))[0]
-    return commands[source]
+    neighbours = sorted(f for f in commands if f.parent == header.parent)
+    alike = [f for f in neighbours if common.is_for_tests(f.name) == common.is_for_tests(header.name)]
+    return commands[(alike or neighbours or sorted(commands))[0]]
 
 
 def compile_alone(header, flags, directory, compiler="c++"):

@@ -96,19 +96,13 @@ def check_declarations(modules):
                        "only strictly lower ranks")
 
 
-def is_for_tests(name):
-    """x_test.cc, and headers that only tests include: test_x.h, x_test.h, x_test_y.h."""
-    stem = pathlib.PurePosixPath(name).stem
-    return stem.endswith("_test") or (name.endswith(".h") and (stem.startswith("test_") or "_test_" in stem))
-
-
 def check_file(path, src, modules):
     name = path.relative_to(src).as_posix()
     module = owner(name, modules)
     if module is None:
         yield f"src/{name}: belongs to no module; its folder has no lineside_module(...)"
         return
-    test = is_for_tests(name)
+    test = common.is_for_tests(name)
     allowed = reachable(module, modules, test)
     libraries = module.libraries | (module.test_libraries if test else set())
     for quoted, header in common.includes(path):
@@ -121,7 +115,7 @@ def check_file(path, src, modules):
             if not header.endswith(".pb.h"):  # made by the build
                 yield f'src/{name}: includes "{header}", which is not in src/ (write the path from src/ on)'
             continue
-        if is_for_tests(header) and not test:
+        if common.is_for_tests(header) and not test:
             yield f"src/{name}: includes {header}, which is for tests"
         other = owner(header, modules)
         if other is None or other is module:
