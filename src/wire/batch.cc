@@ -194,7 +194,6 @@ Result<Batch> decode_batch(ByteView compressed) {
   }
   Batch batch;
   LINESIDE_TRY(take_header(header, batch));
-  if (records.empty()) return refuse("the batch is empty");
   std::uint64_t next = batch.first_sequence;
   batch.records.reserve(records.size());
   for (const ByteView record : records) LINESIDE_TRY(take_record(record, batch, next));

@@ -25,7 +25,8 @@ inline constexpr std::size_t kBatchRecordsMax = 10'000;
 inline constexpr std::size_t kTextBytesMax = 4096;  // any text in a record; longer ones are cut when encoded
 inline constexpr std::uint64_t kSequenceMax = 1ULL << 56;
 
-// Consecutive records of one lane. The first one's span begins at first_sequence, each next one's where the last ended.
+// Consecutive records of one lane; without records a question for the watermark. The first one's span begins at
+// first_sequence, each next one's where the last ended.
 struct Batch {
   std::string tenant, gateway;
   Lane lane = Lane::urgent;

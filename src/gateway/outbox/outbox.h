@@ -36,6 +36,7 @@ struct LaneStatus {
   std::uint64_t handed_out = 0;           // last sequence that put() gave
   std::uint64_t durable = 0;              // last sequence on disk
   std::uint64_t acknowledged = 0;         // last sequence that the hub has
+  std::uint64_t known = 0;                // no later one can be at the hub: on disk at start, or read since
   std::uint64_t records = 0, bytes = 0;   // on disk, not acknowledged
   std::uint64_t lost = 0;                 // sequences declared lost since this process started
   std::chrono::nanoseconds oldest_age{};  // of the oldest record on disk, by this machine's clock; 0: none
@@ -64,8 +65,8 @@ class Outbox final : public RecordSink {
                                          std::size_t records_max, std::size_t bytes_max);
 
   // The hub has everything up to `watermark`; deletion follows with the next commit. Ignored for another epoch.
-  // A watermark beyond what is on disk means that this outbox was put back to an older copy of itself: it then begins a
-  // new epoch, in which the records that wait get new sequences (event "outbox.rolled_back").
+  // A watermark beyond LaneStatus::known means that this outbox was put back to an older copy of itself: it then begins
+  // a new epoch, in which the records that wait get new sequences (event "outbox.rolled_back").
   void acknowledge(Lane lane, const std::string& epoch, std::uint64_t watermark);
 
   std::string epoch() const;

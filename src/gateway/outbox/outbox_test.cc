@@ -145,7 +145,7 @@ TEST(Outbox, DeletesOnlyWhatWasAcknowledged) {
     Box box(folder / "outbox");
     box.put_many(Lane::urgent, 1, 20);
     box.put_many(Lane::bulk, 1, 5);
-    ASSERT_TRUE(box.outbox->flush(10s));
+    everything(*box.outbox, Lane::urgent);
     box.outbox->acknowledge(Lane::urgent, box.outbox->epoch(), 12);
     box.outbox->acknowledge(Lane::urgent, box.outbox->epoch(), 7);  // late: means nothing
     box.outbox->acknowledge(Lane::urgent, "another", 20);
@@ -286,7 +286,8 @@ TEST(Outbox, BeginsANewEpoch_WhenTheHubHasMoreThanItsDisk) {
   Box box(folder / "outbox");
   box.put_many(Lane::urgent, 1, 10);
   box.put_many(Lane::bulk, 1, 10);
-  ASSERT_TRUE(box.outbox->flush(10s));
+  everything(*box.outbox, Lane::urgent);
+  everything(*box.outbox, Lane::bulk);
   const std::string old_epoch = box.outbox->epoch();
   box.outbox->acknowledge(Lane::urgent, old_epoch, 4);
   box.outbox->acknowledge(Lane::bulk, old_epoch, 11);  // the hub knows sequence 11, this outbox does not
@@ -303,6 +304,26 @@ TEST(Outbox, BeginsANewEpoch_WhenTheHubHasMoreThanItsDisk) {
   EXPECT_EQ(lost_in(bulk).count + lost_in(urgent).count, 0U);
 }
 
+TEST(Outbox, NoticesThatItIsAnOldCopy_EvenAfterNewRecordsHaveTakenTheOldNumbers) {
+  const TestFolder folder;
+  const fs::path dir = folder / "outbox", copy = folder / "copy";
+  std::string epoch;
+  {
+    Box box(dir);
+    box.put_many(Lane::urgent, 1, 5);
+    epoch = box.outbox->epoch();
+  }
+  fs::copy(dir, copy, fs::copy_options::recursive);
+  Box box(copy);
+  box.put_many(Lane::urgent, 1006, 1020);
+  ASSERT_TRUE(box.outbox->flush(10s));
+  box.outbox->acknowledge(Lane::urgent, epoch, 9);  // 6 to 9 at the hub are others
+  for (int i = 0; i < 500 && box.outbox->epoch() == epoch; ++i) std::this_thread::sleep_for(10ms);
+  const auto records = everything(*box.outbox, Lane::urgent);
+  ASSERT_EQ(records.size(), 21U);  // all, and the event
+  EXPECT_EQ(item_of(records[19]), 1020U);
+}
+
 class DamagedOutbox : public ::testing::Test {
  protected:
   // 400 records in each lane, the first 100 acknowledged.
@@ -310,7 +331,8 @@ class DamagedOutbox : public ::testing::Test {
     Box box(dir_);
     box.put_many(Lane::urgent, 1, 400);
     box.put_many(Lane::bulk, 1, 400);
-    ASSERT_TRUE(box.outbox->flush(10s));
+    everything(*box.outbox, Lane::urgent);
+    everything(*box.outbox, Lane::bulk);
     box.outbox->acknowledge(Lane::urgent, box.outbox->epoch(), 100);
     box.outbox->acknowledge(Lane::bulk, box.outbox->epoch(), 100);
     box.put(Lane::urgent, 401);
@@ -432,6 +454,8 @@ void live_with_fault(const fs::path& dir, const config::OutboxSettings& settings
     box.put(Lane::bulk, item);
     if (item % 15 != 0) continue;
     ASSERT_TRUE(box.outbox->flush(10s));
+    while (!box.outbox->read(Lane::urgent, box.outbox->epoch(), 0, 100, 1 << 20)) {
+    }
     box.outbox->acknowledge(Lane::urgent, box.outbox->epoch(), 5);
   }
 }

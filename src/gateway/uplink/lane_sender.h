@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -19,11 +20,13 @@ class LaneSender {
 
   explicit LaneSender(const Settings& settings) : settings_(settings), window_bytes_(settings.window_bytes_min) {}
 
-  // A new connection or epoch: nothing is under way, go on after `acknowledged`.
+  // A new connection or epoch: nothing is under way, go on after `acknowledged`, but ask the hub first what it has.
   void restart(std::uint64_t acknowledged) {
     in_flight_.clear();
     acknowledged_ = sent_through_ = acknowledged;
     probing_ = false;
+    asking_ = true;
+    asked_at_.reset();
     timeouts_ = 0;
     go_back_not_before_.reset();
     hub_has_.reset();
@@ -34,8 +37,15 @@ class LaneSender {
   std::uint64_t acknowledged() const { return acknowledged_; }
   bool idle() const { return in_flight_.empty(); }
   bool may_send() const {
+    if (asking_) return false;
     const std::size_t batches_max = probing_ ? 1 : settings_.window_batches;
     return in_flight_.size() < batches_max && (in_flight_.empty() || bytes_in_flight_() < window_bytes_);
+  }
+  // Should the question for the watermark go out now?
+  bool ask_due(MonoTime now) const { return asking_ && (!asked_at_ || now >= *asked_at_ + timeout()); }
+  void asked(MonoTime now) {
+    if (asked_at_) ++timeouts_;
+    asked_at_ = now;
   }
   // How many bytes of records the next batch should have at most.
   std::size_t batch_bytes_max() const { return window_bytes_ / 2; }
@@ -47,8 +57,10 @@ class LaneSender {
 
   // True if the hub made progress.
   bool on_ack(std::uint64_t watermark, bool resume, MonoTime now) {
+    const bool answer = std::exchange(asking_, false);
+    if (answer) timeouts_ = 0;
     if (watermark < acknowledged_) {
-      if (resume) hub_has_ = watermark, resume_wanted_ = true;
+      if (resume || answer) hub_has_ = watermark, resume_wanted_ = true;
       return false;
     }
     hub_has_.reset();
@@ -89,6 +101,7 @@ class LaneSender {
   // When go_back_if_due wants to be called next.
   std::optional<MonoTime> next_deadline() const {
     std::optional<MonoTime> at;
+    if (asking_ && asked_at_) at = *asked_at_ + timeout();
     if (!in_flight_.empty()) at = in_flight_.front().at + timeout();
     if (resume_wanted_ && go_back_not_before_) at = at ? std::min(*at, *go_back_not_before_) : *go_back_not_before_;
     return at;
@@ -128,6 +141,8 @@ class LaneSender {
   std::size_t window_bytes_;
   int timeouts_ = 0;
   bool probing_ = false, resume_wanted_ = false;
+  bool asking_ = false;
+  std::optional<MonoTime> asked_at_;
   std::optional<MonoTime> go_back_not_before_;
   std::optional<std::uint64_t> hub_has_;
 };

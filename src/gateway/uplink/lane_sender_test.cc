@@ -9,6 +9,13 @@ using namespace std::chrono_literals;
 
 MonoTime at(nanoseconds since) { return MonoTime{since}; }
 
+// Lets the hub answer the first question with what the gateway knows.
+void start(LaneSender& sender, std::uint64_t acknowledged) {
+  sender.restart(acknowledged);
+  sender.asked(at(0s));
+  sender.on_ack(acknowledged, false, at(0s));
+}
+
 LaneSender make(std::size_t window_batches = 4) {
   return LaneSender(
       {.ack_timeout = 5s, .window_batches = window_batches, .window_bytes_min = 1000, .window_bytes_max = 16'000});
@@ -16,7 +23,7 @@ LaneSender make(std::size_t window_batches = 4) {
 
 TEST(LaneSender, StopsWhenItsWindowIsFull_AndGoesOnWithAnAck) {
   LaneSender sender = make(2);
-  sender.restart(10);
+  start(sender, 10);
   sender.sent(20, 100, at(0s));
   EXPECT_TRUE(sender.may_send());
   sender.sent(30, 100, at(0s));
@@ -29,7 +36,7 @@ TEST(LaneSender, StopsWhenItsWindowIsFull_AndGoesOnWithAnAck) {
 
 TEST(LaneSender, GoesBackOnce_WhenTheHubSeesAHole) {
   LaneSender sender = make();
-  sender.restart(0);
+  start(sender, 0);
   for (std::uint64_t last : {10, 20, 30, 40}) sender.sent(last, 10, at(0s));
   // The first got lost; each of the others is answered.
   for (int i = 0; i < 3; ++i) sender.on_ack(0, true, at(100ms));
@@ -45,7 +52,7 @@ TEST(LaneSender, GoesBackOnce_WhenTheHubSeesAHole) {
 
 TEST(LaneSender, ProbesWithOneBatch_LessAndLessOften_WhileTheHubIsSilent) {
   LaneSender sender = make();
-  sender.restart(0);
+  start(sender, 0);
   sender.sent(10, 10, at(0s));
   sender.sent(20, 10, at(0s));
   EXPECT_EQ(sender.go_back_if_due(at(4999ms)), 0U);
@@ -64,7 +71,7 @@ TEST(LaneSender, ProbesWithOneBatch_LessAndLessOften_WhileTheHubIsSilent) {
 
 TEST(LaneSender, IgnoresAnOlderWatermark_AndJumpsOverWhatTheHubHas) {
   LaneSender sender = make();
-  sender.restart(0);
+  start(sender, 0);
   EXPECT_TRUE(sender.on_ack(50, false, at(0s)));  // from before our restart
   EXPECT_EQ(sender.sent_through(), 50U);
   EXPECT_FALSE(sender.on_ack(20, false, at(0s)));
@@ -74,7 +81,7 @@ TEST(LaneSender, IgnoresAnOlderWatermark_AndJumpsOverWhatTheHubHas) {
 
 TEST(LaneSender, KnowsWhatAHubHasForgotten_UntilItIsExplained) {
   LaneSender sender = make();
-  sender.restart(50);
+  start(sender, 50);
   sender.sent(60, 10, at(0s));
   EXPECT_FALSE(sender.on_ack(20, true, at(1s)));
   EXPECT_EQ(sender.hub_forgot_after(), 20U);
@@ -85,9 +92,26 @@ TEST(LaneSender, KnowsWhatAHubHasForgotten_UntilItIsExplained) {
   EXPECT_FALSE(sender.hub_forgot_after());
 }
 
+TEST(LaneSender, AsksBeforeItSends_AndAgainWhenNobodyAnswers) {
+  LaneSender sender = make();
+  sender.restart(50);
+  EXPECT_FALSE(sender.may_send());
+  EXPECT_TRUE(sender.ask_due(at(0s)));
+  sender.asked(at(0s));
+  EXPECT_FALSE(sender.ask_due(at(4s)));
+  EXPECT_EQ(sender.next_deadline(), at(5s));
+  EXPECT_TRUE(sender.ask_due(at(5s)));
+  sender.asked(at(5s));
+  EXPECT_EQ(sender.next_deadline(), at(15s));
+  sender.on_ack(60, false, at(6s));
+  EXPECT_TRUE(sender.may_send());
+  EXPECT_FALSE(sender.ask_due(at(60s)));
+  EXPECT_EQ(sender.sent_through(), 60U);
+}
+
 TEST(LaneSender, FitsItsWindowToTheLink) {
   LaneSender sender = make(100);
-  sender.restart(0);
+  start(sender, 0);
   EXPECT_EQ(sender.batch_bytes_max(), 500U);
   for (std::uint64_t i = 1; i <= 5; ++i) {
     sender.sent(i, 10, at(0s));

@@ -229,7 +229,7 @@ class Uplink::Impl final : public mqtt::Handler {
       const MonoTime now = clock_.mono();
       LaneSender& sender = senders_[index_of(ack->lane)];
       // A watermark that we can't have is for the outbox to judge; it must not move what we send.
-      if (ack->watermark <= outbox_.status(ack->lane).durable) sender.on_ack(ack->watermark, ack->resume, now);
+      if (ack->watermark <= outbox_.status(ack->lane).known) sender.on_ack(ack->watermark, ack->resume, now);
       std::lock_guard lock(mutex_);
       last_ack_ = now;
     }
@@ -244,6 +244,7 @@ class Uplink::Impl final : public mqtt::Handler {
     if (outbox_.epoch() != epoch_) begin_again();
     const MonoTime now = clock_.mono();
     nanoseconds wait = kIdleWait;
+    for (const Lane lane : kBothLanes) ask(lane, now);
     for (const Lane lane : kBothLanes) repeated_.add(senders_[index_of(lane)].go_back_if_due(now));
     // Urgent first, and asked again after each bulk batch.
     while (send_from(Lane::urgent, wait) || send_from(Lane::bulk, wait)) {
@@ -254,6 +255,18 @@ class Uplink::Impl final : public mqtt::Handler {
       if (const auto due = senders_[index_of(lane)].next_deadline())
         wait = std::min(wait, std::max<nanoseconds>(milliseconds{1}, *due - clock_.mono()));
     return wait;
+  }
+
+  // What does the hub have? Nothing is sent before it has answered: an outbox that was put back to an older copy of
+  // itself learns it here, before it uses a sequence a second time.
+  void ask(Lane lane, MonoTime now) {
+    LaneSender& sender = senders_[index_of(lane)];
+    if (epoch_.empty() || !sender.ask_due(now)) return;
+    const wire::BatchBuilder question(tenant_, gateway_, lane, epoch_, sender.acknowledged() + 1, clock_.wall());
+    const auto payload = question.finish();
+    if (!payload || !client_->publish(up_topic_, *payload)) return;
+    sender.asked(now);
+    bytes_.add(mqtt::publish_packet_bytes(up_topic_.size(), payload->size()));
   }
 
   // True if a batch went out. Shortens `wait` if one is only waiting for more records.
