@@ -1,6 +1,6 @@
 #pragma once
-// Tests only: how many times this thread allocated memory by operator new. Link allocation_count_test.cc, which replaces
-// the operator for the whole test program.
+// Tests only: how many times this thread allocated memory by operator new. Link allocation_count_test.cc, which
+// replaces the operator for the whole test program.
 
 namespace lineside {
 
