@@ -7,9 +7,9 @@ import time
 from processes import run_to_end
 
 # Pictures of shifts that the running line never shows: its seed is another one.
-DRAW = ['--count', '600', '--seed', '7001', '--shifts', '12', '--defect-share', '0.5']
+DRAW = ['--count', '800', '--seed', '7001', '--shifts', '40', '--defect-share', '0.5']
 TRAIN = ['--size', '96', '--time-limit', '2', '--fast', '--seed', '1', '--name', 'caps', '--model-version', '1']
-DRAW_SHORT = ['--count', '240', '--seed', '7001', '--shifts', '8', '--defect-share', '0.5']
+DRAW_SHORT = ['--count', '320', '--seed', '7001', '--shifts', '20', '--defect-share', '0.5']
 TRAIN_SHORT = ['--size', '64', '--time-limit', '1', '--fast', '--seed', '1', '--name', 'caps', '--model-version', '1']
 
 
