@@ -159,9 +159,9 @@ def judge_delivery(hub_db, gateway, outbox):
         'SELECT lane, epoch, last_sequence FROM watermark WHERE gateway = ?', (gateway,))}
     waiting = sum(max(0, durable - marks.get((lane, numbers.get(outbox[0])), 0)) for lane, durable in outbox[1].items())
     result = {'delivered': 0, 'declared_lost': 0, 'waiting': waiting, 'unexplained': [], 'twice': 0, 'watermark': {}}
-    for key, ranges in seen.items():
+    for key in sorted(seen.keys() | marks.keys()):
         expected = 1
-        for first, last, lost in sorted(ranges):
+        for first, last, lost in sorted(seen[key]):
             if first > expected:
                 result['unexplained'].append([*key, expected, first - 1])
             if first < expected and not lost:
@@ -175,8 +175,9 @@ def judge_delivery(hub_db, gateway, outbox):
     result['produced'] = result['delivered'] + result['declared_lost'] + result['waiting']
     row = db.execute('SELECT wire_bytes, raw_bytes FROM traffic WHERE gateway = ?', (gateway,)).fetchone() or (0, 0)
     result['wire_bytes'], result['raw_bytes'] = row
-    result['verdicts'] = defaultdict(set)
+    result['verdicts'], result['verdicts_twice'] = defaultdict(set), 0
     for station, item in db.execute('SELECT station, item FROM verdict WHERE gateway = ?', (gateway,)):
+        result['verdicts_twice'] += item in result['verdicts'][station]
         result['verdicts'][station].add(item)
     db.close()
     return result
@@ -198,6 +199,8 @@ def broken_laws(lines, delivery, items_by_station):
                           f'{line["items_without_bottle"][:5]}')
         if line['hit_a_passed_bottle']:
             broken.append(f'{name}: the rejector hit {line["hit_a_passed_bottle"]} bottles whose verdict was pass')
+    if delivery['verdicts_twice']:
+        broken.append(f'law 1: {delivery["verdicts_twice"]} items have more than one verdict at the hub')
     if delivery['unexplained']:
         broken.append(f'law 2: nothing explains these [lane, epoch, first, last]: {delivery["unexplained"][:5]}')
     if delivery['twice']:
