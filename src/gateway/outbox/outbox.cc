@@ -389,7 +389,12 @@ class Outbox::Impl {
   // The hub has more of this epoch than the disk: the folder is an older copy of itself, so numbers would be used
   // twice.
   Result<void> begin_new_epoch() {
-    LINESIDE_ASSIGN(Rebuilt rebuilt, replace_database(make_uuid(clock_)));
+    NewEpoch next{.id = make_uuid(clock_)};
+    {
+      std::lock_guard lock(mutex_);
+      next.acknowledged = acknowledged_;
+    }
+    LINESIDE_ASSIGN(Rebuilt rebuilt, replace_database(next));
     database_ = std::move(rebuilt.database);
     {
       std::lock_guard lock(mutex_);
@@ -414,7 +419,7 @@ class Outbox::Impl {
   }
 
   // Leaves database_ empty; the next round repairs if this fails.
-  Result<Rebuilt> replace_database(const std::optional<std::string>& new_epoch) {
+  Result<Rebuilt> replace_database(const std::optional<NewEpoch>& new_epoch) {
     reader_.close();
     database_.reset();
     auto damaged_path = newest_database(dir_);

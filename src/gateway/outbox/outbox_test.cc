@@ -102,6 +102,15 @@ void in_killed_process(const fs::path& dir, const config::OutboxSettings& settin
   ASSERT_TRUE(WIFSIGNALED(status));
 }
 
+// Until the outbox has begun another epoch and put the event that tells of it.
+void wait_for_new_epoch(Outbox& outbox, const std::string& old_epoch, std::uint64_t urgent_last) {
+  for (int i = 0; i < 1000; ++i) {
+    if (outbox.epoch() != old_epoch && outbox.status(Lane::urgent).handed_out == urgent_last) return;
+    std::this_thread::sleep_for(10ms);
+  }
+  ADD_FAILURE() << "no new epoch within 10 s";
+}
+
 config::OutboxSettings slow_to_disk() {
   auto settings = quick();
   settings.commit_delay = 10s;
@@ -291,8 +300,7 @@ TEST(Outbox, BeginsANewEpoch_WhenTheHubHasMoreThanItsDisk) {
   const std::string old_epoch = box.outbox->epoch();
   box.outbox->acknowledge(Lane::urgent, old_epoch, 4);
   box.outbox->acknowledge(Lane::bulk, old_epoch, 11);  // the hub knows sequence 11, this outbox does not
-  for (int i = 0; i < 500 && box.outbox->epoch() == old_epoch; ++i) std::this_thread::sleep_for(10ms);
-  ASSERT_NE(box.outbox->epoch(), old_epoch);
+  wait_for_new_epoch(*box.outbox, old_epoch, 7);
   EXPECT_TRUE(box.outbox->read(Lane::bulk, old_epoch, 0, 10, 10'000).value().empty());
   box.put(Lane::bulk, 11);
   const auto urgent = everything(*box.outbox, Lane::urgent), bulk = everything(*box.outbox, Lane::bulk);
@@ -318,7 +326,7 @@ TEST(Outbox, NoticesThatItIsAnOldCopy_EvenAfterNewRecordsHaveTakenTheOldNumbers)
   box.put_many(Lane::urgent, 1006, 1020);
   ASSERT_TRUE(box.outbox->flush(10s));
   box.outbox->acknowledge(Lane::urgent, epoch, 9);  // 6 to 9 at the hub are others
-  for (int i = 0; i < 500 && box.outbox->epoch() == epoch; ++i) std::this_thread::sleep_for(10ms);
+  wait_for_new_epoch(*box.outbox, epoch, 21);
   const auto records = everything(*box.outbox, Lane::urgent);
   ASSERT_EQ(records.size(), 21U);  // all, and the event
   EXPECT_EQ(item_of(records[19]), 1020U);

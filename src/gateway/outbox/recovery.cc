@@ -270,16 +270,17 @@ EventRecord outbox_event(Clock& clock, std::string type, Severity severity, std:
 }
 
 Result<Rebuilt> rebuild(const std::filesystem::path& path, const std::optional<Reservation>& known, Clock& clock,
-                        const std::optional<std::string>& new_epoch) {
+                        const std::optional<NewEpoch>& new_epoch) {
   const auto dir = path.parent_path();
   const auto target = database_path(dir, number_of(path) + 1);
   std::optional<OutboxDatabase> from;
   if (auto opened = OutboxDatabase::open(path)) from.emplace(std::move(*opened));
   const Origin origin = origin_of(from, known, clock);
   PerLane lost{}, shifted{};
-  if (new_epoch) shifted = origin.deleted;
-  auto database = make_database(target, new_epoch.value_or(origin.epoch), new_epoch ? PerLane{} : origin.deleted,
-                                [&](OutboxDatabase& to) -> Result<void> {
+  for (std::size_t lane = 0; new_epoch && lane < kLanes; ++lane)
+    shifted[lane] = std::max(origin.deleted[lane], new_epoch->acknowledged[lane]);
+  auto database = make_database(target, new_epoch ? new_epoch->id : origin.epoch,
+                                new_epoch ? PerLane{} : origin.deleted, [&](OutboxDatabase& to) -> Result<void> {
                                   LINESIDE_ASSIGN(lost, copy_into(to, from, shifted, clock));
                                   return {};
                                 });

@@ -53,11 +53,16 @@ struct Rebuilt {
   PerLane shifted{};                       // new sequence = old sequence - shifted
 };
 
+struct NewEpoch {
+  std::string id;
+  PerLane acknowledged{};  // records up to here stay behind
+};
+
 // Copies every good record of the database at `path` into a new file, which then replaces it; holes become loss records
 // "outbox.damaged". With `new_epoch` the copy belongs to it and its sequences start from 1.
 // `known` says where the lanes began and what epoch it was, if the file itself can't say.
 Result<Rebuilt> rebuild(const std::filesystem::path& path, const std::optional<Reservation>& known, Clock& clock,
-                        const std::optional<std::string>& new_epoch = std::nullopt);
+                        const std::optional<NewEpoch>& new_epoch = std::nullopt);
 
 // How far the lanes have gone, and whether that is exact.
 struct Top {
