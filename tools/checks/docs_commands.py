@@ -72,7 +72,7 @@ def check_program(words, helper):
             if choice not in listed:
                 return f"`{' '.join(path)}` has no command {choice}"
         path.append(choices[0])
-        rest, help_text = rest[1:], helper.text(*path, *[])
+        rest, help_text = rest[1:], helper.text(*path)
     for word in rest:
         option = word.split("=")[0]
         if option.startswith("--") and not re.search(rf"{re.escape(option)}\b", help_text):
