@@ -15,7 +15,7 @@ compile() {  # compile PRESET TARGET...
   cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"}
 }
 
-dev_build() { compile release "$@"; }
+dev_build() { compile release "${@:-programs}"; }
 
 dev_shell() {
   cd "${LINESIDE_PWD:-$project}" 2>/dev/null || true
@@ -32,8 +32,19 @@ dev_run() {
   exec "$project/build/release/bin/$program" "$@"
 }
 
-dev_demo() { compile release >&2; exec python3 tools/demo/demo.py "$@"; }
+dev_demo() { compile release programs >&2; exec python3 tools/demo/demo.py "$@"; }
 dev_bench() { compile release bench >&2; exec python3 bench/run.py "$@"; }
+
+dev_package() {
+  [ $# = 0 ] || { echo "usage: ./dev package" >&2; exit 2; }
+  local packages=$project/build/packages log=$project/build/package.log
+  compile release package_files >&2
+  rm -rf "$packages"
+  say "Packing; log: $log"
+  (cd build/release && cpack -G DEB -B "$packages") >"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
+  rm -rf "$packages/_CPack_Packages"
+  python3 -B tools/package/check_packages.py build/packages
+}
 
 test_usage() { echo "usage: ./dev test [--long] [--sanitize address,undefined|thread] [--only REGEX]" >&2; exit 2; }
 
