@@ -29,9 +29,8 @@ Result<int> serve(const std::filesystem::path& config, int hangups) {
   LINESIDE_ASSIGN(const config::GatewaySettings settings, config::load_gateway_settings(config));
   LINESIDE_ASSIGN(const auto gateway, gateway::Gateway::start(settings, system_clock()));
   while (!wait_for_stop(std::chrono::seconds{1})) {
-    gateway->keep_house();
     signalfd_siginfo signal{};
-    if (read(hangups, &signal, sizeof signal) == sizeof signal) gateway->reload_models();
+    gateway->look_for_models(read(hangups, &signal, sizeof signal) != sizeof signal);
   }
   if (gateway->stop()) return 0;
   log(LogLevel::error, "gateway", "A model hangs; leaving without waiting for it.");

@@ -25,11 +25,10 @@ ModelFile::Identity ModelFile::identify() const {
   return no_time || no_size ? Identity{} : identity;
 }
 
-bool ModelFile::has_changed() {
+bool ModelFile::has_changed(bool settled) {
   const Identity now = identify();
-  const bool settled = now == seen_;
-  seen_ = now;
-  if (!settled || now == loaded_ || now == Identity{}) return false;
+  const bool moves = now != std::exchange(seen_, now);
+  if ((settled && moves) || now == loaded_ || now == Identity{}) return false;
   loaded_ = now;
   return true;
 }

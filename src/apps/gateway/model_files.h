@@ -26,9 +26,9 @@ class ModelFile {
   // not above `newer_than`. Errors: those of Bundle::open and make_classifier, bundle_rollback, file_io.
   Result<LoadedModel> load(std::uint64_t newer_than);
 
-  // True once each time the file has become another one and has stayed so since the last call: a copy under way is not
-  // read. Call about once a second.
-  bool has_changed();
+  // True once each time the file has become another one. With `settled` only when it has stayed so since the last call:
+  // a copy under way is not read. Call about once a second.
+  bool has_changed(bool settled);
 
  private:
   struct Identity {

@@ -164,13 +164,9 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const config::GatewaySettings& s
   return std::unique_ptr<Gateway>(new Gateway(std::move(parts)));
 }
 
-void Gateway::keep_house() {
+void Gateway::look_for_models(bool settled) {
   for (std::size_t i = 0; i < parts_->models.size(); ++i)
-    if (parts_->models[i]->has_changed()) parts_->stations[i]->reload_model();
-}
-
-void Gateway::reload_models() {
-  for (const auto& station : parts_->stations) station->reload_model();
+    if (parts_->models[i]->has_changed(settled)) parts_->stations[i]->reload_model();
 }
 
 bool Gateway::stop() {

@@ -18,10 +18,9 @@ class Gateway {
   static Result<std::unique_ptr<Gateway>> start(const config::GatewaySettings& settings, Clock& clock);
   ~Gateway();
 
-  // Call about once a second: takes up bundles that have changed on disk.
-  void keep_house();
-  // Looks at all bundles now, changed or not (SIGHUP).
-  void reload_models();
+  // Takes up bundles that have changed on disk. Call about once a second with `settled`: a file that still changes is
+  // left alone until the next call; without it (SIGHUP) it is taken as it is.
+  void look_for_models(bool settled);
 
   // Each open item gets its verdict, rejects on their way are fired, everything is brought to disk. False: a station
   // did not stop within 1.7 s (its model hangs); all others did, and all data is on disk, but the destructor would wait

@@ -34,7 +34,7 @@ struct ModelScript {
   std::mutex mutex;
   std::condition_variable changed;
   bool hang = false, fail = false;
-  int hanging = 0;  // calls that hang now
+  std::atomic<int> hanging{0};  // calls that hang now
   std::chrono::microseconds takes{0};
   float from_pixel_scale = 1.0F / 255;  // score = first pixel * this
 
