@@ -10,10 +10,15 @@ thread_local long allocations = 0;
 
 long lineside::allocations_of_this_thread() { return allocations; }
 
-void* operator new(std::size_t size) {
+// All forms that allocate single objects, or a sanitizer's own would be freed here.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
+  return std::malloc(size);
+}
+void* operator new(std::size_t size) {
+  if (void* memory = operator new(size, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
