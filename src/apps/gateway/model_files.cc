@@ -1,9 +1,7 @@
 #include "apps/gateway/model_files.h"
 
 #include <format>
-#include <sstream>
 
-#include "base/file.h"
 #include "bundle/bundle.h"
 #include "inference/classifier.h"
 
@@ -40,23 +38,11 @@ Result<LoadedModel> ModelFile::load(std::uint64_t newer_than) {
     return fail(ErrorCode::bundle_rollback,
                 std::format("{} has counter {}, the model in use has {}: only a higher one takes over.",
                             station_.bundle, manifest.counter, newer_than));
-  LINESIDE_TRY(check_counter(manifest.name, manifest.counter));
+  LINESIDE_TRY(record_.check(manifest.name, manifest.counter));
   LINESIDE_ASSIGN(auto classifier, inference::make_classifier(opened, inference_, metrics_, station_.reject_classes));
+  LINESIDE_TRY(classifier->warm_up());  // noted only when it runs: one that doesn't must not bar the way back
+  LINESIDE_TRY(record_.note(manifest.name, manifest.counter));
   return LoadedModel{std::move(classifier), manifest.counter};
-}
-
-Result<void> ModelFile::check_counter(const std::string& name, std::uint64_t counter) {
-  std::lock_guard lock(mutex_);
-  std::string known_name;
-  std::uint64_t known = 0;
-  if (const auto text = read_text(record_)) std::istringstream(*text) >> known_name >> known;
-  if (known_name != name) known = 0;
-  if (counter < known)
-    return fail(ErrorCode::bundle_rollback,
-                std::format("{} has counter {}, but {} with counter {} has run on station {} before.", station_.bundle,
-                            counter, name, known, station_.name));
-  if (counter == known) return {};
-  return write_atomically(record_, std::format("{} {}\n", name, counter));
 }
 
 }  // namespace lineside::gateway

@@ -3,12 +3,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "bundle/counter_record.h"
 #include "bundle/keys.h"
 #include "config/gateway_settings.h"
 #include "gateway/inspection/model_worker.h"
@@ -18,7 +18,7 @@ namespace lineside::gateway {
 // One per station. Thread-safe: each camera's model thread loads for itself.
 class ModelFile {
  public:
-  // `record` is where the highest counter that ran here is kept, "NAME COUNTER".
+  // `record`: file of the CounterRecord of this station.
   ModelFile(const config::StationSettings& station, const config::InferenceSettings& inference, bundle::Trust trust,
             std::filesystem::path record, MetricsRegistry& metrics);
 
@@ -37,14 +37,12 @@ class ModelFile {
     bool operator==(const Identity&) const = default;
   };
   Identity identify() const;
-  Result<void> check_counter(const std::string& name, std::uint64_t counter);
 
   const config::StationSettings station_;
   const config::InferenceSettings inference_;
   const bundle::Trust trust_;
-  const std::filesystem::path record_;
+  bundle::CounterRecord record_;
   MetricsRegistry& metrics_;
-  std::mutex mutex_;  // the record
   Identity loaded_, seen_;
 };
 
