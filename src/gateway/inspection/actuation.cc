@@ -19,9 +19,7 @@ Actuation::Actuation(const config::StationSettings& settings, std::unique_ptr<Ac
       actuator_(std::move(actuator)),
       desk_(desk),
       events_(events),
-      failures_(metrics.counter("lineside_actuation_failures_total",
-                                "Rejects that the actuator did not do: unreachable, read-back wrong, or gone by.",
-                                {{"station", settings.name}})),
+      failures_(desk.actuation_failures()),
       missed_(metrics.counter("lineside_actuation_missed_total",
                               "Of the actuation failures, those whose item had gone by (delay + tolerance).",
                               {{"station", settings.name}})),
@@ -64,8 +62,8 @@ void Actuation::run() {
     if (stopping) {
       const MonoTime until{nanoseconds{stop_until_ns_.load()}};
       if (schedule_.empty() || clock.mono() >= until) break;
-    } else if (schedule_.empty() || clock.mono() + settings_.timeout < next_moment()) {
-      look_after();  // only when no item is due before its own deadline
+    } else if (schedule_.empty() || !up() || clock.mono() + settings_.timeout < next_moment()) {
+      look_after();  // of one that works only when no item is due before the probe's own deadline
     }
     desk_.orders_bell().wait(
         seen, stopping ? std::min(next_moment(), MonoTime{nanoseconds{stop_until_ns_.load()}}) : next_moment());

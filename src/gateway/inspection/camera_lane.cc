@@ -17,28 +17,38 @@ CameraLane::CameraLane(LaneSettings settings, ModelLoader loader, VerdictDesk& d
       events_(events),
       opened_(std::move(opened)),
       slots_(static_cast<std::size_t>(settings_.queue_items)),
-      seat_{.slots = slots_, .desk = desk, .samples = samples, .work = {}, .room = {}, .active = {}},
+      seat_{.slots = slots_,
+            .desk = desk,
+            .samples = samples,
+            .samples_missed =
+                metrics.counter("lineside_samples_missed_total", "Pictures not kept: the sample store was behind.",
+                                {{"station", settings_.station}, {"camera", settings_.camera}}),
+            .work = {},
+            .room = {},
+            .active = {}},
       message_("not started yet"),
       raw_bytes_(metrics.counter("lineside_raw_bytes_total", "Pixels taken in, in bytes; they stay on site.",
                                  {{"station", settings_.station}, {"camera", settings_.camera}})),
       unpaired_(metrics.counter("lineside_frames_unpaired_total", "Frames that belonged to no item.",
                                 {{"station", settings_.station}, {"camera", settings_.camera}})),
       wrong_size_(metrics.counter("lineside_frames_wrong_size_total", "Frames of another size than the first one.",
-                                  {{"station", settings_.station}, {"camera", settings_.camera}})) {
-  if (settings_.width > 0 && settings_.height > 0) slots_.prepare(settings_.width, settings_.height, PixelFormat::rgb8);
-}
+                                  {{"station", settings_.station}, {"camera", settings_.camera}})) {}
 
 CameraLane::~CameraLane() { stop_model(); }
 
 bool CameraLane::size_is_right(const ImageView& image) {
-  if (!slots_.prepared() && image.data != nullptr && image.width > 0 && image.height > 0)
-    slots_.prepare(image.width, image.height, image.format);
+  const bool known = slots_.prepared();
+  const int width = known ? slots_.width() : settings_.width > 0 ? settings_.width : image.width;
+  const int height = known ? slots_.height() : settings_.height > 0 ? settings_.height : image.height;
+  // The first frame of that size also says whether the camera is a gray one.
+  const bool as_expected = image.width == width && image.height == height && width > 0 && height > 0;
+  if (!known && as_expected && image.data != nullptr) slots_.prepare(width, height, image.format);
   if (slots_.prepared() && slots_.fits(image)) return true;
   wrong_size_.add();
   events_.report(
       "camera.wrong_size", Severity::high,
       std::format("Camera {} sent a frame of {}x{} where {}x{} is expected; its item got the fail-safe verdict.",
-                  settings_.camera, image.width, image.height, slots_.width(), slots_.height()));
+                  settings_.camera, image.width, image.height, width, height));
   return false;
 }
 
@@ -86,16 +96,20 @@ void CameraLane::park(const FrameView& frame) {
 }
 
 void CameraLane::pair_parked() {
-  FrameSlot* slot = slots_.unpark();
-  if (slot == nullptr) return;
-  ItemTicket ticket;
-  if (!desk_.board().claim(settings_.index, slot->exposure, settings_.early_max, ticket)) {
+  for (;;) {
+    const std::uint32_t items_seen = desk_.deadline_bell().count();
+    FrameSlot* slot = slots_.unpark();
+    if (slot == nullptr) return;
+    ItemTicket ticket;
+    if (desk_.board().claim(settings_.index, slot->exposure, settings_.early_max, ticket)) {
+      if (model_ready()) return submit(*slot, ticket);
+      FrameSlots::release(*slot);
+      return desk_.fail(ticket, Reason::fail_inference);
+    }
     if (slots_.park(*slot)) unpaired_.add();
-    return;
+    // Whoever opened an item meanwhile has found nothing parked: look for it here.
+    if (desk_.deadline_bell().count() == items_seen) return;
   }
-  if (model_ready()) return submit(*slot, ticket);
-  FrameSlots::release(*slot);
-  desk_.fail(ticket, Reason::fail_inference);
 }
 
 void CameraLane::on_item(const ItemTicket& ticket) {

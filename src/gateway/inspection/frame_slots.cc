@@ -7,9 +7,6 @@
 namespace lineside::gateway {
 namespace {
 
-// One being filled, one running, one parked and one with the sample store.
-constexpr std::size_t kSpareSlots = 4;
-
 bool change(FrameSlot& slot, SlotState from, SlotState to) {
   return slot.state.compare_exchange_strong(from, to, std::memory_order_seq_cst);
 }
@@ -17,8 +14,7 @@ bool change(FrameSlot& slot, SlotState from, SlotState to) {
 }  // namespace
 
 FrameSlots::FrameSlots(std::size_t waiting_max)
-    : waiting_max_(std::clamp<std::size_t>(waiting_max, 1, kSlotsMax - kSpareSlots)),
-      count_(waiting_max_ + kSpareSlots) {}
+    : waiting_max_(std::clamp<std::size_t>(waiting_max, 1, kWaitingMax)), count_(waiting_max_ + kSpareSlots) {}
 
 void FrameSlots::prepare(int width, int height, PixelFormat format) {
   width_ = width;
@@ -83,6 +79,15 @@ FrameSlot* FrameSlots::take() {
     waiting_.fetch_sub(1, std::memory_order_seq_cst);
     return oldest;
   }
+}
+
+bool FrameSlots::lend(FrameSlot& slot) {
+  std::size_t lent = 0;
+  for (std::size_t i = 0; i < count_; ++i)
+    lent += slots_[i].state.load(std::memory_order_relaxed) == SlotState::lent ? 1 : 0;
+  if (lent >= kLentMax) return false;
+  slot.state.store(SlotState::lent, std::memory_order_release);
+  return true;
 }
 
 bool FrameSlots::park(FrameSlot& slot) {

@@ -30,10 +30,10 @@ struct FrameSlot {
 
 class FrameSlots {
  public:
-  static constexpr std::size_t kSlotsMax = 64;
+  static constexpr std::size_t kWaitingMax = 60, kLentMax = 4;
 
-  // `waiting_max` (1..kSlotsMax - 4): frames that may wait for the model. A few more slots are there for the frames
-  // that are being copied, judged, parked or looked at by the sample store.
+  // `waiting_max` (1..kWaitingMax): frames that may wait for the model. A few more slots are there for the frames that
+  // are being copied, judged, parked or looked at by the sample store.
   explicit FrameSlots(std::size_t waiting_max);
 
   // Allocates for frames of this size and fixes it; before any other call. Pages that are never used cost nothing:
@@ -50,11 +50,14 @@ class FrameSlots {
   FrameSlot* take();              // the one that has waited longest; null: none
   bool park(FrameSlot& slot);     // a frame that no item wants yet; only the newest is kept. True: another was freed
   FrameSlot* unpark();            // null: none
-  static void lend(FrameSlot& slot) { slot.state.store(SlotState::lent, std::memory_order_release); }
+  bool lend(FrameSlot& slot);     // to the sample store; false: it has kLentMax already, and items need the others
   static void release(FrameSlot& slot) { slot.state.store(SlotState::free, std::memory_order_release); }
   std::size_t waiting() const { return waiting_.load(std::memory_order_acquire); }
 
  private:
+  // Two being filled or parked, two running (while a new model takes over).
+  static constexpr std::size_t kSpareSlots = 4 + kLentMax, kSlotsMax = kWaitingMax + kSpareSlots;
+
   const std::size_t waiting_max_, count_;
   std::array<FrameSlot, kSlotsMax> slots_;
   std::unique_ptr<std::uint8_t[]> pixels_;

@@ -113,8 +113,8 @@ bool ModelWorker::keep_sample(FrameSlot& slot, const Answer& answer, bool in_tim
   verdict.label = answer.score.label;
   report.why = seat_.samples->wants(verdict.decision, verdict.reason, verdict.score, info_->threshold);
   if (report.why == SampleWhy::no) return false;
-  FrameSlots::lend(slot);
-  if (seat_.desk.offer_sample(report)) return true;
+  if (seat_.slots.lend(slot) && seat_.desk.offer_sample(report)) return true;
+  seat_.samples_missed.add();
   return false;
 }
 

@@ -34,8 +34,9 @@ struct WorkerSeat {
   FrameSlots& slots;
   VerdictDesk& desk;
   SampleSink* samples;  // null: none
-  Doorbell work;        // rung when a frame waits
-  Doorbell room;        // rung when a waiting frame was taken
+  Counter& samples_missed;
+  Doorbell work;  // rung when a frame waits
+  Doorbell room;  // rung when a waiting frame was taken
   std::atomic<class ModelWorker*> active{nullptr};
 };
 

@@ -44,7 +44,10 @@ class StationTest : public ::testing::Test {
     for (int i = 0; i < cameras; ++i) {
       auto source = std::make_unique<testing::FakeSource>();
       cameras_.push_back(source.get());
-      parts.cameras.push_back({.name = "c" + std::to_string(i), .source = std::move(source)});
+      parts.cameras.push_back({.name = "c" + std::to_string(i),
+                               .width = expected_size_,
+                               .height = expected_size_,
+                               .source = std::move(source)});
     }
     if (triggered) {
       auto trigger = std::make_unique<testing::FakeTrigger>();
@@ -68,6 +71,7 @@ class StationTest : public ::testing::Test {
   }
 
   config::StationSettings settings_;
+  int expected_size_ = 0;  // of each camera's frames, in px
   testing::ModelScript script_;
   ModelLoader loader_ = [this](std::uint64_t) -> Result<LoadedModel> {
     return LoadedModel{std::make_unique<testing::FakeClassifier>(script_), 1};
@@ -178,6 +182,35 @@ TEST_F(StationTest, SaysCamera_WhenAFrameHasAnotherSize) {
   EXPECT_EQ(all[0].reason, Reason::score);
   EXPECT_EQ(all[1].reason, Reason::fail_camera);
   EXPECT_EQ(records_.events("camera.wrong_size"), 1);
+}
+
+TEST_F(StationTest, TakesAGrayCamera_WhoseFrameSizeIsConfigured) {
+  expected_size_ = 8;
+  make();
+  cameras_[0]->give(kGood, system_clock().mono(), 16, 8);
+  const std::vector<std::uint8_t> pixels(64, kBad);
+  FrameView frame;
+  frame.image = {pixels.data(), 8, 8, 8, PixelFormat::gray8};
+  frame.exposure = system_clock().mono();
+  cameras_[0]->sink()->on_frame(frame);
+  const auto all = verdicts(2);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].reason, Reason::fail_camera) << "another size than the configured one";
+  EXPECT_EQ(all[1].reason, Reason::score);
+}
+
+TEST_F(StationTest, ASlowSampleStoreCostsPictures_NeverAVerdict) {
+  make();
+  {
+    const auto held = samples_.hold();
+    for (std::uint64_t items = 1; items <= 30; ++items) {
+      cameras_[0]->give(kBad);
+      ASSERT_TRUE(eventually([&] { return station_->verdicts_issued() == items; }));
+    }
+  }
+  for (const Verdict& verdict : verdicts(30)) EXPECT_EQ(verdict.reason, Reason::score);
+  const Labels camera{{"station", "s1"}, {"camera", "c0"}};
+  EXPECT_GT(metrics_.counter("lineside_samples_missed_total", "", camera).value(), 0U);
 }
 
 TEST_F(StationTest, PairsATriggerWithTheFirstFrameAfterIt) {
@@ -371,6 +404,24 @@ TEST_F(StationTest, SaysWithinOneItem_WhenTheActuatorIsUnreachable_AndWhenItIsBa
   EXPECT_TRUE(eventually([&] { return records_.events("actuator.recovered") == 1; }));
   cameras_[0]->give(kBad);
   EXPECT_TRUE(verdicts(2).back().actuated);
+}
+
+TEST_F(StationTest, FindsTheActuatorAgain_WhileRejectsNeverStop) {
+  settings_.deadline = 20ms;
+  settings_.actuator.delay = 100ms;
+  settings_.actuator.tolerance = 10s;
+  settings_.actuator.timeout = 500ms;
+  make(1, false, true);
+  actuator_.set_reachable(false);
+  cameras_[0]->give(kBad);
+  ASSERT_TRUE(eventually([&] { return records_.events("actuator.unreachable") == 1; }));
+  actuator_.set_reachable(true);
+  const auto until = std::chrono::steady_clock::now() + 3s;
+  while (records_.events("actuator.recovered") == 0 && std::chrono::steady_clock::now() < until) {
+    cameras_[0]->give(kBad);  // so that one is always due sooner than the actuator may take to answer
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_EQ(records_.events("actuator.recovered"), 1);
 }
 
 TEST_F(StationTest, AnUnreachableActuatorHoldsUpNoVerdict) {

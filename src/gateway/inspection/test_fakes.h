@@ -238,6 +238,8 @@ class FakeSamples final : public SampleSink {
     std::lock_guard lock(mutex_);
     return pixels_;
   }
+  // offer() hangs as long as this is held.
+  std::unique_lock<std::mutex> hold() const { return std::unique_lock(mutex_); }
 
  private:
   mutable std::mutex mutex_;

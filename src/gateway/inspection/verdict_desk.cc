@@ -23,6 +23,10 @@ VerdictDesk::VerdictDesk(const config::StationSettings& settings, int cameras, b
       board_(places_for(settings), cameras, settings.votes_needed),
       reports_(kReportsMax),
       orders_(has_actuator ? kOrdersMax : 2),
+      actuation_failures_(metrics.counter(
+          "lineside_actuation_failures_total",
+          "Rejects that the actuator did not do: unreachable, read-back wrong, gone by, or too many on their way.",
+          {{"station", settings.name}})),
       late_answers_(metrics.counter("lineside_late_answers_total",
                                     "Model answers dropped because their item had its verdict already.",
                                     {{"station", settings.name}})),
@@ -118,9 +122,9 @@ void VerdictDesk::issue_fail_safe(const ItemTicket& ticket, Reason reason, const
 
 void VerdictDesk::issue(const Outcome& outcome) {
   issued_.fetch_add(1, std::memory_order_relaxed);
-  if (has_actuator_ && outcome.verdict.decision == Decision::reject && orders_.push(outcome)) {
-    orders_bell_.ring();
-    return;
+  if (has_actuator_ && outcome.verdict.decision == Decision::reject) {
+    if (orders_.push(outcome)) return orders_bell_.ring();
+    actuation_failures_.add();
   }
   report(outcome);
 }

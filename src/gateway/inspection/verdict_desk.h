@@ -63,6 +63,7 @@ class VerdictDesk {
   // Of the actuation thread.
   bool next_order(Outcome& order) { return orders_.pop(order); }
   Doorbell& orders_bell() { return orders_bell_; }
+  Counter& actuation_failures() { return actuation_failures_; }
   void report(const Outcome& outcome);  // after actuation
 
   // Of the reporter.
@@ -90,6 +91,7 @@ class VerdictDesk {
   LockFreeRing<Outcome> orders_;
   Doorbell reports_bell_, orders_bell_, deadline_bell_;
   std::atomic<std::uint64_t> opened_{0}, issued_{0};
+  Counter& actuation_failures_;
   Counter& late_answers_;
   Counter& reports_dropped_;
 };
