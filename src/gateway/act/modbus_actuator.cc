@@ -98,9 +98,9 @@ Result<void> ModbusActuator::write_item(std::uint64_t item, MonoTime deadline) {
 Result<void> ModbusActuator::open(MonoTime deadline) {
   const std::unique_lock lock(mutex_, settings_.timeout);
   if (!lock) return too_late("busy with ending a pulse");
-  timer_->cancel();
   LINESIDE_TRY(connect(deadline));
   LINESIDE_TRY(write_coil(settings_.coil, false, deadline));
+  timer_->cancel();  // not before: as long as the output may be on, somebody goes on trying to end its pulse
   if (settings_.safe_coil >= 0) LINESIDE_TRY(write_coil(settings_.safe_coil, false, deadline));
   return {};
 }
@@ -151,12 +151,12 @@ Result<void> ModbusActuator::go_safe(MonoTime deadline) {
   if (settings_.safe_state == SafeState::hold) return {};
   const std::unique_lock lock(mutex_, settings_.timeout);
   if (!lock) return too_late("busy with ending a pulse");
-  timer_->cancel();
   const bool reject_all = settings_.safe_state == SafeState::reject_all;
   const int coil = settings_.safe_coil >= 0 ? settings_.safe_coil : settings_.coil;
   LINESIDE_TRY(connect(deadline));
   LINESIDE_TRY(write_coil(coil, reject_all, deadline));
   if (settings_.safe_coil >= 0) LINESIDE_TRY(write_coil(settings_.coil, false, deadline));
+  timer_->cancel();  // the output is as it should be
   return confirm_coil(coil, reject_all, deadline);
 }
 

@@ -248,6 +248,24 @@ TEST(ModbusActuator, SwitchesOff_WhatAGatewayThatDiedLeftOn) {
   EXPECT_TRUE(server.wait_coil(0, false));
 }
 
+TEST(ModbusActuator, EndsThePulseItself_WhenNeitherOpeningNorTheSafeStateGotThrough) {
+  ModbusServer server;
+  auto settings = settings_for(server.port());
+  settings.pulse = 100ms;
+  settings.timeout = 50ms;
+  ModbusActuator actuator(settings, system_clock());
+  ASSERT_TRUE(actuator.open(in(500ms)));
+  ASSERT_TRUE(actuator.fire(hit(1)));
+  ASSERT_TRUE(server.wait_coil(0, true));
+  server.fault = ModbusServer::Fault::hang;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(actuator.go_safe(in(50ms)));
+    EXPECT_FALSE(actuator.open(in(50ms)));
+  }
+  server.fault = ModbusServer::Fault::none;
+  EXPECT_TRUE(server.wait_coil(0, false));
+}
+
 TEST(ModbusActuator, EndsARunningPulse_WhenDestroyed) {
   ModbusServer server;
   {
