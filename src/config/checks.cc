@@ -25,6 +25,8 @@ void readable(const std::string& path, const std::string& key, Findings& finding
   }
 }
 
+constexpr std::size_t kStationCamerasMax = 8;  // so many votes an item has room for
+
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 struct TlsKeys {
@@ -122,6 +124,9 @@ void check_station(const StationSettings& station, const std::string& at, const 
                    Findings& findings) {
   if (station.cameras.empty() && findings.has(at + ".cameras"))
     findings.problem(at + ".cameras", "names no camera; a station needs at least one");
+  if (station.cameras.size() > kStationCamerasMax)
+    findings.problem(at + ".cameras", std::format("names {} cameras; at most {} can look at one item",
+                                                  station.cameras.size(), kStationCamerasMax));
   std::set<std::string> used;
   for (std::size_t i = 0; i < station.cameras.size(); ++i) {
     const std::string key = std::format("{}.cameras[{}]", at, i);

@@ -167,6 +167,20 @@ stations:
   }
 }
 
+TEST_F(Config, RefusesMoreThanAStationTakes) {
+  std::string cameras, names;
+  for (int i = 0; i < 9; ++i) {
+    cameras += std::format("  - {{name: c{}, kind: folder, path: pictures}}\n", i);
+    names += std::format("c{},", i);
+  }
+  const std::string text = problems(std::format(
+      "gateway: g\ndata_dir: d\ncameras:\n{}stations:\n  - name: s\n    cameras: [{}]\n    bundle: caps.lsb\n"
+      "    queue_items: 61\n",
+      cameras, names));
+  EXPECT_THAT(text, HasSubstr("stations[0].cameras: names 9 cameras; at most 8 can look at one item"));
+  EXPECT_THAT(text, HasSubstr("stations[0].queue_items: 61 is above the limit of 60"));
+}
+
 TEST_F(Config, ChecksCameras) {
   const std::pair<const char*, const char*> cases[] = {
       {"kind: rtsp", "url: is missing"},

@@ -94,7 +94,7 @@ Table<StationSettings> station_table() {
       .text_list("cameras", &StationSettings::cameras, TextRule::any,
                  "Names of the cameras that look at the same item; with several, they vote.")
       .required()
-      .integer("votes_needed", &StationSettings::votes_needed, "", 1, 64,
+      .integer("votes_needed", &StationSettings::votes_needed, "", 1, 8,
                "So many cameras must say reject for the item to be rejected.")
       .object("trigger", &StationSettings::trigger, trigger_table(), "What says that an item is there.")
       .text("bundle", &StationSettings::bundle, TextRule::path, "The signed model bundle, an .lsb file.")
@@ -110,7 +110,7 @@ Table<StationSettings> station_table() {
       .choice("fail_safe", &StationSettings::fail_safe, {{"reject", Decision::reject}, {"pass", Decision::pass}},
               "The verdict of an item that gets none in time.")
       .object("actuator", &StationSettings::actuator, actuator_table(), "What removes a rejected item.")
-      .integer("queue_items", &StationSettings::queue_items, "", 1, 1024,
+      .integer("queue_items", &StationSettings::queue_items, "", 1, 60,
                "Items that may wait for the model; one more gets the fail-safe verdict at once.")
       .integer("cpu", &StationSettings::cpu, "", -1, 1023, "Core that the station's thread is pinned to; -1: any.");
 }
