@@ -12,10 +12,11 @@ std::int64_t to_ns(WallTime time) { return time.time_since_epoch().count(); }
 WallTime from_ns(std::int64_t ns) { return WallTime{nanoseconds{ns}}; }
 std::uint64_t natural(std::int64_t value) { return value < 0 ? 0 : static_cast<std::uint64_t>(value); }
 
+// Sums by total(), not sum(): an error because of one gateway's made-up figures would keep the whole hub from starting.
 constexpr std::string_view kGateways = R"(
 SELECT g.id, g.online, g.first_seen_ns, g.last_seen_ns, g.version, coalesce(t.wire_bytes, 0), coalesce(t.raw_bytes, 0),
        coalesce(t.batches, 0), coalesce(t.records, 0),
-       (SELECT coalesce(sum(max(0, l.last_sequence - l.first_sequence + 1)), 0) FROM loss l
+       (SELECT cast(total(max(0, l.last_sequence - l.first_sequence + 1)) AS INTEGER) FROM loss l
          WHERE l.tenant = g.tenant AND l.gateway = g.id)
 FROM gateway g LEFT JOIN traffic t ON t.tenant = g.tenant AND t.gateway = g.id
 WHERE g.tenant = ?1 ORDER BY g.id)";
@@ -34,14 +35,16 @@ SELECT from_ns, to_ns, items, passed, rejected, fail_safe, late, actuation_faile
 FROM station_summary WHERE tenant = ?1 AND gateway = ?2 AND station = ?3 ORDER BY to_ns DESC LIMIT ?4)";
 
 constexpr std::string_view kTotals = R"(
-SELECT 0, coalesce(sum(items), 0), coalesce(sum(passed), 0), coalesce(sum(rejected), 0), coalesce(sum(fail_safe), 0),
-       coalesce(sum(late), 0), coalesce(sum(actuation_failed), 0), coalesce(sum(raw_bytes), 0)
+SELECT 0, cast(total(items) AS INTEGER), cast(total(passed) AS INTEGER), cast(total(rejected) AS INTEGER),
+       cast(total(fail_safe) AS INTEGER), cast(total(late) AS INTEGER), cast(total(actuation_failed) AS INTEGER),
+       cast(total(raw_bytes) AS INTEGER)
 FROM station_summary
 WHERE tenant = ?1 AND gateway = ?2 AND station = ?3 AND to_ns > ?4 AND to_ns <= ?5)";
 
 constexpr std::string_view kSeries = R"(
-SELECT (to_ns - 1 - ?4) / ?6, sum(items), sum(passed), sum(rejected), sum(fail_safe), sum(late), sum(actuation_failed),
-       sum(raw_bytes)
+SELECT (to_ns - 1 - ?4) / ?6, cast(total(items) AS INTEGER), cast(total(passed) AS INTEGER),
+       cast(total(rejected) AS INTEGER), cast(total(fail_safe) AS INTEGER), cast(total(late) AS INTEGER),
+       cast(total(actuation_failed) AS INTEGER), cast(total(raw_bytes) AS INTEGER)
 FROM station_summary
 WHERE tenant = ?1 AND gateway = ?2 AND station = ?3 AND to_ns > ?4 AND to_ns <= ?5
 GROUP BY 1 ORDER BY 1)";

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::array kBothLanes{Lane::urgent, Lane::bulk};
 constexpr std::int64_t kGatewaysMax = 10'000;
+constexpr std::uint64_t kRawBytesMax = 1ull << 60;  // of one batch: sums stay what they are, whatever a gateway claims
 
 // The statements around the records themselves.
 struct Statements {
@@ -49,7 +50,7 @@ Result<Statements> prepare_statements(Database& database) {
   LINESIDE_TRY(make(s.traffic,
                     "INSERT INTO traffic (tenant, gateway, wire_bytes, batches, records, raw_bytes) "
                     "VALUES (?1, ?2, ?3, 1, ?4, ?5) ON CONFLICT DO UPDATE SET wire_bytes = wire_bytes + ?3, "
-                    "batches = batches + 1, records = records + ?4, raw_bytes = raw_bytes + ?5"));
+                    "batches = batches + 1, records = records + ?4, raw_bytes = min(raw_bytes, 1 << 62) + ?5"));
   return s;
 }
 
@@ -61,11 +62,11 @@ struct Change {
 
 // What the cameras took in, as the stored summaries say.
 std::int64_t raw_bytes_in(std::span<const Record> records) {
-  std::int64_t sum = 0;
+  std::uint64_t sum = 0;
   for (const Record& record : records)
     if (const auto* summary = std::get_if<StationSummary>(&record.body))
-      sum += static_cast<std::int64_t>(summary->raw_bytes);
-  return sum;
+      sum = std::min(sum + std::min(summary->raw_bytes, kRawBytesMax), kRawBytesMax);
+  return static_cast<std::int64_t>(sum);
 }
 
 Result<std::int64_t> one_integer(Statement& query) {

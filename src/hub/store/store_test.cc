@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <format>
+#include <limits>
 
 #include "base/file.h"
 #include "base/sqlite.h"
 #include "base/test_folder.h"
+#include "hub/store/queries.h"
 
 namespace lineside::hub {
 namespace {
@@ -68,6 +71,32 @@ TEST_F(StoreTest, StoresEachSequenceOnce_WhateverComesTwice) {
   EXPECT_EQ(again.watermark, 3U);
   EXPECT_EQ(number("SELECT count(*) FROM verdict"), 3);
   EXPECT_EQ(number("SELECT wire_bytes FROM traffic"), 200);
+}
+
+// One gateway's nonsense must stop neither ingest nor the start of the hub, which belong to all tenants.
+TEST_F(StoreTest, TakesFiguresWhoseSumsAreTooBigForANumber) {
+  constexpr auto kHuge = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  const StationSummary huge{.station = "cap",
+                            .from = WallTime{1s},
+                            .to = WallTime{2s},
+                            .items = kHuge,
+                            .passed = kHuge,
+                            .rejected = kHuge,
+                            .fail_safe = kHuge,
+                            .late = kHuge,
+                            .actuation_failed = kHuge,
+                            .raw_bytes = kHuge};
+  for (std::uint64_t sequence = 1; sequence <= 20; sequence += 2)
+    ASSERT_EQ(commit(batch({{sequence, huge}, {sequence + 1, huge}}, kEpoch, Lane::bulk)).stored, 2U);
+  for (int i = 0; i < 200; ++i) {
+    const auto epoch = std::format("01990a5d-ac96-774b-bcce-{:012x}", i);
+    ASSERT_EQ(commit(batch({loss(1, wire::kSequenceMax)}, epoch)).stored, 1U);
+  }
+  Queries queries = Queries::open(file_).value();
+  EXPECT_EQ(queries.gateways("t1").value().size(), 1U);
+  const StationId cap{"g1", "cap"};
+  EXPECT_EQ(queries.totals("t1", cap, WallTime{}, WallTime{1h}).value().items, kHuge);
+  EXPECT_EQ(queries.series("t1", cap, WallTime{}, WallTime{1h}, 60s).value().size(), 1U);
 }
 
 TEST_F(StoreTest, StoresNothingOfABatchThatDoesNotConnect) {
