@@ -27,7 +27,6 @@ lineside_library(modbus PKG libmodbus)
 lineside_library(gpiod PKG libgpiod)
 lineside_library(gstreamer PKG gstreamer-1.0 gstreamer-app-1.0 gstreamer-video-1.0)
 lineside_library(gst_rtsp_server PKG gstreamer-rtsp-server-1.0)
-lineside_library(archive PKG libarchive)
 
 find_package(nlohmann_json REQUIRED)
 lineside_library(json TARGET nlohmann_json::nlohmann_json)
