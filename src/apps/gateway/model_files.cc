@@ -2,6 +2,8 @@
 
 #include <format>
 
+#include "base/file.h"
+#include "base/file.h"
 #include "bundle/bundle.h"
 #include "inference/classifier.h"
 
