@@ -108,7 +108,8 @@ class Uplink::Impl final : public mqtt::Handler {
     options.key_file = settings_.key_file;
     options.username = settings_.username;
     options.password_file = settings_.password_file;
-    options.client_id = std::format("lineside-{}-{}", tenant_, gateway_);
+    // Names have no dot in them: two gateways never share an id, for which the broker would disconnect them in turn.
+    options.client_id = std::format("lineside.{}.{}", tenant_, gateway_);
     options.will_topic = state_topic_;
     options.will_payload = state_json(false, version_);
     options.reconnect_min = settings_.reconnect_min;
