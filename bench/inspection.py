@@ -49,11 +49,11 @@ def need_bundle(args):
         return
     KEEP.mkdir(parents=True, exist_ok=True)
     args.bundle, pictures, args.key = KEEP / "demo.lsb", KEEP / "pictures", KEEP / "key.pem.pub"
-    args.images = args.images or pictures
-    if not pictures.exists():
+    if not pictures.exists() and not (args.random_weights and args.images):
         say("drawing pictures")
         subprocess.run([BIN / "lineside-plant", "draw", "--out", pictures, "--count", "400", "--seed", "1"], check=True,
                        stdout=sys.stderr)
+    args.images = args.images or pictures
     if args.random_weights:
         args.bundle, args.key = KEEP / "random-weights.lsb", None
         subprocess.run([BIN / "inspection_bench", "model", "--out", args.bundle], check=True)
@@ -107,9 +107,9 @@ def throughput(args):
                fail_safe=run["fail_safe"])
 
 
-def gateway_config(folder, args, stations, images):
+def gateway_config(folder, args, stations, camera):
     lines = ["gateway: bench", f"data_dir: {folder / 'data'}", "local: {enabled: false}", "cameras:"]
-    lines += [f"  - {{name: c{i}, kind: folder, path: {images}, rate_hz: 10}}" for i in range(stations)]
+    lines += [f"  - {{name: c{i}, {camera}}}" for i in range(stations)]
     lines += ["stations:"]
     lines += [f"  - {{name: s{i}, cameras: [c{i}], bundle: {args.bundle}}}" for i in range(stations)]
     lines += ["inference:", "  allow_unsigned: true"]
@@ -138,16 +138,19 @@ def first_verdict_s(folder, station, began, wait_max):
     return None
 
 
-def run_gateway(args, stations, seconds):
-    """Starts lineside-gateway, gives (seconds to the first verdict, resident MB after `seconds`)."""
+def run_gateway(args, stations, seconds, idle=False):
+    """Starts lineside-gateway, gives (seconds to the first verdict, resident MB after `seconds`). Idle: its cameras are
+    not there."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         images = pathlib.Path(args.images or KEEP / "pictures").resolve()
-        config = gateway_config(folder, args, stations, images)
+        images = images / "good" if (images / "good").is_dir() else images  # a replay takes the pictures of one folder
+        camera = "kind: rtsp, url: 'rtsp://127.0.0.1:9/none'" if idle else f"kind: folder, path: {images}, rate_hz: 10"
+        config = gateway_config(folder, args, stations, camera)
         wall, began = time.time(), time.monotonic()
         process = subprocess.Popen([BIN / "lineside-gateway", "--config", config], stderr=subprocess.PIPE)
         try:
-            first = first_verdict_s(folder, f"s{stations - 1}", began, 60)
+            first = wall if idle else first_verdict_s(folder, f"s{stations - 1}", began, 60)
             time.sleep(seconds)
             memory = resident_mb(process.pid)
         finally:
@@ -159,6 +162,8 @@ def run_gateway(args, stations, seconds):
 
 
 def memory(args):
+    say("memory: lineside-gateway with one station whose camera is not there")
+    figure("memory.gateway_idle", round(run_gateway(args, 1, 10, idle=True)[1], 1), "MB resident")
     for stations in (1, 30):
         say(f"memory: lineside-gateway with {stations} station(s), replay folder, no hub")
         first, resident = run_gateway(args, stations, 10)
