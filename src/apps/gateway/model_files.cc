@@ -3,7 +3,6 @@
 #include <format>
 
 #include "base/file.h"
-#include "base/file.h"
 #include "bundle/bundle.h"
 #include "inference/classifier.h"
 
