@@ -220,7 +220,9 @@ void Server::State::configure(const ServerSettings& settings) {
       .setMaxConnectionNum(2000)
       .setIdleConnectionTimeout(60)
       .setImplicitPageEnable(false)
-      .setDocumentRoot("/nonexistent");  // files come from this program only
+      .setDocumentRoot("/nonexistent")  // files come from this program only
+      // Drogon makes folders for request bodies that it puts on disk; ours never are, yet the place must be writable.
+      .setUploadPath(std::filesystem::absolute(settings.database).parent_path() / "http-scratch");
   app.setCustomErrorHandler([this](drogon::HttpStatusCode status) {
     const auto code = status == drogon::k404NotFound ? ErrorCode::not_found : ErrorCode::request_invalid;
     auto response = to_response(problem(status, {code, "The request can't be answered."}));
