@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace lineside::training {
 namespace {
@@ -47,24 +48,46 @@ Calibration fit_calibration(std::span<const Scored> logits) {
   return fit;
 }
 
+namespace {
+
+// The score that a new good item exceeds with probability `share`, if the good items' logits are normally distributed:
+// their upper prediction limit. Student's quantile from the normal one by the first term of its expansion.
+double prediction_limit(const std::vector<double>& goods, double share) {
+  const double n = static_cast<double>(goods.size());
+  double mean = 0, squares = 0;
+  for (const double score : goods) mean += logit_of(score) / n;
+  for (const double score : goods) squares += (logit_of(score) - mean) * (logit_of(score) - mean);
+  double low = 0, high = 8;
+  while (high - low > 1e-9) {
+    const double middle = (low + high) / 2;
+    (0.5 * std::erfc(middle / std::numbers::sqrt2) > share ? low : high) = middle;
+  }
+  const double student = low + (low * low * low + low) / (4 * (n - 1));
+  return sigmoid(mean + student * std::sqrt(squares / (n - 1) * (1 + 1 / n)));
+}
+
+double middle_of(double a, double b) { return sigmoid((logit_of(a) + logit_of(b)) / 2); }
+
+double threshold_by_count(const bundle::SortedScores& classes, double false_reject_target) {
+  const auto allowed = static_cast<std::size_t>(static_cast<double>(classes.good.size()) * false_reject_target);
+  const double highest_kept = classes.good[classes.good.size() - 1 - allowed];  // of the goods that must pass
+  const auto next_reject = std::ranges::upper_bound(classes.reject, highest_kept);
+  return middle_of(highest_kept, next_reject == classes.reject.end() ? 1.0 : *next_reject);
+}
+
+}  // namespace
+
 Threshold choose_threshold(std::span<const Scored> calibrated, double false_reject_target) {
   const bundle::SortedScores classes = bundle::sort_by_class(calibrated);
   Threshold result;
-  const double n_good = static_cast<double>(classes.good.size());
-  result.target_provable = n_good * false_reject_target >= 3;
-  if (!classes.good.empty() && !classes.reject.empty()) {
-    const auto allowed = result.target_provable ? static_cast<std::size_t>(n_good * false_reject_target) : 0;
-    const double highest_kept = classes.good[classes.good.size() - 1 - allowed];  // of the goods that must pass
-    const double next_reject = [&] {
-      const auto next = std::ranges::upper_bound(classes.reject, highest_kept);
-      return next == classes.reject.end() ? 1.0 : *next;
-    }();
-    const bool apart = classes.good.back() < classes.reject.front();
-    const auto middle = [](double a, double b) { return sigmoid((logit_of(a) + logit_of(b)) / 2); };
-    if (apart)
-      result.value = middle(classes.good.back(), classes.reject.front());
+  result.target_provable = static_cast<double>(classes.good.size()) * false_reject_target >= 3;
+  if (classes.good.size() > 2 && !classes.reject.empty()) {
+    if (classes.good.back() < classes.reject.front())
+      result.value = middle_of(classes.good.back(), classes.reject.front());
     else if (result.target_provable)
-      result.value = middle(highest_kept, next_reject);
+      result.value = threshold_by_count(classes, false_reject_target);
+    else
+      result.value = std::min(0.5, prediction_limit(classes.good, false_reject_target));
   }
   result.false_reject = wilson(bundle::at_least(classes.good, result.value), classes.good.size());
   return result;

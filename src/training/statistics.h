@@ -21,10 +21,11 @@ struct Calibration {
 };
 Calibration fit_calibration(std::span<const Scored> logits);
 
-// The threshold on calibrated scores. With enough good items to prove the target (at least 3 / target), the lowest
-// threshold whose share of rejected good items is at most `false_reject_target`; if rejects and goods are apart there,
-// the middle of the gap. With fewer, the target can't be proven from them: 0.5, the point where both errors of the
-// calibrated score balance, or the middle of the gap around it when the classes are apart.
+// The threshold on calibrated scores: the middle of the gap when the classes are apart. Otherwise, with enough good
+// items to prove the target (3 / target, rule of three), the lowest threshold whose share of rejected good items is at
+// most `false_reject_target`. With fewer, the target can't be proven by counting: the limit that a new good item
+// exceeds with that probability if their logits are normally distributed, or 0.5, where both errors of the calibrated
+// score balance, if that is lower.
 struct Threshold {
   double value = 0.5;
   bool target_provable = false;

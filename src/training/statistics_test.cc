@@ -65,9 +65,18 @@ TEST(Threshold, KeepsTheFalseRejectTarget_WhenThereAreEnoughGoods) {
   EXPECT_GE(threshold.false_reject.count, 5U);  // and does not give away more escapes than it must
 }
 
-TEST(Threshold, BalancesErrors_WhenTooFewGoodsCanProveTheTarget) {
+TEST(Threshold, BalancesErrors_WhenFewGoodsOverlapWithRejects) {
   const auto threshold = choose_threshold(scored({0.1, 0.2, 0.7}, {0.4, 0.8, 0.9}), 0.02);
   EXPECT_DOUBLE_EQ(threshold.value, 0.5);
+  EXPECT_FALSE(threshold.target_provable);
+}
+
+TEST(Threshold, GoesBelowTheBalance_WhenFewGoodsAreAllFarBelowIt) {
+  std::vector<Scored> items = scored({}, {0.012, 0.3, 0.9, 0.95, 0.99});
+  for (int i = 0; i < 20; ++i) items.push_back({0.01 + 0.0005 * i, false});
+  const auto threshold = choose_threshold(items, 0.02);
+  EXPECT_GT(threshold.value, 0.0195);
+  EXPECT_LT(threshold.value, 0.05);
 }
 
 TEST(Figures, CountTheConfusionMatrix) {
