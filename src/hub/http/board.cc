@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kRecentMax = 600;
 constexpr std::size_t kRejectsMax = 24, kEventsMax = 50;
+constexpr std::size_t kStationsMax = 20'000, kAllRejectsMax = 1000;  // for each tenant, whatever its gateways claim
 constexpr auto kRecentSpan = std::chrono::minutes{1};
 
 GatewayState& gateway_of(std::map<std::string, GatewayState>& gateways, const std::string& name) {
@@ -92,6 +93,7 @@ void Board::show_newest(Station& station, const StationSummary& summary) {
 
 void Board::apply_summary(Tenant& tenant, const std::string& gateway, const StationSummary& summary) {
   const StationId id{gateway, summary.station};
+  if (tenant.stations.size() >= kStationsMax && !tenant.stations.contains(id)) return;
   auto& station = tenant.stations[id];
   station.state.id = id;
   show_newest(station, summary);
@@ -110,6 +112,7 @@ void Board::note_rejects(Tenant& tenant, const std::string& gateway, const Verdi
   const auto same = [&](const RejectRow& row) { return row.id == id; };
   if (static_cast<std::size_t>(std::ranges::count_if(rejects, same)) > kRejectsMax)
     rejects.erase(std::ranges::find_if(rejects, same));
+  if (rejects.size() > kAllRejectsMax) rejects.pop_front();
 }
 
 void Board::apply(Tenant& tenant, const std::string& gateway, Lane lane, const RecordBody& body) {
@@ -125,7 +128,8 @@ void Board::apply(Tenant& tenant, const std::string& gateway, Lane lane, const R
     if (tenant.events.size() > kEventsMax) tenant.events.pop_front();
   }
   // A picture comes after its verdict, in the slower lane: the page asks for the station's rejects again.
-  if (const auto* picture = std::get_if<PictureRecord>(&body))
+  if (const auto* picture = std::get_if<PictureRecord>(&body);
+      picture != nullptr && tenant.stations.contains({gateway, picture->station}))
     tenant.changed_stations.insert({gateway, picture->station});
 }
 

@@ -39,11 +39,12 @@ struct GatewayState {
 struct BoardChanges {
   std::vector<StationState> stations;
   std::vector<GatewayState> gateways;
-  std::vector<RejectRow> rejects;  // newest last, at most 24 for a station; the rest is in the database
+  std::vector<RejectRow> rejects;  // newest last, at most 24 for a station and 1000 in all; the rest is in the database
   std::vector<EventRow> events;    // newest last, at most 50
 };
 
-// Thread-safe. Bounded: rejects and events kept between two takes have the limits above, older ones are left out.
+// Thread-safe. Bounded: rejects and events kept between two takes have the limits above, older ones are left out; a
+// tenant has at most 20,000 stations here.
 class Board final : public ChangeListener {
  public:
   // Reads the state of every tenant. Call before anything is stored. Errors: database.

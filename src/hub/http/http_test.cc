@@ -97,6 +97,21 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Api> api;
 };
 
+TEST_F(ApiTest, TheBoardStaysBounded_WhenAGatewayMakesUpStations) {
+  const auto now = clock.wall();
+  std::vector<Record> summaries, rejects;
+  for (std::uint64_t i = 1; i <= 20'100; ++i) {
+    const auto name = "made-up-" + std::to_string(i);
+    summaries.push_back({i, StationSummary{.station = name, .from = now - 1s, .to = now, .items = 1}});
+    rejects.push_back({i, VerdictRecord{.station = name, .item = i, .time = now}});
+  }
+  board->on_records("acme", "gw1", Lane::bulk, summaries);
+  board->on_records("acme", "gw1", Lane::urgent, rejects);
+  EXPECT_EQ(board->stations("acme").size(), 20'000U);
+  EXPECT_EQ(board->stations("other").size(), 1U);
+  EXPECT_EQ(board->take_changes().at("acme").rejects.size(), 1000U);
+}
+
 TEST_F(ApiTest, NothingIsToldWithoutASession) {
   for (const char* path : {"/api/v1/me", "/api/v1/stations", "/api/v1/gateways", "/api/v1/events", "/api/v1/losses",
                            "/api/v1/stations/gw1/line1/series", "/api/v1/stations/gw1/nothing/series",
