@@ -55,6 +55,7 @@ Result<void> Board::load_tenant(Queries& queries, const std::string& name) {
   LINESIDE_ASSIGN(const auto ids, queries.stations(name));
   const auto today = day_start(clock_.wall());
   for (const auto& id : ids) {
+    if (tenant.stations.size() >= kStationsMax) break;
     LINESIDE_ASSIGN(const auto newest, queries.newest_summaries(name, id, kRecentMax));
     auto& station = tenant.stations[id];
     station.state.id = id;
