@@ -63,8 +63,7 @@ TeamOptions team_options(const InspectionOptions& options, const Dataset& data) 
   team.network.input_width = data.spec.width;
   team.network.input_height = data.spec.height;
   team.network.outputs = data.labels.size() > 2 ? static_cast<int>(data.labels.size()) : 1;
-  team.train.steps =
-      options.steps > 0 ? options.steps : std::min(1200 + static_cast<int>(data.items.size()), 4000);
+  team.train.steps = options.steps > 0 ? options.steps : std::min(1200 + static_cast<int>(data.items.size()), 4000);
   return team;
 }
 
@@ -293,10 +292,11 @@ std::string describe(const InspectionReport& report) {
   text += std::format("  escapes       {}\n", describe(test.escape));
   text += std::format("                passed  rejected\n  good          {:6}  {:8}\n  reject        {:6}  {:8}\n",
                       test.true_pass, test.false_reject_count, test.escape_count, test.true_reject);
-  text += std::format("threshold {:.4f}{}\n", report.manifest.reject_threshold,
-                      report.target_provable
-                          ? ""
-                          : " (too few good pictures to prove the false-reject target by counting; see docs/training.md)");
+  text +=
+      std::format("threshold {:.4f}{}\n", report.manifest.reject_threshold,
+                  report.target_provable
+                      ? ""
+                      : " (too few good pictures to prove the false-reject target by counting; see docs/training.md)");
   text += std::format(
       "parity: ONNX {:.5f} at most, int8 ({}) {:.4f} at most and {:.4f} on average, {} of {} verdicts flipped\n",
       parity.onnx_error_max, bundle::to_string(report.manifest.quantization), parity.int8_error_max,

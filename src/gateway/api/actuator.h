@@ -10,8 +10,8 @@ namespace lineside::gateway {
 
 struct ActuationCommand {
   std::uint64_t item = 0;
-  MonoTime fire_at{};   // when the item is in front of the rejector; the caller calls fire() at that moment
-  MonoTime give_up{};   // later than this the item has gone: report timeout instead of hitting the next one
+  MonoTime fire_at{};  // when the item is in front of the rejector; the caller calls fire() at that moment
+  MonoTime give_up{};  // later than this the item has gone: report timeout instead of hitting the next one
 };
 
 // Used by one thread only, the station's actuation thread. Every call has a deadline and may block until then.

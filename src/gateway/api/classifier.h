@@ -18,12 +18,12 @@ struct ClassScore {
 class Classifier {
  public:
   virtual ~Classifier() = default;
-  virtual Result<void> warm_up() = 0;                            // on the thread that will call the others
-  virtual Result<void> preprocess(const ImageView& image) = 0;   // fills the input tensor
-  virtual Result<ClassScore> infer() = 0;                        // runs the model on it
-  virtual float reject_threshold() const = 0;                    // from the bundle
+  virtual Result<void> warm_up() = 0;                           // on the thread that will call the others
+  virtual Result<void> preprocess(const ImageView& image) = 0;  // fills the input tensor
+  virtual Result<ClassScore> infer() = 0;                       // runs the model on it
+  virtual float reject_threshold() const = 0;                   // from the bundle
   virtual const std::vector<std::string>& labels() const = 0;
-  virtual const std::string& version() const = 0;                // "name@version"
+  virtual const std::string& version() const = 0;  // "name@version"
 };
 
 }  // namespace lineside::gateway

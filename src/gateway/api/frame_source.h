@@ -13,7 +13,7 @@ namespace lineside::gateway {
 // One picture. The pixels are the source's and valid only during the call that hands the view over.
 struct FrameView {
   ImageView image;
-  MonoTime exposure{};       // when taken, or when received if the camera does not say
+  MonoTime exposure{};  // when taken, or when received if the camera does not say
   bool exposure_known = false;
   std::uint64_t sequence = 0;  // of this source, from 0; a jump means that the source lost frames
   std::string_view name;       // replay only: the file's name; else empty
@@ -28,8 +28,8 @@ class FrameSink {
   virtual void on_frame(const FrameView& frame) = 0;
   // `message` says what happened and what is done about it; empty when up.
   virtual void on_state(SourceState state, const Error& why) = 0;
-  // A replay with rate 0 ("as fast as taken") calls it before each picture, no other source does: returns true as soon as
-  // the sink has room for a picture, false after `wait_max`. The default takes everything at once.
+  // A replay with rate 0 ("as fast as taken") calls it before each picture, no other source does: returns true as soon
+  // as the sink has room for a picture, false after `wait_max`. The default takes everything at once.
   virtual bool wait_ready(nanoseconds wait_max) {
     static_cast<void>(wait_max);
     return true;
