@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "gateway/outbox/lane_queue.h"
+#include "gateway/outbox/limits.h"
 #include "gateway/outbox/outbox_database.h"
 #include "gateway/outbox/outbox_metrics.h"
 #include "gateway/outbox/recovery.h"
@@ -15,24 +16,6 @@
 #include "wire/batch.h"
 
 namespace lineside::gateway {
-namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-constexpr std::array kBothLanes{Lane::urgent, Lane::bulk};
-constexpr std::size_t kQueueBytesMax = 64u << 20;  // pictures waiting for the disk, for each lane
-constexpr std::size_t kGroupRecordsMax = 2000, kGroupBytesMax = 16u << 20;
-constexpr std::uint64_t kDeleteRowsMax = 5000;  // for each commit, so that one commit stays short
-constexpr std::uint64_t kReserveAheadMin = 512, kReserveAheadMax = 65'536;
-constexpr milliseconds kRetryMin{20}, kRetryMax{2000};
-constexpr seconds kCloseMax{5};
-constexpr std::chrono::minutes kFullEventPeriod{1};
-
-std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
-
-}  // namespace
-
 class Outbox::Impl {
  public:
   Impl(std::filesystem::path dir, FolderLock lock, const config::OutboxSettings& settings, Clock& clock,
