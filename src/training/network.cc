@@ -112,12 +112,7 @@ struct Network::State {
                          kBatchNormEps, false);
       x = at::relu(conv.residual ? y + x : y);
     }
-    std::vector<at::Tensor> pooled{x.mean({2, 3}), x.amax({2, 3})};
-    if (spec.grid > 0) {
-      const std::vector<std::int64_t> cell{x.size(2) / spec.grid, x.size(3) / spec.grid};
-      pooled.push_back(at::avg_pool2d(x, cell, cell).flatten(1));
-    }
-    at::Tensor features = at::cat(pooled, 1);
+    at::Tensor features = at::cat({x.mean({2, 3}), x.amax({2, 3})}, 1);
     if (random != nullptr && dropout > 0) {
       at::Tensor mask = at::empty(features.sizes(), at::kFloat);
       auto* keep = mask.data_ptr<float>();
@@ -139,11 +134,8 @@ Network::Network(const NetworkSpec& spec, std::uint64_t seed) : state_(std::make
     channels = spec.width * multiple;
     for (int block = 0; block < spec.blocks_per_stage; ++block) state_->add(channels, channels, 1, true, random);
   }
-  const int h16 = (spec.input_height + 15) / 16, w16 = (spec.input_width + 15) / 16;
-  const std::int64_t features =
-      2 * channels + (spec.grid > 0 ? (h16 / (h16 / spec.grid)) * (w16 / (w16 / spec.grid)) * channels : 0);
   state_->head_weight =
-      random_tensor({spec.outputs, features}, std::sqrt(1.0 / static_cast<double>(features)), random).requires_grad_();
+      random_tensor({spec.outputs, 2 * channels}, std::sqrt(1.0 / (2.0 * channels)), random).requires_grad_();
   state_->head_bias = at::zeros({spec.outputs}).requires_grad_();
 }
 

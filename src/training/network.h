@@ -18,7 +18,6 @@ struct NetworkSpec {
   int input_width = 128, input_height = 128, channels = 3;
   int width = 16;  // channels of the stem; the stages have 2, 4 and 6 times as many
   int blocks_per_stage = 1;
-  int grid = 0;     // cells along each side of a coarse map of averages that the head sees too; 0: none
   int outputs = 1;  // 1 + number of reject classes when there are several, else 1: output 0 is the reject logit
 };
 
