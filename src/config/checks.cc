@@ -203,7 +203,7 @@ void check_hub(const HubSettings& settings, Findings& findings) {
                      "certificate and private key go together: name both");
   if (settings.http_cert_file.empty() && !is_loopback(settings.http_address))
     findings.problem("http_address", std::format("{} is reachable by others, and passwords would cross the network in "
-                                                 "the clear: name http_cert_file and http_key_file, or use 127.0.0.1",
+                                                 "the clear: use 127.0.0.1 and put a TLS proxy in front (docs/hub.md)",
                                                  settings.http_address));
   readable(settings.http_cert_file, "http_cert_file", findings);
   readable(settings.http_key_file, "http_key_file", findings);
