@@ -10,6 +10,10 @@ namespace lineside::gateway {
 
 using namespace std::chrono_literals;
 
+// A network camera begins with pictures that it had waiting: they come late and in a burst, so nobody knows when they
+// were taken, and a reject among them would hit a neighbour. The camera is not up until then.
+constexpr auto kRtspSettleTime = 300ms;
+
 CameraSource::CameraSource(const config::CameraSettings& settings, Clock& clock, MetricsRegistry& metrics)
     : settings_(settings),
       clock_(clock),
@@ -63,10 +67,16 @@ Result<void> CameraSource::watch(const std::stop_token& stop) {
   LINESIDE_ASSIGN(auto pipeline, CameraPipeline::open(settings_, clock_));
   MonoTime last = clock_.mono();
   bool first = true;
+  MonoTime settled{};
   while (!stop.stop_requested()) {
     Result<void> taken;
-    const auto came = pipeline->next(std::min<nanoseconds>(100ms, settings_.stall_max),
-                                     [&](const FrameView& frame) { taken = take(frame); });
+    const auto came = pipeline->next(std::min<nanoseconds>(100ms, settings_.stall_max), [&](const FrameView& frame) {
+      if (first && settings_.kind == config::CameraSettings::Kind::rtsp) settled = clock_.mono() + kRtspSettleTime;
+      if (clock_.mono() >= settled)
+        taken = take(frame);
+      else
+        next_sequence_ = pipeline_first_ + frame.sequence + 1;
+    });
     counters_.bad_frames.add(pipeline->take_broken_count());
     if (!came) return std::unexpected(came.error());
     if (!taken) return taken;
