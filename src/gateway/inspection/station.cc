@@ -177,6 +177,7 @@ void Station::reload_model() {
 }
 
 void Station::complete(StationSummary& summary) const {
+  summary.deadline_ns = nanoseconds{settings_.deadline}.count();
   summary.camera_up = true;
   std::uint64_t raw_bytes = 0;
   for (const auto& lane : body_->lanes) {

@@ -303,6 +303,7 @@ TEST_F(StationTest, SummariesAddUpToTheVerdicts) {
   StationSummary sum;
   std::uint64_t in_buckets = 0;
   for (const auto& one : records_.of<StationSummary>()) {
+    EXPECT_EQ(nanoseconds{one.deadline_ns}, 5s);
     sum.items += one.items;
     sum.passed += one.passed;
     sum.rejected += one.rejected;
