@@ -300,12 +300,11 @@ TEST_F(StationTest, SummariesAddUpToTheVerdicts) {
     ASSERT_TRUE(eventually([&] { return items_.size() == static_cast<std::size_t>(i) + 1; }));
   }
   station_->stop();
-  StationSummary sum;
   std::uint64_t in_buckets = 0;
+  StationSummary sum;
   for (const auto& one : records_.of<StationSummary>()) {
     EXPECT_EQ(nanoseconds{one.deadline_ns}, 5s);
-    sum.items += one.items;
-    sum.passed += one.passed;
+    sum.items += one.items, sum.passed += one.passed;
     sum.rejected += one.rejected;
     sum.raw_bytes += one.raw_bytes;
     for (const auto& [bound, count] : one.decision_latency) in_buckets += count;
