@@ -17,8 +17,16 @@ compile() {  # compile PRESET TARGET...
 
 dev_build() { compile release "${@:-programs}"; }
 
+# To where the user stands, so that relative paths mean what they say there.
+go_back() {
+  if ! cd "$LINESIDE_PWD" 2>/dev/null && [ $# = 0 ]; then
+    die "$LINESIDE_PWD can't be seen inside the Debian 13 folder; go below the home folder, /tmp, /srv, /mnt or beside the project."
+  fi
+  unset LINESIDE_PWD
+}
+
 dev_shell() {
-  cd "${LINESIDE_PWD:-$project}" 2>/dev/null || true
+  go_back quietly
   if [ $# -gt 0 ]; then exec "$@"; fi
   exec /bin/bash
 }
@@ -28,7 +36,7 @@ dev_format() { git ls-files -co --exclude-standard '*.cc' '*.h' | xargs -r clang
 dev_run() {
   local program=${1:?"usage: ./dev run PROGRAM [ARGS]"}; shift
   [ -x "build/release/bin/$program" ] || compile release "$program" >&2
-  cd "${LINESIDE_PWD:-$project}"
+  go_back
   exec "$project/build/release/bin/$program" "$@"
 }
 

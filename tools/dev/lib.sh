@@ -94,18 +94,19 @@ make_root() {
   fi
   local stamp=$root/.lineside-packages digest
   digest=$(packages_digest)
-  if [ "$(cat "$stamp" 2>/dev/null)" != "$digest" ]; then
+  # One line for each list that was installed: checkouts with different lists share the folder.
+  if ! grep -qsx "$digest" "$stamp"; then
     [ "$(free_gb "$cache")" -ge "$need_gb" ] || [ -d "$root" ] ||
       die "$cache has only $(free_gb "$cache") GB free and $need_gb GB are needed; set LINESIDE_CACHE to a folder with room."
     [ -d "$root" ] || make_base_root
     install_packages
-    printf '%s\n' "$digest" | in_namespace_write "$stamp"
+    printf '%s\n' "$digest" | in_namespace_append "$stamp"
   fi
   flock -u 8
   exec 8>&-
 }
 
-in_namespace_write() { "${as_root_of_namespace[@]}" tee "$1" >/dev/null; }
+in_namespace_append() { "${as_root_of_namespace[@]}" tee -a "$1" >/dev/null; }
 
 make_base_root() {
   find_mmdebstrap
@@ -173,7 +174,7 @@ enter_root() {
   exec env LINESIDE_ROOT="$root" LINESIDE_PROJECT="$project" LINESIDE_CACHE_DIR="$cache" "${private_mounts[@]}" \
     /bin/bash "$project/tools/dev/mounts.sh" /usr/bin/env -i "${keep[@]}" HOME="$HOME" USER="$(id -un)" LANG=C.UTF-8 \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
-    LINESIDE_INSIDE=1 LINESIDE_CACHE="$cache" LINESIDE_PWD="$PWD" "$project/dev" "$@"
+    LINESIDE_INSIDE=1 LINESIDE_CACHE="$cache" "$project/dev" "$@"
 }
 
 dev_clean() {
