@@ -59,6 +59,7 @@ class Demo:
         stubborn = stop_all(list(self.programs.values()))
         for name in stubborn:
             say(f'{name} did not stop when asked and was killed')
+        self.layout.lock.close()
 
     def binary(self, name):
         path = self.programs_dir / name
@@ -72,7 +73,10 @@ class Demo:
             self.binary(name)
         layout, options = self.layout, self.options
         if options.bundle:
-            bundle, key = Path(options.bundle), Path(options.trusted_key)
+            bundle, key = Path(options.bundle).resolve(), Path(options.trusted_key).resolve()
+            for path in (bundle, key):
+                if not path.is_file():
+                    raise DemoError(f'there is no file {path}.')
         else:
             bundle, key, self.start_s['model'] = learn.get_bundle(self.programs_dir, layout.cache, say, options.short)
         say('Making the hub: certificates, settings, the first user')
@@ -204,23 +208,49 @@ class Demo:
         return {'lines': lines, 'delivery': delivery, 'start_s': self.start_s, 'broken': broken}
 
 
+def number(kind, low, high):
+    """A type for argparse: a number within limits."""
+    def parse_number(text):
+        value = kind(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f'{text} is not between {low} and {high}')
+        return value
+    parse_number.__name__ = 'whole number' if kind is int else 'number'
+    return parse_number
+
+
+def port_base(text):
+    return text if text in ('', 'auto') else number(int, 1, 65535)(text)
+
+
+port_base.__name__ = 'port'
+
+
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog='./dev demo', description='Runs the whole system on this machine.')
-    parser.add_argument('--minutes', type=float, help='run so long, then stop; without it until Ctrl-C')
+    parser = argparse.ArgumentParser(prog='./dev demo', usage='./dev demo [OPTIONS]',
+                                     description='Runs the whole system on this machine.')
+    parser.add_argument('--minutes', type=number(float, 0.01, 1e6), metavar='N',
+                        help='run so long, then stop; without it until Ctrl-C')
     parser.add_argument('--report', action='store_true', help='print a report at the end; exit 1 if a law was broken')
     parser.add_argument('--short', action='store_true', help='a smaller model, trained in a minute (for tests)')
-    parser.add_argument('--lines', type=int, default=1, help='bottling lines, each with a camera and a station')
-    parser.add_argument('--rate', type=float, default=600, help='bottles a minute on each line')
-    parser.add_argument('--defect-share', type=float, default=0.05, help='share of bottles with a bad cap')
+    parser.add_argument('--lines', type=number(int, 1, 100), default=1, metavar='N',
+                        help='bottling lines, each with a camera and a station (1)')
+    parser.add_argument('--rate', type=number(float, 1, 6000), default=600, metavar='N',
+                        help='bottles a minute on each line (600)')
+    parser.add_argument('--defect-share', type=number(float, 0, 1), default=0.05, metavar='SHARE',
+                        help='share of bottles with a bad cap, 0 to 1 (0.05)')
     parser.add_argument('--codec', choices=['h264', 'mjpeg'], default='h264', help='how the cameras code')
     parser.add_argument('--share', choices=['none', 'thumbnail', 'full'], default='thumbnail',
                         help='which pictures of rejects may leave the site (a real site begins with none)')
-    parser.add_argument('--seed', type=int, default=1, help='of the bottles')
-    parser.add_argument('--data', default=str(PROJECT / 'build' / 'demo'), help='folder for everything it writes')
-    parser.add_argument('--port-base', default='', help='first of the ports to use, or "auto" for free ones')
-    parser.add_argument('--bundle', help='a model bundle to run instead of training one')
-    parser.add_argument('--trusted-key', help='public key that signed --bundle')
-    parser.add_argument('--programs', default=str(PROJECT / 'build' / 'release' / 'bin'), help='where the programs are')
+    parser.add_argument('--seed', type=int, default=1, metavar='N', help='of the bottles')
+    parser.add_argument('--data', default=str(PROJECT / 'build' / 'demo'), metavar='FOLDER',
+                        help='folder for everything it writes')
+    parser.add_argument('--port-base', type=port_base, default='', metavar='PORT',
+                        help='first of the ports to use, or "auto" for free ones')
+    parser.add_argument('--bundle', metavar='FILE', help='a model bundle to run instead of training one')
+    parser.add_argument('--trusted-key', metavar='FILE', help='public key that signed --bundle')
+    parser.add_argument('--programs', default=str(PROJECT / 'build' / 'release' / 'bin'), metavar='FOLDER',
+                        help='where the programs are')
     options = parser.parse_args(arguments)
     if options.bundle and not options.trusted_key:
         parser.error('--bundle needs --trusted-key')
@@ -270,7 +300,9 @@ def main(arguments):
             write_report(demo, result)
             return 1 if result['broken'] else 0
     except DemoError as error:
-        say(f'demo: {error}')
+        if sys.stdout.isatty():
+            say('')
+        print(f'demo: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         say('Stopped')

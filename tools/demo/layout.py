@@ -1,4 +1,5 @@
 """Where the demo keeps its things: ports, folders and the configuration files of each program."""
+import fcntl
 import json
 import shutil
 import socket
@@ -25,9 +26,11 @@ class Ports:
         if base == 'auto':
             numbers = _free_ports(len(names))
         elif base:
-            numbers = [int(base) + i for i in range(len(names))]
+            numbers = [base + i for i in range(len(names))]
         else:
             numbers = [8780, 9780, 8883, 8554] + [1502 + i for i in range(lines)]
+        if max(numbers) > 65535:
+            raise DemoError(f'there is no port {max(numbers)}: {len(names)} ports are needed from --port-base on.')
         self.by_name = dict(zip(names, numbers))
         taken = [f'{number} ({name})' for name, number in self.by_name.items() if not _is_free(number)]
         if taken:
@@ -67,7 +70,7 @@ class Layout:
             raise DemoError(f'{self.data} is not empty and no folder of the demo; name another one with --data.')
         self.run, self.cache = self.data / 'run', self.data / 'cache'
         self.data.mkdir(parents=True, exist_ok=True)
-        (self.data / MARKER).touch()
+        self.lock = self._locked()
         shutil.rmtree(self.run, ignore_errors=True)
         self.logs = self.run / 'logs'
         for folder in (self.logs, self.cache):
@@ -76,6 +79,16 @@ class Layout:
         self.enrolled = self.run / 'enrolled'
         self.plant_config, self.gateway_config = self.run / 'plant.yaml', self.run / 'gateway.yaml'
         self.truth = self.run / 'truth.jsonl'
+
+    def _locked(self):
+        """The marker, held until this demo ends: a second one would remove the folders of the first."""
+        marker = open(self.data / MARKER, 'a')
+        try:
+            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DemoError(f'another demo runs in {self.data}. Stop it, or run this one in a folder of its own: '
+                            '--data FOLDER --port-base auto') from None
+        return marker
 
     def line_names(self):
         return [f'line{i + 1}' for i in range(self.lines)]
