@@ -70,7 +70,7 @@ function stationCard(station, now) {
   card.append(make('dl', 'counts', null, count('items', station.items), count('rejected', station.rejected, ''),
     count('fail-safe', station.fail_safe, 'warn'), count('late', station.late, 'bad')));
   card.append(latencyOf(station));
-  if (station.actuation_failed) card.append(make('p', 'note', `${number.format(station.actuation_failed)} rejects did not reach the rejector`));
+  if (station.actuation_failed) card.append(make('p', 'note', `${number.format(station.actuation_failed)} rejects did not reach the rejector since the start`));
   if (station.trouble) card.append(make('p', 'note', station.trouble));
   return card;
 }
@@ -81,7 +81,7 @@ const reasons = {
 };
 
 function verdictCard(row) {
-  const card = make('li', 'verdict ' + row.decision);
+  const card = make('li', `verdict ${row.decision}${row.picture ? '' : ' bare'}`);
   const picture = make('div', 'picture');
   if (row.picture) {
     const image = make('img');
@@ -90,8 +90,6 @@ function verdictCard(row) {
     image.loading = 'lazy';
     image.onerror = () => { picture.textContent = 'no longer kept'; };
     picture.append(image);
-  } else {
-    picture.textContent = 'not kept';
   }
   const tone = row.fail_safe ? 'safe' : row.decision;
   const body = make('div', 'body', null,
@@ -102,7 +100,8 @@ function verdictCard(row) {
   body.append(make('p', '', `${row.station} · ${number.format(row.item)}`));
   const time = new Date(row.time).toLocaleTimeString('en-GB');
   body.append(make('p', '', row.ms.decision === null ? time : `${time} · ${ms(row.ms.decision)}`));
-  card.append(picture, body);
+  if (row.picture) card.append(picture);
+  card.append(body);
   return card;
 }
 
@@ -141,6 +140,7 @@ async function refresh() {
   try {
     const [data, verdicts] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200')]);
     drawHealth(data);
+    document.body.classList.remove('stale');
     const now = performance.now();
     by('stations').replaceChildren(...data.stations.map((station) => stationCard(station, now)));
     latest = verdicts.items;
@@ -148,6 +148,7 @@ async function refresh() {
   } catch {
     by('health').className = 'pill bad';
     by('health').textContent = 'Gateway does not answer';
+    document.body.classList.add('stale');
   }
   setTimeout(refresh, document.hidden ? 5 * kPeriodMs : kPeriodMs);
 }
