@@ -104,15 +104,17 @@ class LaneCount:
             "SELECT sequence, sequence, item, '' FROM verdict WHERE lane = ? AND epoch = ?", (lane, epoch)).fetchall()
         events = database.execute(
             "SELECT sequence, sequence, -1, type FROM event WHERE lane = ? AND epoch = ?", (lane, epoch)).fetchall()
+        pictures = database.execute(
+            "SELECT sequence, sequence, -1, kind FROM picture WHERE lane = ? AND epoch = ?", (lane, epoch)).fetchall()
         losses = database.execute(
             "SELECT first_sequence, last_sequence, NULL, cause FROM loss WHERE lane = ? AND epoch = ? "
             "AND last_sequence >= first_sequence", (lane, epoch)).fetchall()
-        self.delivered, self.events = len(verdicts), len(events)
+        self.delivered, self.events = len(verdicts) + len(pictures), len(events)
         self.causes = {}
         for first, last, _, cause in losses:
             self.causes[cause] = self.causes.get(cause, 0) + last - first + 1
         self.lost = sum(self.causes.values())
-        self.places = sorted(verdicts + events + losses, key=lambda place: place[:2])
+        self.places = sorted(verdicts + events + pictures + losses, key=lambda place: place[:2])
 
     def check_each_once(self, watermark):
         expected = 1
