@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <format>
 #include <mutex>
+#include <utility>
 
 #include "base/clock.h"
 
