@@ -181,7 +181,7 @@ Table<InferenceSettings> inference_table() {
       .text_list("trusted_keys", &InferenceSettings::trusted_keys, TextRule::path,
                  "Public keys (PEM) of those who may sign bundles.")
       .flag("allow_unsigned", &InferenceSettings::allow_unsigned,
-            "Run bundles without a trusted signature. For trials only.");
+            "Run bundles that nobody signed. One signed by an unknown key is refused all the same. For trials only.");
 }
 
 }  // namespace

@@ -277,6 +277,7 @@ def write_report(demo, result):
 def stop_on_signals():
     def stop(number, _frame):
         raise KeyboardInterrupt(number)
+    signal.signal(signal.SIGINT, stop)  # said aloud: a demo started in the background inherits that it is ignored
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
 
