@@ -14,8 +14,10 @@ void needs(bool is_there, const std::string& key, const std::string& why, Findin
   if (!is_there) findings.problem(key, "is missing; " + why);
 }
 
-void readable(const std::string& path, const std::string& key, Findings& findings) {
-  if (path.empty() || !findings.files_are_here()) return;
+// `looked_for` needed_by_all: without this file nothing runs; here: only one part does not.
+void readable(const std::string& path, const std::string& key, Findings& findings,
+              NamedFiles looked_for = NamedFiles::here) {
+  if (path.empty() || findings.files() > looked_for) return;
   if (!std::filesystem::exists(path)) {
     findings.problem(key, std::format("there is no file {}", path));
   } else if (std::filesystem::is_directory(path)) {
@@ -31,18 +33,20 @@ bool is_loopback(const std::string& host) { return host == "localhost" || host =
 
 struct TlsKeys {
   std::string host, ca, cert, key, username, password;  // names of the keys
+  std::string unless{};  // how a broker elsewhere is allowed without TLS, for the message
 };
 
 struct TlsValues {
   const std::string &host, &ca, &cert, &key, &username, &password;
-  bool tls;
+  bool tls, plain = false;
 };
 
 void check_broker(const TlsKeys& keys, const TlsValues& values, Findings& findings) {
   if (values.tls) {
     needs(!values.ca.empty(), keys.ca, "TLS needs the broker's certificate authority", findings);
-  } else if (!is_loopback(values.host)) {
-    findings.problem(keys.host, std::format("without TLS the broker must be on this machine, not on {}", values.host));
+  } else if (!is_loopback(values.host) && !values.plain) {
+    findings.problem(keys.host, std::format("without TLS the broker must be on this machine, not on {}{}", values.host,
+                                            keys.unless));
   }
   if (values.cert.empty() != values.key.empty())
     findings.problem(values.cert.empty() ? keys.key : keys.cert, "certificate and private key go together: name both");
@@ -72,7 +76,7 @@ void check_kind_of_camera(const CameraSettings& camera, const std::string& at, F
       break;
     case Kind::folder:
       needs(!camera.path.empty(), at + ".path", "a folder camera needs its folder", findings);
-      if (!camera.path.empty() && findings.files_are_here() && !std::filesystem::is_directory(camera.path))
+      if (!camera.path.empty() && findings.files() == NamedFiles::here && !std::filesystem::is_directory(camera.path))
         findings.problem(at + ".path", std::format("there is no folder {}", camera.path));
       break;
   }
@@ -102,14 +106,23 @@ std::string output_of(const ActuatorSettings& actuator) {
   return {};
 }
 
+void check_mqtt_actuator(const ActuatorSettings& actuator, const std::string& at, Findings& findings) {
+  needs(!actuator.topic.empty(), at + ".topic", "an mqtt actuator needs its topic", findings);
+  if (actuator.tls && actuator.plain) findings.problem(at + ".plain", "contradicts tls: choose one");
+  check_broker({at + ".host", at + ".ca_file", at + ".cert_file", at + ".key_file", at + ".username",
+                at + ".password_file", ": set tls, or plain if that network is trusted"},
+               {actuator.host, actuator.ca_file, actuator.cert_file, actuator.key_file, actuator.username,
+                actuator.password_file, actuator.tls, actuator.plain},
+               findings);
+}
+
 void check_actuator(const StationSettings& station, const std::string& at, Findings& findings) {
   using Kind = ActuatorSettings::Kind;
   const ActuatorSettings& actuator = station.actuator;
   if (actuator.kind == Kind::none) return;
   if (actuator.kind == Kind::gpio)
     needs(!actuator.chip.empty(), at + ".actuator.chip", "a gpio actuator needs its chip", findings);
-  if (actuator.kind == Kind::mqtt)
-    needs(!actuator.topic.empty(), at + ".actuator.topic", "an mqtt actuator needs its topic", findings);
+  if (actuator.kind == Kind::mqtt) check_mqtt_actuator(actuator, at + ".actuator", findings);
   if (station.deadline >= actuator.delay)
     findings.problem(
         at + ".deadline_ms",
@@ -187,8 +200,9 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
   if (uplink.reconnect_min > uplink.reconnect_max)
     findings.problem("uplink.reconnect_min_ms", "is above reconnect_max_ms");
   for (std::size_t i = 0; i < settings.inference.trusted_keys.size(); ++i)
-    readable(settings.inference.trusted_keys[i], std::format("inference.trusted_keys[{}]", i), findings);
-  readable(settings.inference.library, "inference.library", findings);
+    readable(settings.inference.trusted_keys[i], std::format("inference.trusted_keys[{}]", i), findings,
+             NamedFiles::needed_by_all);
+  readable(settings.inference.library, "inference.library", findings, NamedFiles::needed_by_all);
   if (settings.inference.providers.empty()) findings.problem("inference.providers", "is empty; name at least cpu");
 }
 
@@ -207,6 +221,7 @@ void check_hub(const HubSettings& settings, Findings& findings) {
                                                  settings.http_address));
   readable(settings.http_cert_file, "http_cert_file", findings);
   readable(settings.http_key_file, "http_key_file", findings);
+  readable(settings.metrics_token_file, "metrics_token_file", findings);
 }
 
 void check_plant(const PlantSettings& settings, Findings& findings) {

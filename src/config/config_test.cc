@@ -27,10 +27,10 @@ class Config : public testing::Test {
   }
   Result<GatewaySettings> gateway(const std::string& yaml) { return load_gateway_settings(write(yaml)); }
   std::string problems(const std::string& yaml) {
-    const auto loaded = gateway(yaml);
-    if (loaded) return "none";
-    EXPECT_EQ(loaded.error().code, ErrorCode::config_invalid);
-    return loaded.error().message;
+    const auto checked = check_settings_file(write(yaml));
+    if (checked) return "none";
+    EXPECT_EQ(checked.error().code, ErrorCode::config_invalid);
+    return checked.error().message;
   }
   const TestFolder folder_;
 };
@@ -214,6 +214,44 @@ TEST_F(Config, NeedsItsRequiredKeys) {
   for (const char* key : {": gateway: is missing", "data_dir: is missing", "stations[0].cameras: is missing",
                           "stations[0].bundle: is missing"})
     EXPECT_THAT(text, HasSubstr(key));
+}
+
+TEST_F(Config, OfAGateway_IsTakenWithoutWhatOnlyOneStationNeeds_AndTheCheckStillSaysSo) {
+  const auto file = write(
+      "gateway: g\ndata_dir: d\ncameras:\n  - {name: a, path: /srv/none}\n"
+      "stations:\n  - {name: s, cameras: [a], bundle: none.lsb, actuator: {kind: mqtt, topic: t, tls: true, ca_file: "
+      "c}}"
+      "\nuplink: {enabled: true, ca_file: ca.crt}\n");
+  const auto settings = load_gateway_settings(file);
+  ASSERT_TRUE(settings) << settings.error().message;
+  EXPECT_EQ(settings->stations.at(0).bundle, folder_ / "none.lsb");
+  EXPECT_THAT(check_settings_file(file).error().message,
+              AllOf(HasSubstr("has 4 mistakes"), HasSubstr("stations[0].bundle: there is no file"),
+                    HasSubstr("cameras[0].path: there is no folder"), HasSubstr("actuator.ca_file: there is no file"),
+                    HasSubstr("uplink.ca_file: there is no file")));
+  EXPECT_THAT(gateway("gateway: g\ndata_dir: d\ninference: {trusted_keys: [none.pem]}\n").error().message,
+              HasSubstr("inference.trusted_keys[0]: there is no file"));
+}
+
+TEST_F(Config, AllowsAnMqttActuatorElsewhereOnlyWithTls_OrWhenToldSo) {
+  const auto with = [&](const std::string& keys) {
+    return std::format(
+        "gateway: g\ndata_dir: d\ncameras:\n  - {{name: a, path: {}}}\nstations:\n"
+        "  - {{name: s, cameras: [a], bundle: caps.lsb, actuator: {{kind: mqtt, topic: t{}}}}}\n",
+        (folder_ / "pictures").string(), keys);
+  };
+  EXPECT_THAT(problems(with(", host: 192.0.2.7")),
+              HasSubstr("actuator.host: without TLS the broker must be on this machine, not on 192.0.2.7: set tls, or "
+                        "plain if that network is trusted"));
+  EXPECT_THAT(problems(with(", host: 192.0.2.7, tls: true")), HasSubstr("actuator.ca_file: is missing; TLS needs"));
+  EXPECT_THAT(problems(with(", host: 192.0.2.7, tls: true, plain: true, ca_file: caps.lsb")),
+              HasSubstr("actuator.plain: contradicts tls"));
+  EXPECT_THAT(problems(with(", username: u")), HasSubstr("actuator.password_file: is missing"));
+  EXPECT_THAT(problems(with(", cert_file: caps.lsb")), HasSubstr("actuator.cert_file: certificate and private key"));
+  for (const char* keys : {"", ", host: 192.0.2.7, plain: true", ", host: 192.0.2.7, tls: true, ca_file: caps.lsb"}) {
+    const auto settings = gateway(with(keys));
+    EXPECT_TRUE(settings) << settings.error().message;
+  }
 }
 
 TEST_F(Config, OfAnotherMachine_DoesNotNeedItsFilesHere) {

@@ -84,6 +84,19 @@ Table<ActuatorSettings> actuator_table() {
                "modbus: coil that stands for the safe state; -1: none.")
       .flag("read_back", &ActuatorSettings::read_back, "modbus: read the coil after writing it.")
       .text("topic", &ActuatorSettings::topic, TextRule::any, "mqtt: topic of the reject message.")
+      .flag("tls", &ActuatorSettings::tls,
+            "mqtt: use TLS. Without it the broker must be on this machine, or `plain` set.")
+      .flag(
+          "plain", &ActuatorSettings::plain,
+          "mqtt: allow a broker on another machine without TLS. Whoever is on that network can then fire the rejector, "
+          "keep it from firing and read the password.")
+      .text("ca_file", &ActuatorSettings::ca_file, TextRule::path, "mqtt: certificate authority of the broker (PEM).")
+      .text("cert_file", &ActuatorSettings::cert_file, TextRule::path,
+            "mqtt: certificate for the actuator's broker (PEM), not the uplink's where that broker is the same.")
+      .text("key_file", &ActuatorSettings::key_file, TextRule::path, "mqtt: the certificate's private key (PEM).")
+      .text("username", &ActuatorSettings::username, TextRule::any, "mqtt: user name, where the broker asks for one.")
+      .text("password_file", &ActuatorSettings::password_file, TextRule::path,
+            "mqtt: file whose first line is the password.")
       .milliseconds("timeout_ms", &ActuatorSettings::timeout, 1, 60'000, "How long the device may take to answer.");
 }
 

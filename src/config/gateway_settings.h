@@ -55,6 +55,10 @@ struct ActuatorSettings {
   int safe_coil = -1;      // modbus: coil that stands for the safe state; -1: none
   bool read_back = true;   // modbus: read the coil after writing it
   std::string topic;       // mqtt
+  bool tls = false;        // mqtt
+  bool plain = false;      // mqtt: without TLS on another machine's broker too
+  std::string ca_file, cert_file, key_file;
+  std::string username, password_file;
   milliseconds timeout{50};
 };
 

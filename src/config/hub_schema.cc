@@ -24,6 +24,8 @@ Schema hub_schema() {
       .text("http_cert_file", &HubSettings::http_cert_file, TextRule::path,
             "Certificate of the page (PEM). Without certificate and key: plain HTTP, on loopback only.")
       .text("http_key_file", &HubSettings::http_key_file, TextRule::path, "The certificate's private key (PEM).")
+      .text("metrics_token_file", &HubSettings::metrics_token_file, TextRule::path,
+            "File whose first line is what /metrics asks for (Authorization: Bearer ...); empty: it is not served.")
       .integer("session_hours", &HubSettings::session_hours, "h", 1, 720, "Signed out after so long.")
       .integer("keep_days", &HubSettings::keep_days, "days", 0, 36'500,
                "Older verdicts and summaries are deleted; 0 keeps them for ever.")

@@ -15,6 +15,7 @@ struct HubSettings {
   std::string http_address = "127.0.0.1";
   int http_port = 8780;
   std::string http_cert_file, http_key_file;  // both empty: plain HTTP, only allowed on loopback
+  std::string metrics_token_file;             // empty: /metrics is not served
   int session_hours = 12;
   int keep_days = 30;  // verdicts and summaries older than this are deleted; 0: kept for ever
 };

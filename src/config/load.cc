@@ -52,7 +52,7 @@ Result<std::string> name_if_loaded(const Result<T>& loaded, std::string name) {
 }  // namespace
 
 Result<GatewaySettings> load_gateway_settings(const std::filesystem::path& path) {
-  return load_gateway(path, NamedFiles::here);
+  return load_gateway(path, NamedFiles::needed_by_all);
 }
 
 Result<HubSettings> load_hub_settings(const std::filesystem::path& path) { return load_hub(path, NamedFiles::here); }

@@ -16,15 +16,18 @@
 
 namespace lineside::config {
 
-// Errors: config_invalid, file_not_found, file_io.
+// Errors: config_invalid, file_not_found, file_io. A gateway's settings are taken although a file that only one station
+// or the uplink needs (bundle, folder of pictures, certificates) is not there: that one says so when it runs, and the
+// others go on. `lineside check` finds it before.
 Result<GatewaySettings> load_gateway_settings(const std::filesystem::path& path);
 Result<HubSettings> load_hub_settings(const std::filesystem::path& path);
 Result<PlantSettings> load_plant_settings(const std::filesystem::path& path);
 
 // What `lineside check` does: finds out by its keys whose settings the file holds ("gateway", "hub" or "plant"), checks
 // them as the program itself would, and gives that name.
-// `files` elsewhere: for a file written for another machine; whether the files it names are there is not looked at.
-enum class NamedFiles : std::uint8_t { here, elsewhere };
+// `files`: which of the files it names are looked for: all; those without which nothing runs; none, for settings
+// written for another machine.
+enum class NamedFiles : std::uint8_t { here, needed_by_all, elsewhere };
 Result<std::string> check_settings_file(const std::filesystem::path& path, NamedFiles files = NamedFiles::here);
 
 // The tables as documents, for "gateway", "hub" or "plant"; empty for another name.

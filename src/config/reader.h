@@ -28,7 +28,7 @@ class Findings {
   std::string text() const;
   std::size_t count() const { return problems_.size(); }
   const std::filesystem::path& file() const { return file_; }
-  bool files_are_here() const { return files_ == NamedFiles::here; }
+  NamedFiles files() const { return files_; }
 
  private:
   struct Problem {

@@ -3,6 +3,7 @@
 #include <mosquitto.h>
 
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <filesystem>
 #include <format>
@@ -18,18 +19,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr int kKeepAliveSeconds = 20;
 constexpr int kLoopMs = 200;
 constexpr milliseconds kConnectMax{10'000};
-constexpr milliseconds kGoodbyeMax{500};
+constexpr milliseconds kGoodbyeMax{500}, kStopMax{2000};
 constexpr std::size_t kPayloadBytesMax = 32u << 20;
 
-// mosquitto_lib_init and cleanup count themselves.
-class Library {
- public:
-  Library() { mosquitto_lib_init(); }
-  ~Library() { mosquitto_lib_cleanup(); }
-};
+// Once, and for as long as the process lives: the library counts its users without a lock.
+void start_library() {
+  static const int started = mosquitto_lib_init();
+  static_cast<void>(started);
+}
 
 Result<std::string> read_password(const std::string& file) {
   if (file.empty()) return std::string{};
@@ -53,40 +52,52 @@ Result<void> check_files(const ClientOptions& options) {
 
 class Client::Impl {
  public:
-  Impl(ClientOptions options, Handler& handler) : options_(std::move(options)), handler_(handler) {}
+  Impl(ClientOptions options, Handler& handler) : options_(std::move(options)), handler_(&handler) {}
 
-  ~Impl() {
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
-    mosquitto_destroy(mosquitto_);
-  }
+  ~Impl() { mosquitto_destroy(mosquitto_); }
 
-  Result<void> start() {
+  // The thread keeps `self` alive.
+  Result<void> start(const std::shared_ptr<Impl>& self) {
+    start_library();
     LINESIDE_ASSIGN(const std::string password, read_password(options_.password_file));
     mosquitto_ = mosquitto_new(or_null(options_.client_id), true, this);
     if (mosquitto_ == nullptr) return fail(ErrorCode::internal, "libmosquitto could not make a client");
     mosquitto_threaded_set(mosquitto_, true);
+    mosquitto_int_option(mosquitto_, MOSQ_OPT_TCP_NODELAY, 1);
     if (!options_.username.empty()) mosquitto_username_pw_set(mosquitto_, options_.username.c_str(), or_null(password));
     if (options_.tls) LINESIDE_TRY(set_tls());
     if (!options_.will_topic.empty())
       mosquitto_will_set(mosquitto_, options_.will_topic.c_str(), static_cast<int>(options_.will_payload.size()),
                          options_.will_payload.data(), 1, true);
     set_callbacks();
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([self] { self->run(); });
     return {};
   }
 
-  Result<void> publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos, bool retain) {
+  void stop() {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+    if (!options_.reconnect) mosquitto_disconnect(mosquitto_);  // wakes the thread
+    wake_.wait_for(lock, kStopMax, [this] { return ended_ || looking_up_; });
+    const bool ended = ended_;
+    lock.unlock();
+    if (ended) return thread_.join();
+    {
+      const std::lock_guard silence(handler_mutex_);
+      handler_ = nullptr;
+    }
+    thread_.detach();
+  }
+
+  Result<int> publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos, bool retain) {
     if (payload.size() > kPayloadBytesMax) return fail(ErrorCode::limit_reached, "the MQTT message is too long");
     if (!connected_) return not_connected();
-    const int code = mosquitto_publish(mosquitto_, nullptr, topic.c_str(), static_cast<int>(payload.size()),
+    int message = 0;
+    const int code = mosquitto_publish(mosquitto_, &message, topic.c_str(), static_cast<int>(payload.size()),
                                        payload.data(), qos, retain);
     if (code != MOSQ_ERR_SUCCESS) return fail(ErrorCode::broker_unreachable, mosquitto_strerror(code));
-    return {};
+    return message;
   }
 
   Result<void> subscribe(const std::string& pattern, int qos) {
@@ -96,8 +107,19 @@ class Client::Impl {
   }
 
   bool connected() const { return connected_; }
+  bool looking_up() const {
+    const std::lock_guard lock(mutex_);
+    return looking_up_;
+  }
 
  private:
+  // Nobody hears anything after stop().
+  template <class Call>
+  void tell(Call&& call) {
+    const std::lock_guard lock(handler_mutex_);
+    if (handler_ != nullptr) call(*handler_);
+  }
+
   std::unexpected<Error> not_connected() const {
     return fail(ErrorCode::broker_unreachable,
                 std::format("no connection to the MQTT broker {}:{}", options_.host, options_.port));
@@ -120,11 +142,15 @@ class Client::Impl {
     mosquitto_disconnect_callback_set(
         mosquitto_, [](mosquitto*, void* self, int code) { static_cast<Impl*>(self)->lost(mosquitto_strerror(code)); });
     mosquitto_subscribe_callback_set(mosquitto_, [](mosquitto*, void* self, int, int, const int*) {
-      static_cast<Impl*>(self)->handler_.on_subscribed();
+      static_cast<Impl*>(self)->tell([](Handler& handler) { handler.on_subscribed(); });
+    });
+    mosquitto_publish_callback_set(mosquitto_, [](mosquitto*, void* self, int message) {
+      static_cast<Impl*>(self)->tell([&](Handler& handler) { handler.on_acknowledged(message); });
     });
     mosquitto_message_callback_set(mosquitto_, [](mosquitto*, void* self, const mosquitto_message* message) {
-      static_cast<Impl*>(self)->handler_.on_message(message->topic, {static_cast<const std::uint8_t*>(message->payload),
-                                                                     static_cast<std::size_t>(message->payloadlen)});
+      const std::span payload(static_cast<const std::uint8_t*>(message->payload),
+                              static_cast<std::size_t>(message->payloadlen));
+      static_cast<Impl*>(self)->tell([&](Handler& handler) { handler.on_message(message->topic, payload); });
     });
   }
 
@@ -135,12 +161,12 @@ class Client::Impl {
     }
     connected_ = true;
     delay_ = options_.reconnect_min;
-    handler_.on_connected();
+    tell([](Handler& handler) { handler.on_connected(); });
   }
 
   void lost(const std::string& why) {
     const bool was_connected = connected_.exchange(false);
-    if (was_connected) handler_.on_disconnected(why);
+    if (was_connected) tell([&](Handler& handler) { handler.on_disconnected(why); });
   }
 
   void run() {
@@ -149,16 +175,37 @@ class Client::Impl {
       refused_.clear();
       const std::string why = one_connection();
       lost(why);
-      if (stopping()) return;
-      handler_.on_disconnected(
-          std::format("{}:{}: {}", options_.host, options_.port, refused_.empty() ? why : refused_));
+      if (stopping()) break;
+      const std::string& reason = refused_.empty() ? why : refused_;
+      const std::string text = std::format("{}:{}: {}", options_.host, options_.port, reason);
+      tell([&](Handler& handler) { handler.on_disconnected(text); });
+      if (!options_.reconnect) break;
       pause();
     }
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    wake_.notify_all();
+  }
+
+  // Waits for nothing but the name server.
+  int begin_connecting() {
+    const auto set_looking_up = [this](bool now) {
+      const std::lock_guard lock(mutex_);
+      looking_up_ = now;
+      wake_.notify_all();
+    };
+    set_looking_up(true);
+    const int code = mosquitto_connect_async(mosquitto_, options_.host.c_str(), options_.port,
+                                             static_cast<int>(options_.keep_alive.count()));
+    const int why = errno;
+    set_looking_up(false);
+    errno = why;
+    return code;
   }
 
   // Connects and serves the connection until it ends; why it ended.
   std::string one_connection() {
-    int code = mosquitto_connect_async(mosquitto_, options_.host.c_str(), options_.port, kKeepAliveSeconds);
+    int code = begin_connecting();
     const auto give_up = steady_clock::now() + kConnectMax;
     while (code == MOSQ_ERR_SUCCESS && !stopping()) {
       code = mosquitto_loop(mosquitto_, kLoopMs, 1);
@@ -167,7 +214,7 @@ class Client::Impl {
         return "no answer";
       }
     }
-    if (stopping()) say_goodbye();
+    if (stopping() && options_.reconnect) say_goodbye();
     return code == MOSQ_ERR_ERRNO ? std::generic_category().message(errno) : mosquitto_strerror(code);
   }
 
@@ -195,35 +242,37 @@ class Client::Impl {
   }
 
   const ClientOptions options_;
-  Handler& handler_;
-  Library library_;
+  std::mutex handler_mutex_;
+  Handler* handler_;  // null after stop()
   mosquitto* mosquitto_ = nullptr;
   std::atomic<bool> connected_{false};
   std::string refused_;
   milliseconds delay_{};
   std::mt19937 random_{std::random_device{}()};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
-  bool stopping_ = false;
+  bool stopping_ = false, ended_ = false, looking_up_ = false;
   std::thread thread_;
 };
 
 Result<std::unique_ptr<Client>> Client::start(const ClientOptions& options, Handler& handler) {
-  auto impl = std::make_unique<Impl>(options, handler);
-  LINESIDE_TRY(impl->start());
+  auto impl = std::make_shared<Impl>(options, handler);
+  LINESIDE_TRY(impl->start(impl));
   return std::unique_ptr<Client>(new Client(std::move(impl)));
 }
 
-Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Client::~Client() = default;
+Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::~Client() { impl_->stop(); }
 
-Result<void> Client::publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos, bool retain) {
+Result<int> Client::publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos, bool retain) {
   return impl_->publish(topic, payload, qos, retain);
 }
 
 Result<void> Client::subscribe(const std::string& pattern, int qos) { return impl_->subscribe(pattern, qos); }
 
 bool Client::connected() const { return impl_->connected(); }
+
+bool Client::looking_up() const { return impl_->looking_up(); }
 
 std::uint64_t publish_packet_bytes(std::size_t topic_bytes, std::size_t payload_bytes) {
   const std::uint64_t remaining = 2 + topic_bytes + payload_bytes;

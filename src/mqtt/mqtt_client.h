@@ -1,6 +1,6 @@
 #pragma once
-// One connection to an MQTT 3.1.1 broker by libmosquitto: TLS, last will, reconnect with back-off and jitter.
-// Clean session; nothing is kept across connections, here or (as far as we rely on it) at the broker.
+// The way to an MQTT 3.1.1 broker by libmosquitto: TLS, last will, reconnect with back-off and jitter. Clean session;
+// nothing is kept across connections, here or (as far as we rely on it) at the broker.
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -21,6 +21,9 @@ struct ClientOptions {
   std::string client_id;     // empty: the broker makes one
   std::string will_topic;    // empty: no last will
   std::string will_payload;  // retained, QoS 1
+  std::chrono::seconds keep_alive{20};
+  // False: it ends with its first connection, and what it has not sent then goes with it.
+  bool reconnect = true;
   std::chrono::milliseconds reconnect_min{200}, reconnect_max{30'000};
 };
 
@@ -28,30 +31,37 @@ struct ClientOptions {
 class Handler {
  public:
   virtual ~Handler() = default;
-  virtual void on_connected() = 0;                           // accepted by the broker; subscribe here
-  virtual void on_subscribed() {}                            // the broker confirmed a subscription
-  virtual void on_disconnected(const std::string& why) = 0;  // also each time that connecting fails
-  virtual void on_message(std::string_view topic, std::span<const std::uint8_t> payload) = 0;
+  virtual void on_connected() = 0;                                           // accepted by the broker; subscribe here
+  virtual void on_subscribed() {}                                            // the broker confirmed a subscription
+  virtual void on_disconnected(const std::string& why) = 0;                  // also each time that connecting fails
+  virtual void on_acknowledged(int message) { static_cast<void>(message); }  // QoS 1: the broker has it
+  virtual void on_message(std::string_view topic, std::span<const std::uint8_t> payload) {
+    static_cast<void>(topic), static_cast<void>(payload);
+  }
 };
 
-// Owns the network thread. Thread-safe.
+// Owns the network thread. Thread-safe. The host name is looked up on that thread: a name server that hangs delays
+// nobody else, not even the destructor.
 class Client {
  public:
   // Starts; a broker that is not there is no error. Errors: file_not_found, file_io (password file, certificates),
   // config_invalid (TLS material that does not fit).
   static Result<std::unique_ptr<Client>> start(const ClientOptions& options, Handler& handler);
-  ~Client();  // disconnects without the will, joins; at most 2 s
+  // Disconnects without the will, at most 2 s; without `reconnect` at once. The handler hears nothing after it.
+  ~Client();
 
-  // Hands a message to the network thread. Errors: broker_unreachable when not connected; limit_reached when too long.
-  Result<void> publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos = 0,
-                       bool retain = false);
+  // Hands a message to the network thread; the number that on_acknowledged will tell. Errors: broker_unreachable when
+  // not connected; limit_reached when too long.
+  Result<int> publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos = 0,
+                      bool retain = false);
   Result<void> subscribe(const std::string& pattern, int qos);
   bool connected() const;
+  bool looking_up() const;  // the name server has not answered yet
 
  private:
   class Impl;
-  explicit Client(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Client(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;  // the network thread's too: it may outlive the client when a lookup hangs
 };
 
 // Bytes of a QoS 0 PUBLISH packet: fixed header, topic and payload (MQTT 3.1.1, 3.3).

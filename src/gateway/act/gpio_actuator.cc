@@ -21,8 +21,9 @@ bool GpioActuator::end_pulse(const PulseTimer& timer) {
 
 Result<void> GpioActuator::open(MonoTime) {
   const std::lock_guard lock(mutex_);
-  timer_->cancel();
-  return line_->open();
+  LINESIDE_TRY(line_->open());
+  timer_->cancel();  // not before: as long as the output may be on, somebody goes on trying to end its pulse
+  return {};
 }
 
 Result<void> GpioActuator::fire(const ActuationCommand& command) {
@@ -49,9 +50,15 @@ Result<void> GpioActuator::probe(MonoTime) {
 
 Result<void> GpioActuator::go_safe(MonoTime) {
   if (settings_.safe_state == SafeState::hold) return {};
+  const bool on = settings_.safe_state == SafeState::reject_all;
   const std::lock_guard lock(mutex_);
-  timer_->cancel();
-  return line_->set(settings_.safe_state == SafeState::reject_all);
+  LINESIDE_TRY(line_->set(on));
+  timer_->cancel();  // the output is as it should be
+  LINESIDE_ASSIGN(const bool reads, line_->get());
+  if (reads == on) return {};
+  return fail(ErrorCode::actuator_unreachable,
+              std::format("output line {} of {} was switched {} for the safe state but reads back {}", settings_.line,
+                          settings_.chip, on ? "on" : "off", reads ? "on" : "off"));
 }
 
 }  // namespace lineside::gateway

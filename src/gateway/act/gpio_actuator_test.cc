@@ -122,6 +122,29 @@ TEST_F(GpioActuatorTest, GoesIntoItsSafeState) {
   }
 }
 
+TEST_F(GpioActuatorTest, EndsItsPulse_WhenClaimingItAgainOrTheSafeStateFailed) {
+  settings_.safe_state = config::ActuatorSettings::SafeState::pass_all;
+  for (const bool safe : {false, true}) {
+    auto actuator = make();
+    ASSERT_TRUE(actuator.open(soon()));
+    ASSERT_TRUE(actuator.fire(hit()));
+    wire_.broken = true;
+    EXPECT_FALSE(safe ? actuator.go_safe(soon()) : actuator.open(soon()));
+    wire_.broken = false;
+    EXPECT_TRUE(wait_off()) << "nobody ends the pulse any more";
+  }
+}
+
+TEST_F(GpioActuatorTest, SaysThatTheSafeStateReadsBackOtherwise) {
+  settings_.safe_state = config::ActuatorSettings::SafeState::reject_all;
+  auto actuator = make();
+  ASSERT_TRUE(actuator.open(soon()));
+  wire_.stuck = true;
+  const auto safe = actuator.go_safe(soon());
+  ASSERT_FALSE(safe);
+  EXPECT_THAT(safe.error().message, HasSubstr("switched on for the safe state but reads back off"));
+}
+
 TEST_F(GpioActuatorTest, DoesNotHitTheNextItem_WhenItsOwnHasGone) {
   auto actuator = make();
   ASSERT_TRUE(actuator.open(soon()));

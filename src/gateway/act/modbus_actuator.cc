@@ -19,6 +19,7 @@ void ModbusActuator::Free::operator()(modbus_t* context) const {
 ModbusActuator::ModbusActuator(const config::ActuatorSettings& settings, Clock& clock)
     : settings_(settings),
       clock_(clock),
+      names_(settings.host),
       timer_(std::make_unique<PulseTimer>([this](const PulseTimer& timer) { return end_pulse(timer); })) {}
 
 ModbusActuator::~ModbusActuator() { timer_.reset(); }
@@ -54,10 +55,30 @@ Result<void> ModbusActuator::limit_time(MonoTime deadline) {
   return {};
 }
 
+Result<std::unique_lock<std::timed_mutex>> ModbusActuator::lock(MonoTime deadline) {
+  const auto rest = std::min<nanoseconds>(deadline - clock_.mono(), settings_.timeout);
+  std::unique_lock lock(mutex_, std::max<nanoseconds>(rest, 0ns));
+  if (!lock) return too_late("busy with ending a pulse");
+  return lock;
+}
+
+// A name may have several addresses of which only one answers (localhost: ::1 and 127.0.0.1).
 Result<void> ModbusActuator::connect(MonoTime deadline) {
   if (connected_) return {};
+  const auto rest = std::min<nanoseconds>(deadline - clock_.mono(), settings_.timeout);
+  const auto addresses = names_.addresses(std::max<nanoseconds>(rest, 0ns));
+  if (!addresses)
+    return fail(ErrorCode::actuator_unreachable,
+                std::format("Modbus {}:{}: {}", settings_.host, settings_.port, addresses.error().message));
+  Result<void> done;
+  for (std::size_t tries = 0; tries < addresses->size(); ++tries, ++next_address_)
+    if (done = connect_to((*addresses)[next_address_ % addresses->size()], deadline); done) break;
+  return done;
+}
+
+Result<void> ModbusActuator::connect_to(const std::string& address, MonoTime deadline) {
   const std::string service = std::to_string(settings_.port);
-  context_.reset(modbus_new_tcp_pi(settings_.host.c_str(), service.c_str()));
+  context_.reset(modbus_new_tcp_pi(address.c_str(), service.c_str()));
   if (!context_ || modbus_set_slave(context_.get(), settings_.unit) != 0) return failed("its address is not usable");
   LINESIDE_TRY(limit_time(deadline));
   if (modbus_connect(context_.get()) != 0) return failed("no connection");
@@ -96,8 +117,7 @@ Result<void> ModbusActuator::write_item(std::uint64_t item, MonoTime deadline) {
 // Connects and brings the device into its working state: output off (a gateway that died may have left it on), safe
 // state ended.
 Result<void> ModbusActuator::open(MonoTime deadline) {
-  const std::unique_lock lock(mutex_, settings_.timeout);
-  if (!lock) return too_late("busy with ending a pulse");
+  LINESIDE_ASSIGN(const auto held, lock(deadline));
   LINESIDE_TRY(connect(deadline));
   LINESIDE_TRY(write_coil(settings_.coil, false, deadline));
   timer_->cancel();  // not before: as long as the output may be on, somebody goes on trying to end its pulse
@@ -109,8 +129,7 @@ Result<void> ModbusActuator::fire(const ActuationCommand& command) {
   const MonoTime now = clock_.mono();
   if (now > command.give_up) return too_late(std::format("item {} had gone by before it was reached", command.item));
   const MonoTime deadline = std::min(command.give_up, now + settings_.timeout);
-  const std::unique_lock lock(mutex_, std::max<nanoseconds>(deadline - now, 0ns));
-  if (!lock) return too_late("busy with ending the pulse before");
+  LINESIDE_ASSIGN(const auto held, lock(deadline));
   timer_->cancel();
   auto done = hit(command, deadline);
   // Armed after a failure as well: the write may have arrived although its answer did not.
@@ -133,8 +152,7 @@ bool ModbusActuator::end_pulse(const PulseTimer& timer) {
 }
 
 Result<void> ModbusActuator::probe(MonoTime deadline) {
-  const std::unique_lock lock(mutex_, settings_.timeout);
-  if (!lock) return too_late("busy with ending a pulse");
+  LINESIDE_ASSIGN(const auto held, lock(deadline));
   LINESIDE_TRY(connect(deadline));
   LINESIDE_TRY(limit_time(deadline));
   std::uint8_t value = 0;
@@ -149,8 +167,7 @@ Result<void> ModbusActuator::probe(MonoTime deadline) {
 
 Result<void> ModbusActuator::go_safe(MonoTime deadline) {
   if (settings_.safe_state == SafeState::hold) return {};
-  const std::unique_lock lock(mutex_, settings_.timeout);
-  if (!lock) return too_late("busy with ending a pulse");
+  LINESIDE_ASSIGN(const auto held, lock(deadline));
   const bool reject_all = settings_.safe_state == SafeState::reject_all;
   const int coil = settings_.safe_coil >= 0 ? settings_.safe_coil : settings_.coil;
   LINESIDE_TRY(connect(deadline));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/host_names.h"
 #include "config/gateway_settings.h"
 #include "gateway/act/pulse_timer.h"
 #include "gateway/api/actuator.h"
@@ -29,7 +30,9 @@ class ModbusActuator final : public Actuator {
   struct Free {
     void operator()(modbus_t* context) const;
   };
+  Result<std::unique_lock<std::timed_mutex>> lock(MonoTime deadline);
   Result<void> connect(MonoTime deadline);
+  Result<void> connect_to(const std::string& address, MonoTime deadline);
   Result<void> limit_time(MonoTime deadline);
   Result<void> write_coil(int coil, bool on, MonoTime deadline);
   Result<void> confirm_coil(int coil, bool on, MonoTime deadline);
@@ -41,9 +44,11 @@ class ModbusActuator final : public Actuator {
 
   const config::ActuatorSettings settings_;
   Clock& clock_;
+  HostNames names_;
   std::timed_mutex mutex_;  // held for one exchange; guards what follows
   std::unique_ptr<modbus_t, Free> context_;
   bool connected_ = false;
+  std::size_t next_address_ = 0;  // the one that worked last, or the one after that which did not
   std::unique_ptr<PulseTimer> timer_;
 };
 

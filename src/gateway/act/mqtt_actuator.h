@@ -1,23 +1,18 @@
 #pragma once
-// A rejector behind an MQTT broker (MQTT 3.1.1, QoS 1): fire() publishes one message and waits for the broker's puback.
-// The device makes the pulse itself and must ignore a message that comes after `expires` (docs/actuators.md).
-#include <atomic>
-#include <condition_variable>
+// A rejector behind an MQTT broker (MQTT 3.1.1, QoS 1, TLS): fire() publishes one message and waits for the broker's
+// puback. The device makes the pulse itself and must ignore a message that comes after `expires` (docs/actuators.md).
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "base/clock.h"
 #include "config/gateway_settings.h"
 #include "gateway/api/actuator.h"
 
-struct mosquitto;
-
 namespace lineside::gateway {
 
-// A client whose message was not acknowledged in time is thrown away with the message in it, so that a late
-// reconnection can't deliver the hit for an item that has gone; the next call makes a new one.
+// A connection whose message was not acknowledged in time is thrown away with the message in it, so that a late
+// reconnection can't deliver the hit for an item that has gone; the next call makes a new one. Nothing waits for a name
+// server beyond its deadline; certificates and password file are read when connecting.
 class MqttActuator final : public Actuator {
  public:
   MqttActuator(const config::ActuatorSettings& settings, Clock& clock);
@@ -28,13 +23,14 @@ class MqttActuator final : public Actuator {
   Result<void> go_safe(MonoTime deadline) override;
 
  private:
-  class Client;
+  class Connection;
   Result<void> connect(MonoTime deadline);
-  Result<void> publish(const std::string& payload, bool retain, MonoTime deadline);
+  Result<void> publish(const std::string& payload, MonoTime deadline);
+  std::string broker() const;
 
   const config::ActuatorSettings settings_;
   Clock& clock_;
-  std::unique_ptr<Client> client_;
+  std::unique_ptr<Connection> connection_;
 };
 
 }  // namespace lineside::gateway

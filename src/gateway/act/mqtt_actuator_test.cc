@@ -1,94 +1,22 @@
 #include "gateway/act/mqtt_actuator.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <mosquitto.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <format>
 #include <fstream>
-#include <thread>
 
-extern char** environ;
+#include "mqtt/test_broker.h"
 
 namespace lineside::gateway {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
-
-int listen_somewhere(int& port) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), size);
-  ::listen(listener, 4);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-  port = ntohs(address.sin_port);
-  return listener;
-}
-
-bool accepts(int port) {
-  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  const bool connected = ::connect(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  ::close(probe);
-  return connected;
-}
-
-// A real mosquitto on a free loopback port, found with PATH.
-class Broker {
- public:
-  Broker() {
-    ::close(listen_somewhere(port_));
-    const auto config = std::filesystem::path(testing::TempDir()) / std::format("mqtt_actuator_{}.conf", port_);
-    std::ofstream(config) << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\npersistence false\n";
-    config_ = config.string();
-    start();
-  }
-  ~Broker() {
-    kill();
-    std::filesystem::remove(config_);
-  }
-  void start() {
-    std::string program = "mosquitto", flag = "-c";
-    std::array<char*, 4> arguments{program.data(), flag.data(), config_.data(), nullptr};
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
-    if (posix_spawnp(&pid_, "mosquitto", &files, nullptr, arguments.data(), environ) != 0) pid_ = -1;
-    posix_spawn_file_actions_destroy(&files);
-    for (int i = 0; i < 500 && pid_ > 0 && !accepts(port_); ++i) std::this_thread::sleep_for(10ms);
-  }
-  void kill() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGCONT);
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
-  }
-  void freeze() const { ::kill(pid_, SIGSTOP); }
-  void thaw() const { ::kill(pid_, SIGCONT); }
-  bool there() const { return pid_ > 0; }
-  int port() const { return port_; }
-
- private:
-  int port_ = 0;
-  pid_t pid_ = -1;
-  std::string config_;
-};
+using mqtt::testing::Broker;
+using mqtt::testing::listen_somewhere;
+using ::testing::HasSubstr;
 
 // Hears what the rejector would hear.
 class Listener {
@@ -133,7 +61,7 @@ class Listener {
   bool subscribed_ = false;
 };
 
-class MqttActuatorTest : public testing::Test {
+class MqttActuatorTest : public ::testing::Test {
  protected:
   MqttActuatorTest() {
     settings_.kind = config::ActuatorSettings::Kind::mqtt;
@@ -204,6 +132,59 @@ TEST_F(MqttActuatorTest, PublishesItsSafeState) {
   Listener listener(broker_.port(), settings_.topic);
   ASSERT_TRUE(actuator.go_safe(soon()));
   EXPECT_EQ(listener.wait(1).at(0), R"({"do":"reject_all"})");
+}
+
+// A broker with TLS that asks for a password, and what a client needs for it.
+class MqttActuatorTlsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder_);
+    const auto run = [this](const std::string& command) {
+      return std::system(std::format("cd {} && {} >/dev/null 2>&1", folder_, command).c_str()) == 0;
+    };
+    if (!run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout broker.key "
+             "-out broker.crt -subj /CN=localhost -addext subjectAltName=DNS:localhost") ||
+        !run("mosquitto_passwd -c -b users rejector secret"))
+      GTEST_SKIP() << "openssl or mosquitto is not installed";
+    broker_ = std::make_unique<Broker>(std::format(
+        "certfile {0}/broker.crt\nkeyfile {0}/broker.key\nallow_anonymous false\npassword_file {0}/users\nuser root\n",
+        folder_));
+    std::ofstream(folder_ + "/password") << "secret\n";
+    settings_.kind = config::ActuatorSettings::Kind::mqtt;
+    settings_.host = "localhost";
+    settings_.port = broker_->port();
+    settings_.topic = "t";
+    settings_.timeout = 5s;
+    settings_.tls = true;
+    settings_.ca_file = folder_ + "/broker.crt";
+    settings_.username = "rejector";
+    settings_.password_file = folder_ + "/password";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  Result<void> open() const { return MqttActuator(settings_, system_clock()).open(system_clock().mono() + 5s); }
+
+  const std::string folder_ = std::filesystem::path(::testing::TempDir()) / std::format("mqtt_tls_{}", ::getpid());
+  std::unique_ptr<Broker> broker_;
+  config::ActuatorSettings settings_;
+};
+
+TEST_F(MqttActuatorTlsTest, FiresOverTls_WithAPasswordFromAFile) {
+  MqttActuator actuator(settings_, system_clock());
+  const auto fired = actuator.fire({1, system_clock().mono(), system_clock().mono() + 5s});
+  EXPECT_TRUE(fired) << fired.error().message;
+}
+
+TEST_F(MqttActuatorTlsTest, TrustsNobodyElse_AndSaysWhatIsWrong) {
+  settings_.host = "127.0.0.1";  // not the certificate's name
+  EXPECT_FALSE(open());
+  settings_.host = "localhost";
+  settings_.ca_file.clear();  // the system's authorities do not know this one
+  EXPECT_FALSE(open());
+  settings_.ca_file = folder_ + "/none.crt";
+  EXPECT_THAT(open().error().message, HasSubstr("there is no TLS file"));
+  settings_.ca_file = folder_ + "/broker.crt";
+  std::ofstream(settings_.password_file) << "wrong\n";
+  EXPECT_THAT(open().error().message, HasSubstr("not authorised"));
 }
 
 TEST(MqttActuator, GivesUpInTime_WhenWhatListensIsNoBroker) {
