@@ -1,5 +1,6 @@
 #include "bundle/archive.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <format>

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <format>
 
 #include "wire/batch.h"
