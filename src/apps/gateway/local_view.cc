@@ -9,7 +9,7 @@ namespace lineside::gateway {
 std::vector<std::string> GatewayView::trouble() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> all = lasting_trouble_;
-  for (const std::string& one : {ledger_.trouble(), samples_.trouble()})
+  for (const std::string& one : {ledger_.trouble(), samples_.trouble(), outbox_.trouble()})
     if (!one.empty()) all.push_back(one);
   return all;
 }

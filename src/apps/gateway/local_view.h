@@ -11,6 +11,7 @@
 #include "gateway/inspection/station.h"
 #include "gateway/ledger/ledger.h"
 #include "gateway/local/local_server.h"
+#include "gateway/outbox/outbox.h"
 #include "gateway/samples/sample_store.h"
 
 namespace lineside::gateway {
@@ -19,8 +20,13 @@ class GatewayView final : public LocalView {
  public:
   // All references must outlive it, and `stations` must not change.
   GatewayView(const config::GatewaySettings& settings, const std::vector<std::unique_ptr<Station>>& stations,
-              const Ledger& ledger, const SampleStore& samples, MetricsRegistry& metrics)
-      : settings_(settings), stations_(stations), ledger_(ledger), samples_(samples), metrics_(metrics) {}
+              const Ledger& ledger, const SampleStore& samples, const Outbox& outbox, MetricsRegistry& metrics)
+      : settings_(settings),
+        stations_(stations),
+        ledger_(ledger),
+        samples_(samples),
+        outbox_(outbox),
+        metrics_(metrics) {}
 
   std::string gateway() const override { return settings_.gateway; }
   std::vector<std::string> trouble() const override;
@@ -39,6 +45,7 @@ class GatewayView final : public LocalView {
   const std::vector<std::unique_ptr<Station>>& stations_;
   const Ledger& ledger_;
   const SampleStore& samples_;
+  const Outbox& outbox_;
   MetricsRegistry& metrics_;
   mutable std::mutex mutex_;
   std::vector<std::string> lasting_trouble_;

@@ -120,7 +120,7 @@ Result<void> Gateway::Parts::make_station(const config::StationSettings& station
 }
 
 void Gateway::Parts::open_doors() {
-  view = std::make_unique<GatewayView>(settings, stations, *ledger, *samples, metrics);
+  view = std::make_unique<GatewayView>(settings, stations, *ledger, *samples, *outbox, metrics);
   const auto do_without = [this](const char* what, const Error& why) {
     const std::string message = std::format("{} is not available: {}", what, why.message);
     view->add_trouble(message);

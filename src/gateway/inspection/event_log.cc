@@ -13,11 +13,15 @@ std::string then(const std::string& message, const std::string& next) {
   return message + (last == '.' || last == '!' || last == '?' ? " " : ". ") + next;
 }
 
-EventLog::EventLog(std::string station, RecordSink& records, Clock& clock)
-    : station_(std::move(station)), records_(records), clock_(clock) {}
+EventLog::EventLog(std::string station, RecordSink& records, Clock& clock, MetricsRegistry& metrics)
+    : station_(std::move(station)), records_(records), clock_(clock), metrics_(metrics) {}
 
 void EventLog::report(const std::string& type, Severity severity, const std::string& message,
                       std::map<std::string, std::string> evidence) {
+  metrics_
+      .counter("lineside_events_total", "Events of a station, those held back as records included.",
+               {{"station", station_}, {"type", type}})
+      .add();
   const MonoTime now = clock_.mono();
   {
     std::lock_guard lock(mutex_);

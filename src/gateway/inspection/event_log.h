@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "gateway/api/record_sink.h"
 
 namespace lineside::gateway {
@@ -16,10 +17,10 @@ std::string then(const std::string& message, const std::string& next);
 // Thread-safe. Not for the hot path of an item that goes well: it allocates.
 class EventLog {
  public:
-  EventLog(std::string station, RecordSink& records, Clock& clock);
+  EventLog(std::string station, RecordSink& records, Clock& clock, MetricsRegistry& metrics);
 
-  // Each type of event may come kBurst times at once and then once in kRefill; those held back are counted in the
-  // evidence ("suppressed") of the next one of its type.
+  // Counts each (lineside_events_total). As records, each type of event may come kBurst times at once and then once in
+  // kRefill; those held back are counted in the evidence ("suppressed") of the next one of its type.
   void report(const std::string& type, Severity severity, const std::string& message,
               std::map<std::string, std::string> evidence = {});
 
@@ -35,6 +36,7 @@ class EventLog {
   const std::string station_;
   RecordSink& records_;
   Clock& clock_;
+  MetricsRegistry& metrics_;
   std::mutex mutex_;
   std::map<std::string, Allowance> allowances_;
 };

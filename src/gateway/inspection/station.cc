@@ -35,7 +35,7 @@ struct Station::Body {
   Body(const config::StationSettings& settings, const StationParts& parts)
       : desk(settings, static_cast<int>(parts.cameras.size()), parts.actuator != nullptr, parts.items, parts.clock,
              parts.metrics),
-        events(settings.name, parts.records, parts.clock) {}
+        events(settings.name, parts.records, parts.clock, parts.metrics) {}
 
   VerdictDesk desk;
   EventLog events;

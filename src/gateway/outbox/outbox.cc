@@ -13,6 +13,7 @@
 #include "gateway/outbox/outbox_metrics.h"
 #include "gateway/outbox/recovery.h"
 #include "gateway/outbox/shared_reader.h"
+#include "gateway/outbox/write_trouble.h"
 #include "wire/batch.h"
 
 namespace lineside::gateway {
@@ -41,8 +42,7 @@ class Outbox::Impl {
 
   // A disk that is full or failing does not stop the gateway: the writer goes on trying.
   void start() {
-    if (auto opened = open_folder(); !opened)
-      log(LogLevel::error, "outbox", "can't open yet, records wait in memory", {{"reason", opened.error().message}});
+    if (auto opened = open_folder(); !opened) trouble_.failed(opened.error());
     writer_ = std::thread([this] { run(); });
   }
 
@@ -137,6 +137,8 @@ class Outbox::Impl {
     return status;
   }
 
+  std::string trouble() const { return trouble_.text(); }
+
   void set_commit_listener(std::function<void()> listener) {
     std::lock_guard lock(listener_mutex_);
     listener_ = std::move(listener);
@@ -146,7 +148,6 @@ class Outbox::Impl {
   using Group = std::array<std::vector<LaneQueue::Entry>, kLanes>;
 
   std::size_t enough_waiting() const { return std::max<std::size_t>(1, queues_[0].capacity() / 2); }
-
   bool queued() const { return queues_[0].size() > 0 || queues_[1].size() > 0; }
 
   bool acknowledgement_waits() const {
@@ -161,11 +162,12 @@ class Outbox::Impl {
       const auto began = std::chrono::steady_clock::now();
       if (auto done = write(group)) {
         metrics_.commit_time.record(std::chrono::steady_clock::now() - began);
+        trouble_.ended();
         retry = kRetryMin;
         continue;
       } else {
         metrics_.retries.add();
-        failure_log_.log(LogLevel::error, "outbox", "can't write; trying again", {{"reason", done.error().message}});
+        trouble_.failed(done.error());
         if (done.error().code == ErrorCode::database_damaged) damage_seen_ = true;
       }
       if (!pause(retry)) break;
@@ -264,10 +266,7 @@ class Outbox::Impl {
     metrics_.lost(lane, lost);
     if (const MonoTime now = clock_.mono(); !full_event_at_ || now - *full_event_at_ > kFullEventPeriod) {
       full_event_at_ = now;
-      put(Lane::urgent,
-          outbox_event(clock_, "outbox.full", lane == Lane::urgent ? Severity::critical : Severity::high,
-                       std::format("The {} lane's {} bytes are used up; the oldest records are declared lost",
-                                   to_string(lane), bytes_max)));
+      put(Lane::urgent, full_event(clock_, lane, bytes_max));
     }
     return {};
   }
@@ -457,8 +456,8 @@ class Outbox::Impl {
   PerLane reserved_{};
   bool opened_ = false;
   std::optional<MonoTime> full_event_at_;
-  LogLimiter failure_log_;
 
+  WriteTrouble trouble_;
   OutboxMetrics metrics_;
   std::thread writer_;
 };
@@ -493,6 +492,8 @@ void Outbox::acknowledge(Lane lane, const std::string& epoch, std::uint64_t wate
 std::string Outbox::epoch() const { return impl_->epoch(); }
 
 LaneStatus Outbox::status(Lane lane) const { return impl_->status(lane); }
+
+std::string Outbox::trouble() const { return impl_->trouble(); }
 
 void Outbox::set_commit_listener(std::function<void()> listener) { impl_->set_commit_listener(std::move(listener)); }
 

@@ -71,6 +71,8 @@ class Outbox final : public RecordSink {
 
   std::string epoch() const;
   LaneStatus status(Lane lane) const;
+  // Why the disk refuses at the moment, for people; empty when it does not.
+  std::string trouble() const;
 
   // Called after each commit that added records or changed the epoch, on the writer's thread, without a lock held. Must
   // be quick. nullptr: none; when that returns, no call is under way.

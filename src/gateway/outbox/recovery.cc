@@ -260,6 +260,12 @@ EventRecord damage_event(Clock& clock, std::uint64_t lost) {
       std::format("The outbox was damaged and has been repaired; {} records are lost and declared", lost));
 }
 
+EventRecord full_event(Clock& clock, Lane lane, std::uint64_t bytes_max) {
+  return outbox_event(clock, "outbox.full", lane == Lane::urgent ? Severity::critical : Severity::high,
+                      std::format("The {} lane's {} bytes are used up; the oldest records are declared lost",
+                                  to_string(lane), bytes_max));
+}
+
 EventRecord outbox_event(Clock& clock, std::string type, Severity severity, std::string message) {
   return EventRecord{.id = make_uuid(clock),
                      .type = std::move(type),

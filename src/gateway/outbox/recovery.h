@@ -74,6 +74,7 @@ struct Top {
 Result<PerLane> declare_tails(OutboxDatabase& database, const Top& top, std::string_view cause, Clock& clock);
 
 EventRecord damage_event(Clock& clock, std::uint64_t lost);
+EventRecord full_event(Clock& clock, Lane lane, std::uint64_t bytes_max);
 EventRecord outbox_event(Clock& clock, std::string type, Severity severity, std::string message);
 
 }  // namespace lineside::gateway
