@@ -50,6 +50,11 @@ Result<void> draw_pictures(const DrawOptions& options, const std::function<bool(
     scenes.emplace_back(settings);
   }
   LINESIDE_TRY(make_folder(options.out));
+  std::error_code ignored;
+  if (!fs::is_empty(options.out, ignored))
+    return fail(ErrorCode::usage, std::format("'{}' is not empty: drawn pictures would mix with what is there; name a "
+                                              "new folder",
+                                              options.out.string()));
   std::string labels = "file,class\n";
   Image picture;
   for (int i = 0; i < options.count; ++i) {

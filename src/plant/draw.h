@@ -22,7 +22,7 @@ struct DrawOptions {
 };
 
 // Writes OUT/CLASS/shift-NN/NNNNNN.png, or as a series OUT/NNNNNN.png. Same options, same files. `go_on` is asked after
-// each picture and may stop it. Errors: usage, file_io, cancelled.
+// each picture and may stop it. Errors: usage (also when OUT is not empty), file_io, cancelled.
 Result<void> draw_pictures(const DrawOptions& options, const std::function<bool(int done)>& go_on);
 
 }  // namespace lineside::plant

@@ -1,10 +1,14 @@
 #include "training/inspection.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <filesystem>
 #include <format>
 #include <numeric>
+#include <system_error>
 
 #include "bundle/bundle.h"
 #include "training/augment.h"
@@ -239,8 +243,28 @@ PackInput pack_input(const InspectionOptions& options, const Dataset& data, cons
   return input;
 }
 
-Result<bundle::SigningKey> signing_key(const InspectionOptions& options) {
-  return bundle::SigningKey::load_or_create(options.key.empty() ? bundle::SigningKey::default_path() : options.key);
+Result<bundle::SigningKey> signing_key(const InspectionOptions& options, const Say& say) {
+  const std::filesystem::path path = options.key.empty() ? bundle::SigningKey::default_path() : options.key;
+  std::error_code ignored;
+  const bool there = std::filesystem::exists(path, ignored);
+  LINESIDE_ASSIGN(auto key, bundle::SigningKey::load_or_create(path));
+  if (!there) say(std::format("made a signing key: {0}; gateways trust {0}.pub", path.string()));
+  return key;
+}
+
+// Before the minutes of learning, not after them.
+Result<void> check_writable(const std::filesystem::path& out) {
+  std::error_code error;
+  const auto folder = out.has_parent_path() ? out.parent_path() : std::filesystem::path(".");
+  if (!std::filesystem::is_directory(folder, error))
+    return fail(ErrorCode::file_not_found,
+                std::format("--out {}: there is no folder {}", out.string(), folder.string()));
+  if (std::filesystem::is_directory(out, error))
+    return fail(ErrorCode::file_io, std::format("--out {0} is a folder: name a file, such as {0}.lsb", out.string()));
+  if (::access(folder.c_str(), W_OK) != 0)
+    return fail(ErrorCode::file_io, std::format("--out {}: can't write to {}: {}", out.string(), folder.string(),
+                                                std::generic_category().message(errno)));
+  return {};
 }
 
 std::string describe(const bundle::Share& share) {
@@ -253,7 +277,8 @@ std::string describe(const bundle::Share& share) {
 Result<InspectionReport> train_inspection(const InspectionOptions& options, Clock& clock, const Say& say,
                                           const std::function<bool()>& stop) {
   const MonoTime start = clock.mono();
-  LINESIDE_ASSIGN(const auto key, signing_key(options));
+  LINESIDE_TRY(check_writable(options.out));
+  LINESIDE_ASSIGN(const auto key, signing_key(options, say));
   MonoTime next_line = start + std::chrono::seconds{2};
   LINESIDE_ASSIGN(const Dataset data,
                   load_dataset({.images = options.images, .groups_csv = options.groups_csv, .size_px = options.size_px},

@@ -38,7 +38,7 @@ struct InspectionReport {
 
 // `say` gets one line for people at a time (progress, notes, figures). `stop` is asked often; when true the training
 // ends and the best so far is kept (cancelled while the pictures are still being read).
-// Errors: those of load_dataset, export_onnx and quantize; parity_failed; disk_full, file_io. Nothing is written then.
+// Whether `out` can be written is asked before anything is read. Errors: those of load_dataset, export_onnx and quantize; parity_failed; disk_full, file_io. Nothing is written then.
 Result<InspectionReport> train_inspection(const InspectionOptions& options, Clock& clock,
                                           const std::function<void(const std::string&)>& say,
                                           const std::function<bool()>& stop);

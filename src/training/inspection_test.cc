@@ -1,5 +1,6 @@
 #include "training/inspection.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/test_folder.h"
@@ -49,6 +50,15 @@ TEST(TrainInspection, MakesABundleThatTellsSpottedFromWholeDiscs) {
     right += (score->reject_score >= (*classifier)->reject_threshold()) == (i % 2 == 1) ? 1 : 0;
   }
   EXPECT_GE(right, 36);
+}
+
+TEST(TrainInspection, RefusesAnOutputThatCantBeWritten_BeforeItReadsThePictures) {
+  const TestFolder folder;  // without pictures: whoever read them first would say so
+  InspectionOptions options = small_run(folder);
+  options.out = folder.path() / "none" / "discs.lsb";
+  EXPECT_THAT(run(options).error().message, testing::HasSubstr("there is no folder"));
+  options.out = folder.path();
+  EXPECT_THAT(run(options).error().message, testing::HasSubstr("is a folder: name a file"));
 }
 
 TEST(TrainInspection, GivesTheSameBytesForTheSameSeed_HoweverManyTrainAtOnce) {

@@ -79,13 +79,13 @@ int main(int argc, char** argv) {
     if (config.empty()) return fail(ErrorCode::usage, "say --config FILE, or the command draw; see --help");
     return serve(config, orders);
   };
-  cli::Command draw_command{.name = "draw", .summary = "draw labelled pictures, a folder per class and shift"};
+  cli::Command draw_command{.name = "draw", .summary = "draws labelled pictures, a folder per class and shift"};
   auto format = cli::option("--format", "FORMAT", "file format", options.format);
   format.choices = {"png", "ppm"};
   auto share = cli::option("--defect-share", "SHARE", "share of defects, 0 to 1", options.defect_share);
   share.max = 1;
   draw_command.options = {
-      cli::required("--out", "DIR", "folder to write to", options.out),
+      cli::required("--out", "DIR", "new or empty folder to write to", options.out),
       cli::option("--count", "N", "pictures in all", options.count),
       cli::option("--seed", "N", "same seed, same pictures", options.seed),
       share,

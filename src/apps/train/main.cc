@@ -44,6 +44,8 @@ void say(const std::string& line) { std::fputs((line + "\n").c_str(), stderr); }
 Result<int> train(InspectionArguments& arguments) {
   if (arguments.int8 && arguments.fp32) return fail(ErrorCode::usage, "--int8 and --fp32 exclude each other");
   auto& options = arguments.options;
+  if (options.size_px != 0 && options.size_px < 32)
+    return fail(ErrorCode::usage, std::format("--size {}: 32 to 1024 pixels, or 0", options.size_px));
   options.precision = arguments.fp32   ? training::Precision::fp32
                       : arguments.int8 ? training::Precision::int8
                                        : training::Precision::best;
@@ -59,7 +61,7 @@ cli::Command inspection_command(InspectionArguments& arguments) {
   auto& options = arguments.options;
   return {
       .name = "inspection",
-      .summary = "learn to tell good items from bad ones in pictures",
+      .summary = "learns to tell good items from bad ones in pictures",
       .details =
           "DIR has a folder per class: good/ (or normal/) and any others, which are rejects. A second level of "
           "folders, or --groups, names what belongs together (one part, one camera position, one day) and is "
