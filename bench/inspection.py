@@ -6,7 +6,7 @@
 Without --bundle the demo's model is trained first, on pictures that lineside-plant draws (kept in build/bench); with
 --random-weights a network of the same kind, fp32 and untrained, stands in for it.
 --items: of the paced runs, for each camera (default 300, 30 s each); --full: 10,000 items with one camera (17 minutes),
-3,000 with 8 and 30. Parts: latency, actuation, cameras8, cameras30, throughput, memory, start; then the other scripts
+3,000 with 8 and 30. Parts: latency, share, actuation, cameras8, cameras30, throughput, memory, start; then the other scripts
 inspection_*.py, but inspection_accuracy, which is a benchmark of its own.
 """
 import argparse
@@ -84,6 +84,19 @@ def latency(args):
     figure("hub.bytes_share", round(run["wire_bytes"] / run["raw_bytes"], 6), "share of raw", limit=0.01,
            wire_bytes=run["wire_bytes"], raw_bytes=run["raw_bytes"],
            what="MQTT publish packets of verdicts, events and summaries")
+
+
+def share(args):
+    """What the pipeline adds to models of other sizes, with untrained fp32 networks of the same kind."""
+    for size, width, height in ((128, 320, 240), (192, 640, 480), (192, 1280, 1024)):
+        say(f"share: a {size}-pixel network on pictures of {width}x{height}")
+        bundle = KEEP / f"random-weights-{size}.lsb"
+        subprocess.run([BIN / "inspection_bench", "model", "--size", str(size), "--out", bundle], check=True)
+        line = [BIN / "inspection_bench", "paced", "--items", str(min(args.items, 200)), "--bundle", bundle,
+                "--width", str(width), "--height", str(height)]
+        run = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        figure(f"share.own_p50_{size}px_of_{width}x{height}", run["own_share_p50"], "share of trigger to verdict",
+               limit=0.10, run_ms=run["run_ms"]["p50"], to_tensor_ms=run["to_tensor_ms"]["p50"])
 
 
 def actuation(args):
@@ -192,7 +205,7 @@ def main():
     parser.add_argument("--no-peers", action="store_true")
     args = parser.parse_args()
     need_bundle(args)
-    parts = {"latency": latency, "actuation": actuation, "cameras8": lambda a: cameras(a, 8),
+    parts = {"latency": latency, "share": share, "actuation": actuation, "cameras8": lambda a: cameras(a, 8),
              "cameras30": lambda a: cameras(a, 30), "throughput": throughput, "memory": memory}
     chosen = [name for name in args.only.split(",") if name] or list(parts)
     for name in chosen:

@@ -27,7 +27,7 @@ using namespace std::chrono_literals;
 
 struct Options {
   std::filesystem::path bundle, images, out;
-  int cameras = 1, items = 300, seconds = 5, width = 320, height = 240;
+  int cameras = 1, items = 300, seconds = 5, width = 320, height = 240, size = 128;
   double delay_ms = 0, period_ms = 100;
 };
 
@@ -80,6 +80,7 @@ class ReplaySource final : public gateway::FrameSource {
       frame.image = pictures_[static_cast<std::size_t>(i) % pictures_.size()].view();
       frame.exposure = clock.mono();
       frame.sequence = static_cast<std::uint64_t>(i);
+      frame.hold = {nullptr, [](void*) {}, [](void*) {}};  // like a replay folder's: they stay
       sink.on_frame(frame);
       given_ = ++i;
     }
@@ -347,15 +348,15 @@ Result<int> throughput(const Options& options) {
 // A network of the shape that lineside-train makes, fp32 and with random weights: it decides nonsense, but takes its
 // time as a real one does.
 Result<int> write_model(const Options& options) {
-  constexpr int kSize = 128;
-  const auto onnx = inference::make_dense_net(kSize, 16);
+  const int size = options.size;
+  const auto onnx = inference::make_dense_net(size, 16);
   LINESIDE_ASSIGN(const auto graph, inference::inspect_model(onnx, ""));
   bundle::Manifest manifest;
   manifest.name = "random-weights";
   manifest.version = "1";
-  manifest.input = {graph.inputs[0].name, {1, 3, kSize, kSize}, PreprocessSpec::Type::f32};
+  manifest.input = {graph.inputs[0].name, {1, 3, size, size}, PreprocessSpec::Type::f32};
   manifest.output = {graph.outputs[0].name, {1, 1}, PreprocessSpec::Type::f32};
-  manifest.preprocess.width = manifest.preprocess.height = kSize;
+  manifest.preprocess.width = manifest.preprocess.height = size;
   manifest.labels = {"good", "bad"};
   manifest.reject_labels = {"bad"};
   LINESIDE_ASSIGN(const auto bytes, bundle::make_bundle(manifest, onnx, nullptr));
@@ -379,6 +380,8 @@ int main(int argc, char** argv) {
       cli::option("--cameras", "N", "stations with a camera each", options.cameras)};
   cli::Command pace{.name = "paced", .summary = "items at a steady pace", .options = common};
   pace.options.push_back(cli::option("--items", "N", "of each camera", options.items));
+  pace.options.push_back(cli::option("--width", "PX", "of the noise, without --images", options.width));
+  pace.options.push_back(cli::option("--height", "PX", "of the noise, without --images", options.height));
   pace.options.push_back(cli::option("--period", "MS", "between two items of a camera", options.period_ms));
   pace.options.push_back(cli::option("--delay", "MS", "from trigger to the rejector", options.delay_ms));
   pace.run = [&] { return bench::paced(options); };
@@ -387,7 +390,8 @@ int main(int argc, char** argv) {
   through.options.push_back(cli::option("--seconds", "N", "of each half", options.seconds));
   through.run = [&] { return bench::throughput(options); };
   cli::Command model{.name = "model", .summary = "write a bundle with random weights to measure with"};
-  model.options = {cli::required("--out", "FILE", "the bundle, unsigned", options.out)};
+  model.options = {cli::required("--out", "FILE", "the bundle, unsigned", options.out),
+                   cli::option("--size", "PX", "of its square input", options.size)};
   model.run = [&] { return bench::write_model(options); };
   program.root.commands = {pace, through, model};
   return cli::run(program, argc, argv);

@@ -10,13 +10,23 @@
 
 namespace lineside::gateway {
 
-// One picture. The pixels are the source's and valid only during the call that hands the view over.
+// Lets a taker keep a frame's pixels instead of copying them: keep() during the call that hands them over, drop() once,
+// later, from any thread. Kept pixels stay as they are until then, or until the source is destroyed. Neither blocks.
+// Null functions: these pixels can't be kept (a driver lends one of its few buffers), they must be copied.
+struct FrameHold {
+  void* frame = nullptr;
+  void (*keep)(void* frame) = nullptr;
+  void (*drop)(void* frame) = nullptr;
+};
+
+// One picture. The pixels are the source's and valid only during the call that hands the view over, or while held.
 struct FrameView {
   ImageView image;
   MonoTime exposure{};  // when taken, or when received if the camera does not say
   bool exposure_known = false;
   std::uint64_t sequence = 0;  // of this source, from 0; a jump means that the source lost frames
   std::string_view name;       // replay only: the file's name; else empty
+  FrameHold hold{};
 };
 
 enum class SourceState : std::uint8_t { starting, up, down };

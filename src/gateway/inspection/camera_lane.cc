@@ -45,10 +45,13 @@ bool CameraLane::size_is_right(const ImageView& image) {
   if (!known && as_expected && image.data != nullptr) slots_.prepare(width, height, image.format);
   if (slots_.prepared() && slots_.fits(image)) return true;
   wrong_size_.add();
-  events_.report(
-      "camera.wrong_size", Severity::high,
-      std::format("Camera {} sent a frame of {}x{} where {}x{} is expected; its item got the fail-safe verdict.",
-                  settings_.camera, image.width, image.height, width, height));
+  const auto kind = [](int channels) { return channels == 1 ? "gray" : "colour"; };
+  const std::string what =
+      as_expected ? std::format("a {} frame where {} ones are expected", kind(channels_of(image.format)),
+                                kind(channels_of(slots_.format())))
+                  : std::format("a frame of {}x{} where {}x{} is expected", image.width, image.height, width, height);
+  events_.report("camera.wrong_size", Severity::high,
+                 std::format("Camera {} sent {}; its item got the fail-safe verdict.", settings_.camera, what));
   return false;
 }
 
@@ -77,7 +80,8 @@ void CameraLane::judge_frame(const FrameView& frame, const ItemTicket& ticket) {
   if (!model_ready()) return desk_.fail(ticket, Reason::fail_inference);
   FrameSlot* slot = slots_.acquire();
   if (slot == nullptr) return desk_.fail(ticket, Reason::fail_overload);
-  FrameSlots::fill(*slot, frame.image, frame.exposure);
+  if (frame.hold.keep == nullptr) seat_.work.ring();  // the model's thread wakes up while the pixels are copied
+  slots_.fill(*slot, frame);
   submit(*slot, ticket);
 }
 
@@ -90,14 +94,14 @@ void CameraLane::submit(FrameSlot& slot, const ItemTicket& ticket) {
 void CameraLane::park(const FrameView& frame) {
   FrameSlot* slot = slots_.acquire();
   if (slot == nullptr) return unpaired_.add();
-  FrameSlots::fill(*slot, frame.image, frame.exposure);
+  slots_.fill(*slot, frame);
   if (slots_.park(*slot)) unpaired_.add();
   pair_parked();  // the item may have been opened since we looked
 }
 
 void CameraLane::pair_parked() {
   for (;;) {
-    const std::uint32_t items_seen = desk_.deadline_bell().count();
+    const std::uint64_t items_seen = desk_.openings();
     FrameSlot* slot = slots_.unpark();
     if (slot == nullptr) return;
     ItemTicket ticket;
@@ -108,7 +112,7 @@ void CameraLane::pair_parked() {
     }
     if (slots_.park(*slot)) unpaired_.add();
     // Whoever opened an item meanwhile has found nothing parked: look for it here.
-    if (desk_.deadline_bell().count() == items_seen) return;
+    if (desk_.openings() == items_seen) return;
   }
 }
 

@@ -23,7 +23,6 @@ void FrameSlots::prepare(int width, int height, PixelFormat format) {
   const int stride = width * channels_of(format);
   const std::size_t bytes = static_cast<std::size_t>(stride) * static_cast<std::size_t>(height);
   pixels_ = std::make_unique_for_overwrite<std::uint8_t[]>(bytes * count_);
-  for (std::size_t i = 0; i < count_; ++i) slots_[i].image = {pixels_.get() + i * bytes, width, height, stride, format};
   prepared_.store(true, std::memory_order_release);
 }
 
@@ -39,17 +38,33 @@ FrameSlot* FrameSlots::acquire() {
   return nullptr;
 }
 
-void FrameSlots::fill(FrameSlot& slot, const ImageView& image, MonoTime exposure) {
-  slot.exposure = exposure;
-  auto* to = const_cast<std::uint8_t*>(slot.image.data);  // the slot's own pixels, seen as an ImageView
-  const auto row_bytes = static_cast<std::size_t>(slot.image.stride_bytes);
-  if (image.stride_bytes == slot.image.stride_bytes) {
-    std::memcpy(to, image.data, row_bytes * static_cast<std::size_t>(image.height));
+void FrameSlots::fill(FrameSlot& slot, const FrameView& frame) {
+  const ImageView& image = frame.image;
+  slot.exposure = frame.exposure;
+  slot.hold = frame.hold;
+  if (slot.hold.keep != nullptr) {
+    slot.hold.keep(slot.hold.frame);
+    slot.image = image;
     return;
   }
-  for (int y = 0; y < image.height; ++y)
+  const int stride = width_ * channels_of(format_);
+  const auto row_bytes = static_cast<std::size_t>(stride);
+  const auto index = static_cast<std::size_t>(&slot - slots_.data());
+  std::uint8_t* to = pixels_.get() + index * row_bytes * static_cast<std::size_t>(height_);
+  slot.image = {to, width_, height_, stride, format_};
+  if (image.stride_bytes == stride) {
+    std::memcpy(to, image.data, row_bytes * static_cast<std::size_t>(height_));
+    return;
+  }
+  for (int y = 0; y < height_; ++y)
     std::memcpy(to + static_cast<std::size_t>(y) * row_bytes,
                 image.data + static_cast<std::ptrdiff_t>(y) * image.stride_bytes, row_bytes);
+}
+
+void FrameSlots::release(FrameSlot& slot) {
+  if (slot.hold.drop != nullptr) slot.hold.drop(slot.hold.frame);
+  slot.hold = {};
+  slot.state.store(SlotState::free, std::memory_order_release);
 }
 
 bool FrameSlots::publish(FrameSlot& slot) {
@@ -61,6 +76,12 @@ bool FrameSlots::publish(FrameSlot& slot) {
   slot.order.store(published_.fetch_add(1, std::memory_order_relaxed), std::memory_order_relaxed);
   slot.state.store(SlotState::waiting, std::memory_order_seq_cst);
   return true;
+}
+
+bool FrameSlots::being_filled() const {
+  return std::any_of(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(count_), [](const FrameSlot& slot) {
+    return slot.state.load(std::memory_order_acquire) == SlotState::filling;
+  });
 }
 
 FrameSlot* FrameSlots::take() {

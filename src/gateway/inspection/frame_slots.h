@@ -1,5 +1,6 @@
 #pragma once
-// The pixels of a camera's frames between camera and model: a few slots of equal size, allocated once.
+// The frames of a camera on their way to the model, in a few slots. A slot holds on to the source's pixels where the
+// source lets it, else it copies them into memory of its own that was allocated once.
 //
 //   free ─acquire()─► filling ─publish()─► waiting ─take()─► running ─release()─► free
 //                        └──park()──► parked ─unpark()─► filling     └─lend()─► lent ─release()─► free
@@ -25,7 +26,8 @@ struct FrameSlot {
   std::atomic<std::uint64_t> order{0};  // of publishing
   ItemTicket ticket;
   MonoTime exposure{};
-  ImageView image;  // of this slot's own pixels
+  ImageView image;  // the source's pixels, held, or a copy
+  FrameHold hold;   // of the source's pixels; null functions: a copy
 };
 
 class FrameSlots {
@@ -43,15 +45,17 @@ class FrameSlots {
   bool fits(const ImageView& image) const;
   int width() const { return width_; }
   int height() const { return height_; }
+  PixelFormat format() const { return format_; }
 
-  FrameSlot* acquire();  // null: all are in use
-  static void fill(FrameSlot& slot, const ImageView& image, MonoTime exposure);
-  bool publish(FrameSlot& slot);  // false (and the slot is free again): waiting_max wait already
-  FrameSlot* take();              // the one that has waited longest; null: none
-  bool park(FrameSlot& slot);     // a frame that no item wants yet; only the newest is kept. True: another was freed
-  FrameSlot* unpark();            // null: none
-  bool lend(FrameSlot& slot);     // to the sample store; false: it has kLentMax already, and items need the others
-  static void release(FrameSlot& slot) { slot.state.store(SlotState::free, std::memory_order_release); }
+  FrameSlot* acquire();                                // null: all are in use
+  void fill(FrameSlot& slot, const FrameView& frame);  // of a frame that fits
+  bool publish(FrameSlot& slot);                       // false (and the slot is free again): waiting_max wait already
+  bool being_filled() const;                           // some slot: it may be published at any moment
+  FrameSlot* take();                                   // the one that has waited longest; null: none
+  bool park(FrameSlot& slot);  // a frame that no item wants yet; only the newest is kept. True: another was freed
+  FrameSlot* unpark();         // null: none
+  bool lend(FrameSlot& slot);  // to the sample store; false: it has kLentMax already, and items need the others
+  static void release(FrameSlot& slot);
   std::size_t waiting() const { return waiting_.load(std::memory_order_acquire); }
 
  private:

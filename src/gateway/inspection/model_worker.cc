@@ -4,6 +4,7 @@ namespace lineside::gateway {
 namespace {
 
 constexpr std::chrono::seconds kIdleWait{1};
+constexpr std::chrono::microseconds kCopyWaitMax{300};  // a copy takes some ten; longer: its thread lost the core
 
 }  // namespace
 
@@ -67,7 +68,7 @@ void ModelWorker::work() {
       continue;
     }
     const std::uint32_t seen = seat_.work.count();
-    if (FrameSlot* slot = seat_.slots.take(); slot != nullptr) {
+    if (FrameSlot* slot = take(clock); slot != nullptr) {
       seat_.room.ring();
       busy_since_ns_.store(clock.mono().time_since_epoch().count(), std::memory_order_relaxed);
       inspect(*slot);
@@ -76,6 +77,17 @@ void ModelWorker::work() {
     }
     seat_.work.wait(seen, clock.mono() + kIdleWait);
   }
+}
+
+// Stays awake for a frame that is just being copied: going to sleep and waking up again takes longer.
+FrameSlot* ModelWorker::take(Clock& clock) {
+  FrameSlot* slot = seat_.slots.take();
+  if (slot != nullptr || !seat_.slots.being_filled()) return slot;
+  const MonoTime until = clock.mono() + kCopyWaitMax;
+  do {
+    slot = seat_.slots.take();
+  } while (slot == nullptr && seat_.slots.being_filled() && clock.mono() < until);
+  return slot != nullptr ? slot : seat_.slots.take();
 }
 
 void ModelWorker::inspect(FrameSlot& slot) {
@@ -107,7 +119,10 @@ bool ModelWorker::keep_sample(FrameSlot& slot, const Answer& answer, bool in_tim
   Verdict& verdict = report.outcome.verdict;
   verdict.item = slot.ticket.number;
   verdict.time = slot.ticket.time;
-  verdict.decision = answer.judgement.vote == Vote::pass ? Decision::pass : Decision::reject;
+  // What was acted on; what the model would have said stands in score and label.
+  verdict.decision = !in_time || failed                    ? seat_.desk.fail_safe()
+                     : answer.judgement.vote == Vote::pass ? Decision::pass
+                                                           : Decision::reject;
   verdict.reason = in_time || failed ? answer.judgement.reason : Reason::fail_late;
   verdict.score = answer.score.reject_score;
   verdict.label = answer.score.label;

@@ -69,6 +69,7 @@ class ModelWorker {
   void run();
   Result<void> load();
   void work();
+  FrameSlot* take(Clock& clock);
   void inspect(FrameSlot& slot);
   bool keep_sample(FrameSlot& slot, const Answer& answer, bool in_time);
 

@@ -10,6 +10,7 @@ namespace lineside::gateway {
 namespace {
 
 constexpr std::chrono::seconds kOverloadClears{10};
+constexpr std::chrono::milliseconds kGather{2};  // what comes meanwhile is reported together
 constexpr int kReasons = static_cast<int>(Reason::fail_camera) + 1;
 
 std::int64_t since_trigger(const Stamps& stamps, MonoTime moment) {
@@ -94,7 +95,7 @@ void Reporter::run() {
   for (;;) {
     const std::uint32_t seen = desk_.reports_bell().count();
     const bool stopping = stopping_.load();
-    drain();
+    if (drain() && !stopping) std::this_thread::sleep_for(kGather);
     const MonoTime now = clock.mono();
     const MonoTime tick_at = stopping ? MonoTime::max() : tick_(now);
     if (now >= next_summary_ || stopping) put_summary(now);
@@ -103,9 +104,11 @@ void Reporter::run() {
   }
 }
 
-void Reporter::drain() {
+bool Reporter::drain() {
   Report report;
+  bool any = false;
   while (desk_.next_report(report)) {
+    any = true;
     if (report.slot != nullptr) {
       report_sample(report);
     } else {
@@ -120,6 +123,7 @@ void Reporter::drain() {
                        {{"items", std::to_string(dropped - drops_told_)}});
     drops_told_ = dropped;
   }
+  return any;
 }
 
 void Reporter::report_sample(const Report& report) {

@@ -47,7 +47,7 @@ class Reporter {
  private:
   struct Stages;
   void run();
-  void drain();
+  bool drain();  // false: there was nothing
   void report_item(const Outcome& outcome);
   void report_sample(const Report& report);
   void count(const Verdict& verdict);

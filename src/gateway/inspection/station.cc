@@ -130,7 +130,7 @@ void Station::stop(nanoseconds linger) {
     if (camera.source) camera.source->stop();
   for (const auto& lane : body.lanes) lane->stop_model();
   body.watch_stops.store(true);
-  body.desk.deadline_bell().ring();
+  body.desk.wake_watch();
   body.watch.join();
   body.desk.close_all();
   if (body.actuation) body.actuation->stop(parts_.clock.mono() + linger);
@@ -140,11 +140,7 @@ void Station::stop(nanoseconds linger) {
 void Station::watch_deadlines() {
   Body& body = *body_;
   set_up_this_thread({.name = "due " + settings_.name, .realtime_priority = 40});
-  while (!body.watch_stops.load()) {
-    const std::uint32_t seen = body.desk.deadline_bell().count();
-    const MonoTime next = body.desk.expire();
-    body.desk.deadline_bell().wait(seen, std::min(next, parts_.clock.mono() + std::chrono::seconds{1}));
-  }
+  while (!body.watch_stops.load()) body.desk.watch();
 }
 
 void Station::on_trigger(MonoTime time) {

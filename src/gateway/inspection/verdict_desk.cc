@@ -5,6 +5,8 @@
 namespace lineside::gateway {
 namespace {
 
+constexpr std::chrono::milliseconds kWatchMin{5}, kWatchMax{1000};
+
 // Beyond those that wait for the model: items that wait for their frame, and the one the model works on.
 std::size_t places_for(const config::StationSettings& settings) {
   return static_cast<std::size_t>(settings.queue_items) * 2 + 16;
@@ -46,7 +48,10 @@ bool VerdictDesk::open(MonoTime trigger, int camera, ItemTicket& ticket) {
     issue_fail_safe(ticket, Reason::fail_overload, nullptr);
     return false;
   }
-  deadline_bell_.ring();
+  openings_.fetch_add(1, std::memory_order_seq_cst);
+  // Most items are due after the watch wakes up anyway: waking it for each would cost the frame's own thread some time.
+  const MonoTime first_due = std::min(ticket.deadline, ticket.frame_due);
+  if (first_due.time_since_epoch().count() < watch_sleeps_until_ns_.load(std::memory_order_seq_cst)) watch_bell_.ring();
   return true;
 }
 
@@ -85,6 +90,18 @@ bool VerdictDesk::answer(const Answer& answer) {
 void VerdictDesk::fail(const ItemTicket& ticket, Reason reason) {
   const Closed closed = board_.vote(ticket.number, Vote::failed, reason);
   if (closed.closing == Closing::fail_safe) issue_fail_safe(ticket, closed.reason, nullptr);
+}
+
+void VerdictDesk::watch() {
+  const std::uint32_t seen = watch_bell_.count();
+  watch_sleeps_until_ns_.store(std::numeric_limits<std::int64_t>::max(), std::memory_order_seq_cst);
+  // Whoever saw the time we slept until before counted their item before that: it is on the board as we see it.
+  static_cast<void>(openings());
+  const nanoseconds a_new_items_time =
+      std::clamp<nanoseconds>(std::min(deadline_, frame_wait_max_), kWatchMin, kWatchMax);
+  const MonoTime next = std::min(expire(), clock_.mono() + a_new_items_time);
+  watch_sleeps_until_ns_.store(next.time_since_epoch().count(), std::memory_order_seq_cst);
+  watch_bell_.wait(seen, next);
 }
 
 MonoTime VerdictDesk::expire() {

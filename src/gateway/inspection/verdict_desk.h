@@ -4,6 +4,7 @@
 // nothing after construction; it has no thread of its own.
 #include <atomic>
 #include <cstdint>
+#include <limits>
 
 #include "base/metrics.h"
 #include "config/gateway_settings.h"
@@ -55,8 +56,10 @@ class VerdictDesk {
   bool answer(const Answer& answer);
   // One camera has nothing to say.
   void fail(const ItemTicket& ticket, Reason reason);
-  // Issues the fail-safe verdict for everything that is due; returns when to call again.
-  MonoTime expire();
+  // Of the watching thread: issues the fail-safe verdict for everything that is due, then sleeps until more may be
+  // (at most for the time that a new item has, or until wake_watch()).
+  void watch();
+  void wake_watch() { watch_bell_.ring(); }
   // The same for everything that is open, whatever its deadline: the station stops.
   void close_all();
 
@@ -71,13 +74,16 @@ class VerdictDesk {
   bool offer_sample(const Report& report);  // false: no room, the caller keeps the slot
   Doorbell& reports_bell() { return reports_bell_; }
 
-  Doorbell& deadline_bell() { return deadline_bell_; }  // rung when an item was opened
+  // Items that came onto the board so far; sequentially consistent with what is on it.
+  std::uint64_t openings() const { return openings_.load(std::memory_order_seq_cst); }
   std::uint64_t opened() const { return opened_.load(std::memory_order_relaxed); }
   std::uint64_t issued() const { return issued_.load(std::memory_order_relaxed); }
   std::uint64_t reports_dropped() const { return reports_dropped_.value(); }
+  Decision fail_safe() const { return fail_safe_; }
   Clock& clock() { return clock_; }
 
  private:
+  MonoTime expire();  // when something may be due again
   void issue_fail_safe(const ItemTicket& ticket, Reason reason, const Answer* last);
   void issue(const Outcome& outcome);
 
@@ -89,7 +95,10 @@ class VerdictDesk {
   ItemBoard board_;
   LockFreeRing<Report> reports_;
   LockFreeRing<Outcome> orders_;
-  Doorbell reports_bell_, orders_bell_, deadline_bell_;
+  Doorbell reports_bell_, orders_bell_, watch_bell_;
+  // Until when the watching thread sleeps; the highest number: it is awake, and whoever opens an item must ring.
+  std::atomic<std::int64_t> watch_sleeps_until_ns_{std::numeric_limits<std::int64_t>::max()};
+  std::atomic<std::uint64_t> openings_{0};
   std::atomic<std::uint64_t> opened_{0}, issued_{0};
   Counter& actuation_failures_;
   Counter& late_answers_;

@@ -116,6 +116,9 @@ struct CameraPipeline::State {
   static GstPadProbeReturn on_arrival(GstPad*, GstPadProbeInfo* info, gpointer self);
   void pop_messages(std::string& failure);
   FrameView view_of(GstBuffer* buffer, const GstVideoFrame& frame);
+  bool may_keep(GstBuffer* buffer);
+  const GstBufferPool* known_pool = nullptr;
+  bool known_pool_is_unlimited = false;
 };
 
 // Stamps each frame where it arrives, so that a frame that waits for its taker doesn't look younger than it is. OFFSET
@@ -148,6 +151,23 @@ void CameraPipeline::State::pop_messages(std::string& failure) {
   }
 }
 
+// A pool with a fixed number of buffers is a driver's: who keeps them stops the camera. Memory of another kind than the
+// system's may go away when it is unmapped.
+bool CameraPipeline::State::may_keep(GstBuffer* buffer) {
+  if (gst_buffer_n_memory(buffer) != 1 || !gst_memory_is_type(gst_buffer_peek_memory(buffer, 0), GST_ALLOCATOR_SYSMEM))
+    return false;
+  if (buffer->pool == nullptr) return true;
+  if (buffer->pool != known_pool) {
+    GstStructure* config = gst_buffer_pool_get_config(buffer->pool);
+    guint buffers_max = 1;
+    known_pool_is_unlimited =
+        gst_buffer_pool_config_get_params(config, nullptr, nullptr, nullptr, &buffers_max) && buffers_max == 0;
+    gst_structure_free(config);
+    known_pool = buffer->pool;
+  }
+  return known_pool_is_unlimited;
+}
+
 FrameView CameraPipeline::State::view_of(GstBuffer* buffer, const GstVideoFrame& frame) {
   FrameView view;
   const bool gray = GST_VIDEO_FRAME_FORMAT(&frame) == GST_VIDEO_FORMAT_GRAY8;
@@ -155,6 +175,9 @@ FrameView CameraPipeline::State::view_of(GstBuffer* buffer, const GstVideoFrame&
                 GST_VIDEO_FRAME_HEIGHT(&frame), GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0),
                 gray ? PixelFormat::gray8 : PixelFormat::rgb8};
   view.sequence = GST_BUFFER_OFFSET(buffer);
+  if (may_keep(buffer))
+    view.hold = {buffer, [](void* kept) { gst_buffer_ref(static_cast<GstBuffer*>(kept)); },
+                 [](void* kept) { gst_buffer_unref(static_cast<GstBuffer*>(kept)); }};
   const MonoTime arrival{nanoseconds{static_cast<std::int64_t>(GST_BUFFER_OFFSET_END(buffer))}};
   view.exposure = arrival;
   if (!live_known) {

@@ -93,7 +93,9 @@ bool FolderSource::pace(const std::stop_token& stop, MonoTime due) {
 bool FolderSource::show(Picture& picture) {
   const bool keep = !picture.image.pixels.empty();
   if (!picture.usable || (!keep && !load(picture))) return false;
-  sink_->on_frame({picture.image.view(), clock_.mono(), true, sequence_++, picture.name});
+  const auto nothing = [](void*) {};  // what was loaded ahead stays
+  const FrameHold hold = keep ? FrameHold{&picture, nothing, nothing} : FrameHold{};
+  sink_->on_frame({picture.image.view(), clock_.mono(), true, sequence_++, picture.name, hold});
   counters_.frames.add();
   if (!keep) picture.image = {};
   return true;
