@@ -68,18 +68,21 @@ def kills(run):
 
 
 def trouble(run):
-    """The camera drops out, the rejector dies: the station says so, and goes on when they are back."""
+    """The camera drops out, freezes, sends another size, the rejector dies: the station says so, and goes on when they are
+    back."""
     plant = run.programs['plant']
     run.watch(2)
 
-    def camera_off():
-        plant.order('camera all off')
-        time.sleep(2.5)
-        expect(run.stations()[0]['trouble'], 'the station says nothing of a camera that is off')
+    def camera_trouble(order, words):
+        failures = run.metric('lineside_camera_failures_total')
+        plant.order(f'camera all {order}')
+        run.wait('gateway', lambda: words in run.stations()[0]['trouble'], 10, f'no word of a camera that is {order}')
+        expect(run.metric('lineside_camera_failures_total') > failures, f'a camera that is {order} is not counted')
         plant.order('camera all ok')
 
-    run.uninspected_while(camera_off)
-    run.watch(1)
+    for order, words in (('off', 'Camera'), ('freeze', 'no frame for 1000 ms'), ('resize', 'instead of 320x240')):
+        run.uninspected_while(lambda: camera_trouble(order, words))
+        run.watch(1)
     plant.order('rejector all gone')
     time.sleep(3)
     expect(not run.stations()[0]['actuator']['up'], 'the station thinks that a dead rejector is up')
