@@ -1,5 +1,6 @@
 #include "bundle/manifest.h"
 
+#include <algorithm>
 #include <format>
 #include <set>
 
