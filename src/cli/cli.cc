@@ -39,6 +39,8 @@ void add_option(CLI::App& app, const Option& option) {
   if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
 }
 
+bool needs_command(const Place& place) { return !place.command->commands.empty() && !place.command->run; }
+
 // Adds the command's options and children to `app`; `chosen` is the place of the deepest command that was given.
 void fill(CLI::App& app, const Place& place, Place& chosen) {
   app.set_help_flag("-h,--help");
@@ -50,7 +52,7 @@ void fill(CLI::App& app, const Place& place, Place& chosen) {
     sub->preparse_callback([&chosen, child_place](std::size_t) { chosen = child_place; });
     fill(*sub, child_place, chosen);
   }
-  if (!place.command->commands.empty() && !place.command->run) app.require_subcommand(1);
+  if (needs_command(place)) app.require_subcommand(1);
 }
 
 std::string suggestion(const Place& place, const std::string& message) {
@@ -76,6 +78,12 @@ int report(const Program& program, const Error& error) {
   return lineside::exit_code(error.code);
 }
 
+// The word that stands where a command of `place` should; empty if there is none.
+std::string wrong_command(const Place& place, const std::vector<std::string>& words) {
+  const std::size_t at = place.words.size() - 1;
+  return needs_command(place) && at < words.size() && !words[at].starts_with('-') ? words[at] : "";
+}
+
 int act(const Program& program, const Place& place) {
   try {
     const Result<int> result = place.command->run();
@@ -91,25 +99,29 @@ int run(const Program& program, int argc, const char* const* argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (words.size() == 1 && words[0] == "--man") return print(stdout, man_page(program)), 0;
   Place chosen = root_of(program);
+  CLI::App app;
   if (!words.empty() && words[0] == "--completion") {
     if (words.size() != 2 || words[1] != "bash")
       return usage_error(program, chosen, "--completion knows one shell: bash");
     return print(stdout, bash_completion(program)), 0;
   }
   try {
-    CLI::App app;
     app.set_version_flag("--version", std::format("{} {}", program.name, version()));
     fill(app, root_of(program), chosen);
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
+    if (const std::string wrong = wrong_command(chosen, words); !wrong.empty())
+      return usage_error(program, chosen, "there is no command " + wrong);
     return print(stdout, help_text(program, chosen)), 0;
   } catch (const CLI::CallForVersion& call) {
     return print(stdout, std::string(call.what()) + "\n"), 0;
   } catch (const CLI::Error& error) {
-    // CLI11 would only say that a command is required, whatever was given instead of one.
-    const std::size_t at = chosen.words.size() - 1;
-    if (!chosen.command->commands.empty() && !chosen.command->run && at < words.size() && !words[at].starts_with('-'))
-      return usage_error(program, chosen, "there is no command " + words[at]);
+    // CLI11 would only say what is missing, whatever was given instead of it.
+    if (const std::string wrong = wrong_command(chosen, words); !wrong.empty())
+      return usage_error(program, chosen, "there is no command " + wrong);
+    for (const std::string& extra : app.remaining(true))
+      if (extra.starts_with('-') && extra != "--") return usage_error(program, chosen, "there is no option " + extra);
+    if (needs_command(chosen)) return usage_error(program, chosen, "a command is missing");
     return usage_error(program, chosen, error.what());
   }
   return act(program, chosen);

@@ -99,9 +99,12 @@ TEST(Cli, RefusesWrongUsage_WithCode2AndTheWayOut) {
   Sample sample;
   const Program program = sample.program();
   const std::vector<std::pair<std::vector<const char*>, const char*>> cases = {
-      {{}, "subcommand"},
+      {{}, "a command is missing"},
       {{"serv"}, "did you mean serve?"},
+      {{"serv", "--help"}, "there is no command serv"},
+      {{"--loud"}, "there is no option --loud"},
       {{"serve"}, "--config is required"},
+      {{"serve", "--confg", "a"}, "there is no option --confg (did you mean --config?)"},
       {{"serve", "--config", "a", "--loudd"}, "did you mean --loud?"},
       {{"serve", "--config", "a", "--count", "10"}, "10"},
       {{"serve", "--config", "a", "--count", "many"}, "many"},
@@ -128,11 +131,20 @@ TEST(Cli, HelpShowsTheCommandsOwnTable) {
   EXPECT_THAT(root.out, HasSubstr("  files"));
   const auto serve = run_words(program, {"serve", "-h"});
   EXPECT_EQ(serve.code, 0) << "help is given although --config is missing";
+  EXPECT_THAT(serve.out, testing::StartsWith("Serves.\n\n"));
   EXPECT_THAT(serve.out, HasSubstr("usage: sample serve --config FILE [OPTIONS]\n"));
   EXPECT_THAT(serve.out, HasSubstr("how many, 1 to 9; default 3"));
   EXPECT_THAT(serve.out, HasSubstr("(h264, mjpeg); default h264"));
   EXPECT_THAT(serve.out, HasSubstr("sample serve --config a.yaml\n      serves as a.yaml says"));
   EXPECT_THAT(serve.out, Not(HasSubstr("files")));
+}
+
+TEST(Cli, ShowsAPathBelowTheHomeFolderAsEveryUsersOwn) {
+  std::filesystem::path key = std::filesystem::path(::getenv("HOME")) / ".local/key.pem";
+  Program program{.name = "sample", .summary = "Signs."};
+  program.root.options = {option("--key", "FILE", "signing key", key)};
+  program.root.run = [] { return Result<int>(0); };
+  EXPECT_THAT(run_words(program, {"--help"}).out, HasSubstr("signing key; default ~/.local/key.pem"));
 }
 
 TEST(Cli, RunsTheRoot_WhereCommandsAreOptional) {

@@ -1,6 +1,7 @@
 #include "cli/text.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <format>
 
 #include "base/version.h"
@@ -46,6 +47,14 @@ std::string wrapped(const std::string& text, std::size_t indent) {
   return out;
 }
 
+// "shows a thing" as "Shows a thing."
+std::string sentence(std::string text) {
+  if (text.empty()) return text;
+  if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  if (text.back() != '.') text += '.';
+  return text;
+}
+
 std::string row(const std::string& name, const std::string& help) {
   std::string line = "  " + name;
   if (line.size() + 2 > kHelpColumn) {
@@ -71,7 +80,12 @@ std::string option_help(const Option& option) {
 struct Show {
   std::string operator()(const bool*) const { return {}; }
   std::string operator()(const std::string* text) const { return *text; }
-  std::string operator()(const std::filesystem::path* path) const { return path->string(); }
+  // Below the home folder as "~/": a manual page is not about who made it.
+  std::string operator()(const std::filesystem::path* path) const {
+    const char* home = ::getenv("HOME");
+    const std::string text = path->string(), prefix = home == nullptr ? "" : std::string(home) + "/";
+    return prefix.size() > 1 && text.starts_with(prefix) ? "~/" + text.substr(prefix.size()) : text;
+  }
   std::string operator()(const std::vector<std::string>*) const { return {}; }
   std::string operator()(const auto* number) const { return std::format("{}", *number); }
 };
@@ -119,7 +133,7 @@ std::string synopsis(const Place& place) {
 std::string help_text(const Program& program, const Place& place) {
   const Command& command = *place.command;
   const bool is_root = place.command == &program.root;
-  std::string out = (is_root ? program.summary : command.summary) + "\n\nusage: " + synopsis(place) + "\n";
+  std::string out = sentence(is_root ? program.summary : command.summary) + "\n\nusage: " + synopsis(place) + "\n";
   if (!command.details.empty()) out += "\n" + wrapped(command.details, 0) + "\n";
   if (!command.commands.empty()) {
     out += "\nCommands:\n";

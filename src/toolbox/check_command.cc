@@ -2,6 +2,7 @@
 #include <format>
 #include <memory>
 
+#include "bundle/bundle.h"
 #include "config/load.h"
 #include "toolbox/commands.h"
 
@@ -13,12 +14,38 @@ struct CheckOptions {
   bool elsewhere = false;
 };
 
+// Opens each station's bundle as the gateway would. The first error's code, every error's text.
+Result<void> check_bundles(const std::string& file) {
+  LINESIDE_ASSIGN(const auto settings, config::load_gateway_settings(file));
+  LINESIDE_ASSIGN(const auto trust,
+                  bundle::Trust::from_files(settings.inference.trusted_keys, settings.inference.allow_unsigned));
+  std::optional<Error> failed;
+  for (const auto& station : settings.stations) {
+    const auto opened = bundle::Bundle::open(station.bundle, trust);
+    if (opened) continue;
+    const std::string text = std::format("station '{}': {}", station.name, opened.error().message);
+    if (failed) {
+      failed->message += "\n  " + text;
+    } else {
+      failed = Error{opened.error().code, std::format("{}:\n  {}", file, text)};
+    }
+  }
+  if (failed) return std::unexpected(*failed);
+  return {};
+}
+
+Result<std::string> check_file(const std::string& file, bool elsewhere) {
+  using config::NamedFiles;
+  auto kind = config::check_settings_file(file, elsewhere ? NamedFiles::elsewhere : NamedFiles::here);
+  if (kind && *kind == "gateway" && !elsewhere) LINESIDE_TRY(check_bundles(file));
+  return kind;
+}
+
 // All files are checked, so that one run shows every mistake; the first error decides the exit code.
 Result<int> check(const CheckOptions& options) {
-  using config::NamedFiles;
   std::optional<Error> failed;
   for (const std::string& file : options.files) {
-    const auto kind = config::check_settings_file(file, options.elsewhere ? NamedFiles::elsewhere : NamedFiles::here);
+    const auto kind = check_file(file, options.elsewhere);
     if (kind) {
       std::fputs(std::format("{}: settings of lineside-{}, no mistakes\n", file, *kind).c_str(), stdout);
     } else if (!failed) {
@@ -49,7 +76,8 @@ cli::Command check_command() {
   cli::Command command{.name = "check", .summary = "checks settings files without starting anything"};
   command.details =
       "Tells by its keys whether a file holds the settings of lineside-gateway, lineside-hub or lineside-plant, and "
-      "lists every mistake with file, line, key and limits, exactly as that program would at its start.";
+      "lists every mistake with file, line, key and limits, exactly as that program would at its start. Of a gateway's "
+      "settings the bundles are opened too: whole, and signed by a trusted key?";
   command.options = {
       cli::argument("FILE...", "settings files (YAML)", options->files),
       cli::flag("--elsewhere", "for another machine: don't look for the files named in it", options->elsewhere)};

@@ -1,4 +1,7 @@
 // lineside-hub: what gateways deliver, kept and shown.
+#include <format>
+#include <iostream>
+
 #include "apps/hub/commands.h"
 #include "base/signals.h"
 #include "cli/cli.h"
@@ -15,19 +18,26 @@ struct Arguments {
   std::filesystem::path out, config;
 };
 
+cli::Option port_option(std::string name, std::string help, int& port) {
+  auto option = cli::option(std::move(name), "N", std::move(help), port);
+  option.min = 1;
+  option.max = 65535;
+  return option;
+}
+
 Command init_command(Arguments& arguments) {
   auto& site = arguments.site;
   return {
       .name = "init",
-      .summary = "make certificates, broker configuration, settings, database and the first user",
+      .summary = "makes certificates, broker configuration, settings, database and the first user",
       .details =
           "What is there already is left alone, so it is safe to run again. The first user is 'admin' with a "
           "password that is printed once.",
       .options = {cli::required("--data", "DIR", "the hub's folder; made if it is not there", site.data),
                   cli::option("--host", "NAME", "a further name or address of this machine; may be repeated",
                               site.hosts),
-                  cli::option("--broker-port", "N", "the broker's TLS port", site.broker_port),
-                  cli::option("--http-port", "N", "the page's port", site.http_port),
+                  port_option("--broker-port", "the broker's TLS port", site.broker_port),
+                  port_option("--http-port", "the page's port", site.http_port),
                   cli::option("--admin-password-file", "FILE", "first line: the first user's password",
                               arguments.admin_password_file)},
       .examples = {{"lineside-hub init --data /var/lib/lineside-hub --host hub.plant.example", "a hub for a plant"}},
@@ -37,7 +47,7 @@ Command init_command(Arguments& arguments) {
 Command enroll_command(Arguments& arguments) {
   return {
       .name = "enroll",
-      .summary = "make a gateway's client certificate",
+      .summary = "makes a gateway's client certificate",
       .details =
           "Writes gateway.crt, gateway.key and ca.crt. Carry them to the gateway, name them under `uplink`, "
           "and keep no copy of the key.",
@@ -50,6 +60,8 @@ Command enroll_command(Arguments& arguments) {
       .run = [&]() -> Result<int> {
         LINESIDE_TRY(hub::enroll_gateway(arguments.site.data, arguments.user.tenant, arguments.gateway, arguments.out,
                                          system_clock()));
+        std::cout << std::format("made   {}/gateway.crt, gateway.key and ca.crt: gateway {} of tenant {}\n",
+                                 arguments.out.string(), arguments.gateway, arguments.user.tenant);
         return 0;
       }};
 }
@@ -64,16 +76,16 @@ Command user_commands(Arguments& arguments) {
   auto role = cli::option("--role", "ROLE", "what the user may do", user.role);
   role.choices = {"admin", "viewer"};
   return {.name = "user",
-          .summary = "add users, change passwords, list users",
+          .summary = "adds users, changes passwords, lists users",
           .commands = {{.name = "add",
-                        .summary = "add a user",
+                        .summary = "adds a user",
                         .options = {name, data, tenant, role, password},
                         .run = [&] { return hub::add_user(arguments.user); }},
                        {.name = "passwd",
-                        .summary = "change a user's password and end the user's sessions",
+                        .summary = "changes a user's password and ends the user's sessions",
                         .options = {name, data, tenant, password},
                         .run = [&] { return hub::change_user_password(arguments.user); }},
-                       {.name = "list", .summary = "list all users", .options = {data}, .run = [&] {
+                       {.name = "list", .summary = "lists all users", .options = {data}, .run = [&] {
                           return hub::list_users(arguments.user.data);
                         }}}};
 }
@@ -82,10 +94,10 @@ Command tenant_commands(Arguments& arguments) {
   auto& user = arguments.user;
   return {
       .name = "tenant",
-      .summary = "add tenants",
+      .summary = "adds tenants",
       .commands = {
           {.name = "add",
-           .summary = "add a tenant; tenants never see each other",
+           .summary = "adds a tenant; tenants never see each other",
            .options = {cli::argument("NAME", "the tenant's id", user.tenant),
                        cli::required("--data", "DIR", "the hub's folder", user.data),
                        cli::option("--title", "TEXT", "the tenant's name for people", arguments.tenant_name)},
@@ -104,7 +116,7 @@ int main(int argc, char** argv) {
       user_commands(arguments),
       tenant_commands(arguments),
       {.name = "serve",
-       .summary = "take in what gateways deliver, and serve the page",
+       .summary = "takes in what gateways deliver, and serves the page",
        .options = {cli::required("--config", "FILE", "the hub's settings (YAML)", arguments.config)},
        .examples = {{"lineside-hub serve --config /var/lib/lineside-hub/hub.yaml", "run until stopped"}},
        .run = [&] { return hub::serve(arguments.config); }}};
