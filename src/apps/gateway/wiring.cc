@@ -158,7 +158,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const config::GatewaySettings& s
   LINESIDE_TRY(parts->open_stores());
   LINESIDE_TRY(parts->make_stations());
   parts->tell("gateway.started", Severity::info,
-              std::format("Gateway {} with {} stations.", settings.gateway, settings.stations.size()));
+              std::format("Gateway {} with {} station{}.", settings.gateway, settings.stations.size(),
+                          settings.stations.size() == 1 ? "" : "s"));
   for (const auto& station : parts->stations) station->start();
   parts->open_doors();
   return std::unique_ptr<Gateway>(new Gateway(std::move(parts)));
