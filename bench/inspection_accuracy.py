@@ -99,16 +99,20 @@ def report(name, folds):
     rows = [row for rows, _ in folds for row in rows]
     good, bad = [r for r in rows if not r[0]], [r for r in rows if r[0]]
     about = {"bench": "inspection-accuracy", "set": name, "good": len(good), "reject": len(bad), "folds": len(folds)}
+
+    def share(figure, count, of):
+        low, high = wilson(count, of)
+        print(json.dumps(about | {"figure": f"{name}.{figure}", "value": round(count / of, 4), "count": count,
+                                  "wilson_95": [low, high], "unit": f"of {of}, 95 % interval {low} to {high}"}))
+
     aurocs = [auroc(rows) for rows, _ in folds]
-    false_rejects, escapes = sum(r[2] for r in good), sum(not r[2] for r in bad)
-    print(json.dumps(about | {"figure": "auroc", "value": round(sum(aurocs) / len(aurocs), 4), "unit": "",
-                              "of_folds": [round(a, 4) for a in aurocs]}))
-    print(json.dumps(about | {"figure": "false_reject_share", "value": round(false_rejects / len(good), 4), "unit": "",
-                              "count": false_rejects, "wilson_95": wilson(false_rejects, len(good))}))
-    print(json.dumps(about | {"figure": "escape_share", "value": round(escapes / len(bad), 4), "unit": "",
-                              "count": escapes, "wilson_95": wilson(escapes, len(bad))}))
-    print(json.dumps(about | {"figure": "training_time", "value": round(sum(s for _, s in folds) / len(folds)), "unit": "s"}),
-          flush=True)
+    print(json.dumps(about | {"figure": f"{name}.auroc", "value": round(sum(aurocs) / len(aurocs), 4),
+                              "of_folds": [round(a, 4) for a in aurocs],
+                              "unit": f"mean of {len(folds)} folds" if len(folds) > 1 else "one fold"}))
+    share("false_rejects", sum(r[2] for r in good), len(good))
+    share("escapes", sum(not r[2] for r in bad), len(bad))
+    print(json.dumps(about | {"figure": f"{name}.training_time", "value": round(sum(s for _, s in folds) / len(folds)),
+                              "unit": "s"}), flush=True)
 
 
 def main():
@@ -124,6 +128,7 @@ def main():
     for name in args.sets.split(","):
         if not (args.images / name).is_dir():
             say(f"skipped {name}: there is no folder {args.images / name}")
+            print(json.dumps({"bench": "inspection-accuracy", "set": name, "skipped": "no pictures"}), flush=True)
             continue
         folds = into_folds(list(SETS[name](args.images / name)), args.folds)
         done = []

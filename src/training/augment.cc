@@ -5,8 +5,7 @@
 #include <cmath>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
-
-#include "training/defects.h"
+#include <vector>
 
 namespace lineside::training {
 namespace {
@@ -64,15 +63,6 @@ void relight(cv::Mat& values, const AugmentSpec& spec, Random& random) {
   }
 }
 
-void finish(const cv::Mat& picture, const AugmentSpec& augment, const PreprocessSpec& spec, Random& random,
-            std::span<float> out) {
-  cv::Mat changed = moved(picture, augment, random), values;
-  if (random.chance(augment.blur_share)) cv::GaussianBlur(changed, changed, {0, 0}, random.uniform(0.3, 1.2));
-  changed.convertTo(values, CV_32FC3, 1.0 / 255);
-  relight(values, augment, random);
-  to_planes(values, spec, out);
-}
-
 cv::Mat thumbnail(const cv::Mat& picture) {  // square, gray, mean 0, length 1
   cv::Mat small, gray;
   cv::resize(picture, small, {24, 24}, 0, 0, cv::INTER_AREA);
@@ -114,19 +104,12 @@ AugmentSpec measure_pose(const Dataset& data) {
   return spec;
 }
 
-Augmenter::Augmenter(const Dataset& data, const AugmentSpec& spec, std::span<const std::size_t> goods)
-    : data_(data), spec_(spec), goods_(goods.begin(), goods.end()) {}
-
-void Augmenter::make(std::size_t item, Random view, std::span<float> out) const {
-  finish(picture_of(data_.items[item], data_.spec), spec_, data_.spec, view, out);
-}
-
-bool Augmenter::make_defect(std::size_t item, Random& random, Random view, std::span<float> out) const {
-  const cv::Mat picture = picture_of(data_.items[item], data_.spec);
-  const std::size_t other = goods_.empty() ? item : goods_[random.below(goods_.size())];
-  const auto changed = draw_defect(picture, picture_of(data_.items[other], data_.spec), random);
-  finish(changed ? *changed : picture, spec_, data_.spec, view, out);
-  return changed.has_value();
+void Augmenter::make(std::size_t item, Random& random, std::span<float> out) const {
+  cv::Mat changed = moved(picture_of(data_.items[item], data_.spec), spec_, random), values;
+  if (random.chance(spec_.blur_share)) cv::GaussianBlur(changed, changed, {0, 0}, random.uniform(0.3, 1.2));
+  changed.convertTo(values, CV_32FC3, 1.0 / 255);
+  relight(values, spec_, random);
+  to_planes(values, data_.spec, out);
 }
 
 void plain_input(const Dataset& data, std::size_t item, std::span<float> out) {

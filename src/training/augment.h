@@ -1,9 +1,8 @@
 #pragma once
 // Changed copies of a picture, so that few pictures teach what may vary: light, colour, blur, noise, position,
-// rotation, scale and mirror images; and made-up defects on good pictures.
-#include <cstdint>
+// rotation, scale and mirror images.
+#include <cstddef>
 #include <span>
-#include <vector>
 
 #include "training/dataset.h"
 #include "training/random.h"
@@ -25,19 +24,13 @@ AugmentSpec measure_pose(const Dataset& data);
 // Owner thread only.
 class Augmenter {
  public:
-  // `goods`: the good items whose patches made-up defects may use; only those that the network learns from.
-  Augmenter(const Dataset& data, const AugmentSpec& spec, std::span<const std::size_t> goods);
-  // A changed copy of an item as the network's input: planes of (value / 255 - mean) * scale. The same `view` changes
-  // every item in the same way.
-  void make(std::size_t item, Random view, std::span<float> out) const;
-  // The same with a made-up defect (defects.h), drawn from `random`; false, with the item as from make() in `out`, if
-  // nothing visible came out of it.
-  bool make_defect(std::size_t item, Random& random, Random view, std::span<float> out) const;
+  Augmenter(const Dataset& data, const AugmentSpec& spec) : data_(data), spec_(spec) {}
+  // A changed copy of an item as the network's input: planes of (value / 255 - mean) * scale.
+  void make(std::size_t item, Random& random, std::span<float> out) const;
 
  private:
   const Dataset& data_;
   AugmentSpec spec_;
-  std::vector<std::size_t> goods_;
 };
 
 // The item as it is, as the network's input.

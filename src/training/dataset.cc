@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <format>
@@ -12,31 +11,18 @@
 #include <optional>
 #include <set>
 #include <sstream>
-#include <string_view>
 
 #include "base/file.h"
 #include "bundle/digest.h"
+#include "model/class_names.h"
 #include "vision/image_io.h"
 #include "vision/preprocess.h"
 
 namespace lineside::training {
 namespace {
 
-constexpr std::array<std::string_view, 4> kGoodNames{"good", "normal", "ok", "pass"};
-constexpr std::array<std::string_view, 13> kLeftOutNames{
-    "mask",       "masks",     "ground_truth", "groundtruth", "annotations", "labels", "polygons",
-    "unlabelled", "unlabeled", "unknown",      "unannotated", "ignore",      "ignored"};
-constexpr int kSideDefaultPx = 192, kSideStepPx = 16, kSideMinPx = 32;
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
-template <std::size_t N>
-bool one_of(const std::string& name, const std::array<std::string_view, N>& names) {
-  return std::ranges::find(names, std::string_view(name)) != names.end();
-}
+constexpr int kSideStepPx = 16, kSideMinPx = 32;
+constexpr double kPixelsDefault = 128 * 128;
 
 struct Candidate {
   fs::path file;  // relative
@@ -59,7 +45,7 @@ std::vector<Candidate> sort_into_classes(const fs::path& folder, const std::vect
     }
     bool skip = false;
     for (std::size_t i = 0; i + 1 < parts.size() && !skip; ++i)
-      if (one_of(lower(parts[i]), kLeftOutNames)) {
+      if (kind_of_class(parts[i]) == ClassKind::left_out) {
         ++left_out[parts[i]];
         skip = true;
       }
@@ -96,13 +82,15 @@ int round_to_step(double px) {
   return std::max(kSideMinPx, static_cast<int>(std::lround(px / kSideStepPx)) * kSideStepPx);
 }
 
-// The pictures' usual aspect ratio is kept; the longer side is what was asked for, or at most the default.
+// The pictures' usual aspect ratio is kept. The longer side is what was asked for, or such that all shapes have about
+// as many pixels, and cost about as much time, as a square of 128.
 PreprocessSpec choose_spec(int width, int height, int size_px) {
   const int longer = std::max(width, height);
-  const int side = size_px > 0 ? size_px : std::min(kSideDefaultPx, std::max(64, longer));
+  const double shrink = std::sqrt(kPixelsDefault / (static_cast<double>(width) * height));
+  const double side = size_px > 0 ? size_px : std::max(64.0, longer * std::min(1.0, shrink));
   PreprocessSpec spec;
-  spec.width = round_to_step(side * static_cast<double>(width) / longer);
-  spec.height = round_to_step(side * static_cast<double>(height) / longer);
+  spec.width = round_to_step(side * width / longer);
+  spec.height = round_to_step(side * height / longer);
   spec.type = PreprocessSpec::Type::u8;
   spec.layout = PreprocessSpec::Layout::nhwc;
   return spec;
@@ -207,7 +195,7 @@ void name_labels(Dataset& data, const std::vector<Candidate>& candidates) {
   std::set<std::string> rejects;
   std::string good = "good";
   for (const Candidate& candidate : candidates) {
-    if (one_of(lower(candidate.label), kGoodNames))
+    if (kind_of_class(candidate.label) == ClassKind::good)
       good = candidate.label;
     else
       rejects.insert(candidate.label);
@@ -247,7 +235,7 @@ Result<Dataset> load_dataset(const DatasetOptions& options,
       continue;
     }
     Item item{.file = candidate.file, .pixels = std::vector<std::uint8_t>(vision::element_count(data.spec))};
-    const std::string label = one_of(lower(candidate.label), kGoodNames) ? data.labels[0] : candidate.label;
+    const std::string label = kind_of_class(candidate.label) == ClassKind::good ? data.labels[0] : candidate.label;
     item.label = static_cast<int>(std::ranges::find(data.labels, label) - data.labels.begin());
     if (auto done = preprocessor.run(image->view(), std::span<std::uint8_t>(item.pixels)); !done) {
       data.notes.push_back(std::format("skipped: {}: {}", candidate.file.string(), done.error().message));

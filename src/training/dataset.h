@@ -1,11 +1,10 @@
 #pragma once
 // A folder of pictures becomes items with classes and groups.
 //
-// DIR/CLASS/... : the folder's name is the class. `good`, `normal`, `ok` and `pass` are good items; every other class
-// is a reject. A second level of folders (DIR/CLASS/GROUP/...) or a groups file names what belongs together (one part,
-// one camera position, one day): a group is never split between learning and judging. Left out, and said aloud in
-// `notes`: folders named as masks or as unlabelled, hidden ones, pictures directly in DIR, and pictures that can't be
-// read.
+// DIR/CLASS/... : the folder's name is the class, good or reject as kind_of_class() says. A second level of folders
+// (DIR/CLASS/GROUP/...) or a groups file names what belongs together (one part, one camera position, one day): a group
+// is never split between learning and judging. Left out, and said aloud in `notes`: folders named as masks or as
+// unlabelled, hidden ones, pictures directly in DIR, and pictures that can't be read.
 #include <cstdint>
 #include <filesystem>
 #include <functional>

@@ -58,7 +58,8 @@ void calibrate(std::vector<Scored>& scored, const Calibration& calibration) {
   for (Scored& item : scored) item.score = calibration.apply(item.score);
 }
 
-TeamOptions team_options(const InspectionOptions& options, const Dataset& data) {
+// `voting`: several networks, which together need fewer steps each than one alone.
+TeamOptions team_options(const InspectionOptions& options, const Dataset& data, bool voting) {
   TeamOptions team{.network = {},
                    .augment = measure_pose(data),
                    .train = {},
@@ -67,7 +68,8 @@ TeamOptions team_options(const InspectionOptions& options, const Dataset& data) 
   team.network.input_width = data.spec.width;
   team.network.input_height = data.spec.height;
   team.network.outputs = data.labels.size() > 2 ? static_cast<int>(data.labels.size()) : 1;
-  team.train.steps = options.steps > 0 ? options.steps : std::min(1200 + static_cast<int>(data.items.size()), 4000);
+  const int items = static_cast<int>(data.items.size()), usual = voting ? 400 + items / 4 : 1200 + items;
+  team.train.steps = options.steps > 0 ? options.steps : std::min(usual, 4000);
   return team;
 }
 
@@ -129,7 +131,7 @@ Result<Learned> learn_cross_fitted(const Dataset& data, const InspectionOptions&
   say(std::format("few pictures, so each is judged by a network that did not learn from its group: {} folds, {}", folds,
                   options.fast ? "then one network from all" : "whose networks vote"));
   Learned learned;
-  LINESIDE_ASSIGN(learned.team, train_team(data, tasks, team_options(options, data), clock, say, stop));
+  LINESIDE_ASSIGN(learned.team, train_team(data, tasks, team_options(options, data, !options.fast), clock, say, stop));
 
   std::vector<std::vector<Scored>> judged;
   std::vector<Scored> pooled;
@@ -168,7 +170,7 @@ Result<Learned> learn_in_parts(const Dataset& data, const InspectionOptions& opt
                   items_of(Part::threshold).size(), items_of(Part::test).size()));
   Learned learned;
   LINESIDE_ASSIGN(learned.team, train_team(data, {{.seed = options.seed * 1000, .items = items_of(Part::train)}},
-                                           team_options(options, data), clock, say, stop));
+                                           team_options(options, data, false), clock, say, stop));
   const Network& network = learned.team.networks.front();
   learned.members = {&network};
   learned.calibration_items = items_of(Part::calibration);
@@ -272,6 +274,17 @@ std::string describe(const bundle::Share& share) {
                      100 * share.low, 100 * share.high);
 }
 
+std::string remark(const Threshold& threshold) {
+  if (threshold.balanced)
+    return std::format(
+        ", where both errors balance: rejecting at most {:.0f} % of the good items would let more rejects escape "
+        "(--false-reject-target insists on a share)",
+        100 * kUsualTarget);
+  return threshold.target_provable
+             ? ""
+             : " (too few good pictures to prove the false-reject target by counting; see docs/training.md)";
+}
+
 }  // namespace
 
 Result<InspectionReport> train_inspection(const InspectionOptions& options, Clock& clock, const Say& say,
@@ -299,7 +312,7 @@ Result<InspectionReport> train_inspection(const InspectionOptions& options, Cloc
   InspectionReport report{.manifest = make_manifest(options, data, learned, packed),
                           .good = data.count(false),
                           .rejects = data.count(true),
-                          .target_provable = learned.threshold.target_provable,
+                          .threshold = learned.threshold,
                           .stopped_early = learned.team.stopped_early};
   LINESIDE_TRY(bundle::write_bundle(options.out, report.manifest, packed.onnx, key));
   report.seconds = std::chrono::duration<double>(clock.mono() - start).count();
@@ -317,11 +330,7 @@ std::string describe(const InspectionReport& report) {
   text += std::format("  escapes       {}\n", describe(test.escape));
   text += std::format("                passed  rejected\n  good          {:6}  {:8}\n  reject        {:6}  {:8}\n",
                       test.true_pass, test.false_reject_count, test.escape_count, test.true_reject);
-  text +=
-      std::format("threshold {:.4f}{}\n", report.manifest.reject_threshold,
-                  report.target_provable
-                      ? ""
-                      : " (too few good pictures to prove the false-reject target by counting; see docs/training.md)");
+  text += std::format("threshold {:.4f}{}\n", report.manifest.reject_threshold, remark(report.threshold));
   text += std::format(
       "parity: ONNX {:.5f} at most, int8 ({}) {:.4f} at most and {:.4f} on average, {} of {} verdicts flipped\n",
       parity.onnx_error_max, bundle::to_string(report.manifest.quantization), parity.int8_error_max,

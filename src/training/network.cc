@@ -8,7 +8,6 @@
 #include <cmath>
 #include <format>
 #include <numbers>
-#include <optional>
 
 namespace lineside::training {
 namespace {
@@ -145,13 +144,12 @@ Network::~Network() = default;
 
 namespace {
 
-// Draws a balanced batch: every other picture is a reject, real or made up.
+// Draws a balanced batch: every other picture is a reject.
 class Feeder {
  public:
   Feeder(const Dataset& data, std::span<const std::size_t> items, const AugmentSpec& augment, const TrainSpec& spec)
-      : data_(data), spec_(spec), random_(spec.seed) {
+      : data_(data), spec_(spec), random_(spec.seed), augmenter_(data, augment) {
     for (const std::size_t item : items) (data.is_reject(item) ? rejects_ : goods_).push_back(item);
-    augmenter_.emplace(data, augment, goods_);
   }
   bool both_classes() const { return !goods_.empty() && !rejects_.empty(); }
   Random& random() { return random_; }
@@ -160,26 +158,13 @@ class Feeder {
     const auto elements = static_cast<std::size_t>(network.channels * network.input_width * network.input_height);
     Batch batch{at::empty({spec_.batch, network.channels, network.input_height, network.input_width}),
                 at::empty({spec_.batch}), at::empty({spec_.batch}, at::kLong)};
-    Random view(0);
-    std::size_t good = 0;
     for (int i = 0; i < spec_.batch; ++i) {
       const std::span<float> out(batch.inputs.data_ptr<float>() + static_cast<std::size_t>(i) * elements, elements);
-      bool reject = i % 2 == 1;
-      std::int64_t label = -1;
-      if (!reject) {
-        good = draw(goods_);
-        view = Random(random_.next());
-        augmenter_->make(good, view, out);
-      } else if (random_.chance(spec_.defect_share)) {
-        // The good picture before it in the same view, with a defect: all that differs between the two is the defect.
-        reject = augmenter_->make_defect(good, random_, view, out);
-      } else {
-        const std::size_t item = draw(rejects_);
-        augmenter_->make(item, Random(random_.next()), out);
-        label = data_.items[item].label - 1;
-      }
+      const bool reject = i % 2 == 1;
+      const std::size_t item = draw(reject ? rejects_ : goods_);
+      augmenter_.make(item, random_, out);
       batch.reject.data_ptr<float>()[i] = reject ? 1.0F : 0.0F;
-      batch.label.data_ptr<std::int64_t>()[i] = label;
+      batch.label.data_ptr<std::int64_t>()[i] = reject ? data_.items[item].label - 1 : -1;
     }
     return batch;
   }
@@ -197,7 +182,7 @@ class Feeder {
   Random random_;
   std::vector<std::size_t> goods_, rejects_;
   std::size_t next_good_ = 0, next_reject_ = 0;
-  std::optional<Augmenter> augmenter_;
+  Augmenter augmenter_;
 };
 
 at::Tensor loss_of(const at::Tensor& outputs, const Batch& batch, double smoothing) {

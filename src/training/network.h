@@ -39,7 +39,6 @@ struct TrainSpec {
   std::uint64_t seed = 1;
   int steps = 300, batch = 16;
   double learning_rate = 2e-3, weight_decay = 0.05, label_smoothing = 0.05, dropout = 0.2;
-  double defect_share = 0;      // share of a batch's rejects that are made-up defects on good pictures
   double average_decay = 0.99;  // of the weights' moving average that is kept; 0: the last weights
 };
 

@@ -79,15 +79,17 @@ double threshold_by_count(const bundle::SortedScores& classes, double false_reje
 
 Threshold choose_threshold(std::span<const Scored> calibrated, double false_reject_target) {
   const bundle::SortedScores classes = bundle::sort_by_class(calibrated);
+  const bool asked_for = false_reject_target > 0;
+  const double target = asked_for ? false_reject_target : kUsualTarget;
   Threshold result;
-  result.target_provable = static_cast<double>(classes.good.size()) * false_reject_target >= 3;
+  result.target_provable = static_cast<double>(classes.good.size()) * target >= 3;
   if (classes.good.size() > 2 && !classes.reject.empty()) {
-    if (classes.good.back() < classes.reject.front())
-      result.value = middle_of(classes.good.back(), classes.reject.front());
-    else if (result.target_provable)
-      result.value = threshold_by_count(classes, false_reject_target);
-    else
-      result.value = std::min(0.5, prediction_limit(classes.good, false_reject_target));
+    const bool apart = classes.good.back() < classes.reject.front();
+    result.value = apart                    ? middle_of(classes.good.back(), classes.reject.front())
+                   : result.target_provable ? threshold_by_count(classes, target)
+                                            : prediction_limit(classes.good, target);
+    result.balanced = !apart && !asked_for && result.value > 0.5;
+    if (result.balanced) result.value = 0.5;
   }
   result.false_reject = wilson(bundle::at_least(classes.good, result.value), classes.good.size());
   return result;

@@ -21,14 +21,17 @@ struct Calibration {
 };
 Calibration fit_calibration(std::span<const Scored> logits);
 
-// The threshold on calibrated scores: the middle of the gap when the classes are apart. Otherwise, with enough good
-// items to prove the target (3 / target, rule of three), the lowest threshold whose share of rejected good items is at
-// most `false_reject_target`. With fewer, the target can't be proven by counting: the limit that a new good item
-// exceeds with that probability if their logits are normally distributed, or 0.5, where both errors of the calibrated
-// score balance, if that is lower.
+// The threshold on calibrated scores: the middle of the gap when the classes are apart. Otherwise what keeps the share
+// of rejected good items at `false_reject_target`: with enough of them to prove it (3 / target, rule of three) the
+// lowest threshold that did; with fewer, the limit that a new good item exceeds with that probability if their logits
+// are normally distributed. A target of 0 was not asked for: then it is kUsualTarget, but the threshold is never above
+// 0.5, where both errors of the calibrated score balance, since a target that overlapping classes can't meet would be
+// paid with escapes.
+inline constexpr double kUsualTarget = 0.02;
 struct Threshold {
   double value = 0.5;
   bool target_provable = false;
+  bool balanced = false;       // at 0.5, above which the target would have put it
   bundle::Share false_reject;  // on the items it was set from
 };
 Threshold choose_threshold(std::span<const Scored> calibrated, double false_reject_target);

@@ -65,18 +65,25 @@ TEST(Threshold, KeepsTheFalseRejectTarget_WhenThereAreEnoughGoods) {
   EXPECT_GE(threshold.false_reject.count, 5U);  // and does not give away more escapes than it must
 }
 
-TEST(Threshold, BalancesErrors_WhenFewGoodsOverlapWithRejects) {
-  const auto threshold = choose_threshold(scored({0.1, 0.2, 0.7}, {0.4, 0.8, 0.9}), 0.02);
-  EXPECT_DOUBLE_EQ(threshold.value, 0.5);
-  EXPECT_FALSE(threshold.target_provable);
+TEST(Threshold, BalancesErrors_WhenTheClassesOverlapAndNoTargetWasAskedFor) {
+  const auto few = choose_threshold(scored({0.1, 0.2, 0.7}, {0.4, 0.8, 0.9}), 0);
+  EXPECT_DOUBLE_EQ(few.value, 0.5);
+  EXPECT_TRUE(few.balanced);
+  std::vector<Scored> items;
+  for (int i = 0; i < 300; ++i) items.push_back({i / 400.0, false});
+  for (int i = 0; i < 100; ++i) items.push_back({0.3 + i / 150.0, true});
+  EXPECT_DOUBLE_EQ(choose_threshold(items, 0).value, 0.5);
+  EXPECT_GT(choose_threshold(items, 0.02).value, 0.7);  // asked for, so kept, whatever escapes
 }
 
 TEST(Threshold, GoesBelowTheBalance_WhenFewGoodsAreAllFarBelowIt) {
   std::vector<Scored> items = scored({}, {0.012, 0.3, 0.9, 0.95, 0.99});
   for (int i = 0; i < 20; ++i) items.push_back({0.01 + 0.0005 * i, false});
-  const auto threshold = choose_threshold(items, 0.02);
+  const auto threshold = choose_threshold(items, 0);
   EXPECT_GT(threshold.value, 0.0195);
   EXPECT_LT(threshold.value, 0.05);
+  EXPECT_FALSE(threshold.balanced);
+  EXPECT_DOUBLE_EQ(threshold.value, choose_threshold(items, kUsualTarget).value);
 }
 
 TEST(Figures, CountTheConfusionMatrix) {
