@@ -1,5 +1,9 @@
 #include "vision/preprocess.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <cmath>
 #include <format>
 
@@ -8,6 +12,7 @@ namespace {
 
 // The inner loops exist twice on x86-64: for AVX2, and for any CPU. Both give the same bits (no fused multiply-add).
 #if defined(__x86_64__) && !defined(LINESIDE_SANITIZE)
+#define LINESIDE_MANY_CPUS
 #define LINESIDE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default"), optimize("O3")))
 #else
 #define LINESIDE_FOR_EACH_CPU
@@ -87,27 +92,50 @@ Axis make_axis(int input_size, int output_size) {
   return axis;
 }
 
-// One row of floats = weighted sum of `kRows` rows of bytes, added to what is there if `kMore`.
-template <int kRows, bool kMore>
-[[gnu::always_inline]] inline void blend(const std::uint8_t* row, std::ptrdiff_t stride, const float* weights,
-                                         float* __restrict out, int count) {
-  for (int i = 0; i < count; ++i) {
-    float sum = kMore ? out[i] : 0;
-    for (int k = 0; k < kRows; ++k) sum += weights[k] * static_cast<float>(row[k * stride + i]);
+// One row of floats = weighted sum of rows of bytes, from column `i` on.
+[[gnu::always_inline]] inline void blend_one_by_one(const std::uint8_t* row, std::ptrdiff_t stride,
+                                                    std::span<const float> weights, float* out, int i, int count) {
+  for (; i < count; ++i) {
+    float sum = 0;
+    const std::uint8_t* from = row + i;
+    for (const float weight : weights) {
+      sum += weight * static_cast<float>(*from);
+      from += stride;
+    }
     out[i] = sum;
   }
 }
 
-LINESIDE_FOR_EACH_CPU void blend_rows(const std::uint8_t* row, std::ptrdiff_t stride, std::span<const float> weights,
-                                      float* out, int count) {
-  const float* weight = weights.data();
-  const std::size_t rows = weights.size();
-  if (rows == 1) return blend<1, false>(row, stride, weight, out, count);
-  if (rows == 2) return blend<2, false>(row, stride, weight, out, count);
-  if (rows == 3) return blend<3, false>(row, stride, weight, out, count);
-  blend<4, false>(row, stride, weight, out, count);
-  for (std::size_t k = 4; k < rows; ++k)
-    blend<1, true>(row + static_cast<std::ptrdiff_t>(k) * stride, stride, weight + k, out, count);
+#if defined(LINESIDE_MANY_CPUS)
+__attribute__((target("avx2"))) void blend_rows(const std::uint8_t* row, std::ptrdiff_t stride,
+                                                std::span<const float> weights, float* out, int count) {
+  int i = 0;
+  for (; i + 16 <= count; i += 16) {
+    __m256 low = _mm256_setzero_ps(), high = low;
+    const std::uint8_t* from = row + i;
+    for (const float weight : weights) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+      const __m256 share = _mm256_set1_ps(weight);
+      low = _mm256_add_ps(low, _mm256_mul_ps(share, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes))));
+      high = _mm256_add_ps(
+          high, _mm256_mul_ps(share, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes)))));
+      from += stride;
+    }
+    _mm256_storeu_ps(out + i, low);
+    _mm256_storeu_ps(out + i + 8, high);
+  }
+  blend_one_by_one(row, stride, weights, out, i, count);
+}
+__attribute__((target("default")))
+#endif
+void blend_rows(const std::uint8_t* row, std::ptrdiff_t stride, std::span<const float> weights, float* __restrict out,
+                int count) {
+  for (int i = 0; i < count; ++i) out[i] = weights[0] * static_cast<float>(row[i]);
+  for (std::size_t k = 1; k < weights.size(); ++k) {
+    row += stride;
+    const float weight = weights[k];
+    for (int i = 0; i < count; ++i) out[i] += weight * static_cast<float>(row[i]);
+  }
 }
 
 template <int kTaps>
