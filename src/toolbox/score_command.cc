@@ -4,6 +4,7 @@
 #include <format>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "base/file.h"
 #include "inference/classifier.h"
@@ -28,18 +29,23 @@ void show_progress(std::size_t done, std::size_t of) {
 
 std::string summary(const Scores& scores, const bundle::Manifest& manifest) {
   std::size_t rejects = 0, of_known_class = 0;
+  std::set<std::string> no_labels;  // that count all the same
   for (const auto& file : scores.files) {
     rejects += file.reject ? 1 : 0;
-    of_known_class += std::ranges::find(manifest.labels, file.class_name) != manifest.labels.end() ? 1 : 0;
+    const auto is_reject = is_reject_class(file.class_name, manifest);
+    of_known_class += is_reject ? 1 : 0;
+    if (is_reject && !std::ranges::contains(manifest.labels, file.class_name))
+      no_labels.insert(std::format("'{}' as {}", file.class_name, *is_reject ? "rejects" : "good"));
   }
   std::string text = std::format("{}: {} pictures scored, {} rejects, {} unreadable\n", bundle::model_version(manifest),
                                  scores.files.size(), rejects, scores.unreadable.size());
   const auto figures = figures_of(scores, manifest, manifest.reject_threshold);
   if (!figures)
-    return text + "no figures: that needs folders named like the model's labels, of both good and reject ones\n";
+    return text + "no figures: that needs a folder of good pictures (good, normal, ok or pass) and one of rejects\n";
   if (of_known_class < scores.files.size())
-    text += std::format("{} pictures are in folders that are no label of the model and do not count below\n",
+    text += std::format("{} pictures are in no folder, or in one of masks or unlabelled ones, and do not count below\n",
                         scores.files.size() - of_known_class);
+  for (const std::string& name : no_labels) text += std::format("no label of the model, counted: {}\n", name);
   return text + describe(*figures);
 }
 
@@ -64,8 +70,10 @@ cli::Command score_command() {
   command.details =
       "Walks the folder and writes one line per picture: file, class (the first folder below DIR, or empty), score "
       "(0..1, higher: more surely a reject) and verdict (pass or reject at the bundle's threshold).\n\n"
-      "Where folders are named like the model's labels it prints AUROC, false-reject and escape rates with 95 % Wilson "
-      "intervals. A picture that can't be read is named and left out; the exit code is then 65.";
+      "Where there are folders of good pictures (the model's label, or good, normal, ok, pass) and of rejects (any "
+      "other, "
+      "as in training) it prints AUROC, false-reject and escape rates with 95 % Wilson intervals. A picture that can't "
+      "be read is named and left out; the exit code is then 65.";
   command.options = {
       cli::required("--bundle", "FILE", "the model bundle (.lsb)", options->bundle),
       cli::required("--images", "DIR", "folder of pictures", options->images),

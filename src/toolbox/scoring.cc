@@ -1,8 +1,10 @@
 #include "toolbox/scoring.h"
 
+#include <algorithm>
 #include <format>
 
 #include "bundle/figures.h"
+#include "model/class_names.h"
 #include "vision/image_io.h"
 
 namespace lineside::toolbox {
@@ -60,15 +62,23 @@ std::string to_csv(const Scores& scores) {
   return text;
 }
 
+std::optional<bool> is_reject_class(const std::string& class_name, const bundle::Manifest& manifest) {
+  if (class_name.empty()) return std::nullopt;
+  if (std::ranges::contains(manifest.labels, class_name))
+    return std::ranges::contains(manifest.reject_labels, class_name);
+  const ClassKind kind = kind_of_class(class_name);
+  return kind == ClassKind::left_out ? std::nullopt : std::optional(kind == ClassKind::reject);
+}
+
 std::optional<bundle::TestFigures> figures_of(const Scores& scores, const bundle::Manifest& manifest,
                                               double reject_threshold) {
   std::vector<bundle::Scored> known;
   std::size_t rejects = 0;
   for (const auto& file : scores.files) {
-    if (std::ranges::find(manifest.labels, file.class_name) == manifest.labels.end()) continue;
-    const bool reject = std::ranges::find(manifest.reject_labels, file.class_name) != manifest.reject_labels.end();
-    known.push_back({file.score, reject});
-    rejects += reject ? 1 : 0;
+    const auto reject = is_reject_class(file.class_name, manifest);
+    if (!reject) continue;
+    known.push_back({file.score, *reject});
+    rejects += *reject ? 1 : 0;
   }
   if (rejects == 0 || rejects == known.size()) return std::nullopt;
   return bundle::figures(known, reject_threshold);

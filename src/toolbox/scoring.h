@@ -32,7 +32,11 @@ Result<Scores> score_folder(gateway::Classifier& classifier, const std::filesyst
 // "file,class,score,verdict" and one line per picture (RFC 4180, lines end with LF).
 std::string to_csv(const Scores& scores);
 
-// Figures over the pictures whose class is a label of the manifest; nothing without good and reject ones.
+// Whether a folder's name means rejects: as the manifest says where it is one of its labels, else as training would
+// take it (kind_of_class()). Nothing for no folder and for names of masks or unlabelled pictures.
+std::optional<bool> is_reject_class(const std::string& class_name, const bundle::Manifest& manifest);
+
+// Figures over the pictures whose class is known by is_reject_class(); nothing without good and reject ones.
 std::optional<bundle::TestFigures> figures_of(const Scores& scores, const bundle::Manifest& manifest,
                                               double reject_threshold);
 

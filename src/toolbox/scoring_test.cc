@@ -82,18 +82,21 @@ TEST_F(ToolboxTest, ScoresNestedAndFlatFolders_AndNamesTheUnreadable) {
   EXPECT_EQ(lineside({"score", "--bundle", path("b.lsb"), "--images", path("none"), "--out", path("x.csv")}), 66);
 }
 
-TEST_F(ToolboxTest, SumsUpFigures_OverKnownClassesOnly) {
+TEST_F(ToolboxTest, SumsUpFigures_TakingFolderNamesAsTrainingDoes) {
+  manifest_.labels.emplace_back("Normal wear");
+  manifest_.labels.emplace_back("ok");  // a label's own meaning goes first
+  manifest_.reject_labels.emplace_back("ok");
   Scores scores;
-  scores.files = {{"good/1", "good", 0.1F, false},
-                  {"good/2", "good", 0.7F, true},
-                  {"bright/1", "bright", 0.9F, true},
-                  {"torn/1", "torn", 0.2F, false}};
+  scores.files = {{"Normal/1", "Normal", 0.1F, false}, {"good/2", "good", 0.7F, true},
+                  {"bright/1", "bright", 0.9F, true},  {"torn/1", "torn", 0.8F, true},
+                  {"ok/1", "ok", 0.75F, true},         {"Normal wear/1", "Normal wear", 0.2F, false},
+                  {"masks/1", "masks", 0.9F, true},    {"loose.jpg", "", 0.9F, true}};
   const auto figures = figures_of(scores, manifest_, 0.5);
   ASSERT_TRUE(figures);
   EXPECT_EQ(figures->auroc, 1);
   EXPECT_EQ(figures->false_reject.count, 1U);
-  EXPECT_EQ(figures->false_reject.of, 2U);
-  EXPECT_EQ(figures->escape.of, 1U);
+  EXPECT_EQ(figures->false_reject.of, 3U);
+  EXPECT_EQ(figures->escape.of, 3U);
   scores.files.resize(2);
   EXPECT_FALSE(figures_of(scores, manifest_, 0.5));
 }
