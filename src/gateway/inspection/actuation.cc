@@ -9,6 +9,8 @@ namespace lineside::gateway {
 namespace {
 
 constexpr std::chrono::milliseconds kProbeEvery{1000}, kRetryMin{200}, kRetryMax{5000};
+constexpr std::chrono::milliseconds kSafeAtStopMax{300};
+constexpr int kSafeAtStopTries = 2;
 
 }  // namespace
 
@@ -27,6 +29,9 @@ Actuation::Actuation(const config::StationSettings& settings, std::unique_ptr<Ac
                                 "How much after the planned moment the actuator was commanded.",
                                 {{"station", settings.name}})),
       up_gauge_(metrics.gauge("lineside_actuator_up", "1: the actuator answers.", {{"station", settings.name}})),
+      safe_gauge_(metrics.gauge("lineside_actuator_safe_state_unconfirmed",
+                                "1: the actuator is down and has not confirmed its safe state.",
+                                {{"station", settings.name}})),
       retry_after_(kRetryMin),
       message_("not connected yet") {
   schedule_.reserve(VerdictDesk::kOrdersMax);
@@ -71,7 +76,9 @@ void Actuation::run() {
   take_orders();
   for (Outcome& order : schedule_) give_up(order);
   schedule_.clear();
-  if (up()) static_cast<void>(actuator_->go_safe(clock.mono() + settings_.timeout));
+  // Also when it does not answer: it may hear.
+  for (int tries = 0; tries < kSafeAtStopTries; ++tries)
+    if (ask_for_safe_state(clock.mono() + std::min<nanoseconds>(settings_.timeout, kSafeAtStopMax))) break;
 }
 
 void Actuation::take_orders() {
@@ -149,32 +156,47 @@ void Actuation::lost(const Error& why) {
   Clock& clock = desk_.clock();
   up_.store(false);
   up_gauge_.set(0);
-  {
-    std::lock_guard lock(message_mutex_);
-    message_ = why.message;
-  }
   if (!reported_down_) {
     reported_down_ = true;
     retry_after_ = kRetryMin;
     events_.report("actuator.unreachable", Severity::critical,
-                   then(why.message, "The station is in its safe state; rejects are not done until it is back."),
+                   then(why.message, "Rejects are not done until it is back; it is asked for its safe state."),
                    {{"error", std::string(code_name(why.code))}});
-    static_cast<void>(actuator_->go_safe(clock.mono() + settings_.timeout));
+  }
+  // Each time: an attempt to open it that went half-way may have ended the safe state.
+  const bool safe = ask_for_safe_state(clock.mono() + settings_.timeout);
+  {
+    std::lock_guard lock(message_mutex_);
+    message_ = safe ? why.message : then(why.message, "It has not confirmed its safe state.");
   }
   look_at_ = clock.mono() + retry_after_;
   retry_after_ = std::min<nanoseconds>(retry_after_ * 2, kRetryMax);
 }
 
+bool Actuation::ask_for_safe_state(MonoTime deadline) {
+  const auto safe = actuator_->go_safe(deadline);
+  safe_gauge_.set(safe ? 0 : 1);
+  if (!safe && !reported_unsafe_)
+    events_.report("actuator.unsafe", Severity::critical,
+                   then(safe.error().message, "The actuator has not confirmed its safe state and is asked again."),
+                   {{"error", std::string(code_name(safe.error().code))}});
+  if (safe && reported_unsafe_)
+    events_.report("actuator.safe", Severity::info, "The actuator has confirmed its safe state.");
+  reported_unsafe_ = !safe;
+  return safe.has_value();
+}
+
 void Actuation::recovered() {
   up_.store(true);
   up_gauge_.set(1);
+  safe_gauge_.set(0);
   {
     std::lock_guard lock(message_mutex_);
     message_.clear();
   }
   retry_after_ = kRetryMin;
   if (reported_down_) events_.report("actuator.recovered", Severity::info, "The actuator answers again.");
-  reported_down_ = false;
+  reported_down_ = reported_unsafe_ = false;
 }
 
 MonoTime Actuation::next_moment() const {

@@ -1,7 +1,7 @@
 #pragma once
 // Fires a station's actuator at the right moment: trigger + transport delay, never earlier, and not at all when the
 // item has gone by (delay + tolerance). Keeps watch over the actuator: when it can't be reached an event says so at
-// once, it is told its safe state, and probing goes on until it is back.
+// once, and it is asked for its safe state, again and again, until it has confirmed it or is back.
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -25,7 +25,8 @@ class Actuation {
   ~Actuation();
 
   void start();
-  // Fires what is still to be fired, at most until `until`, gives the rest up, brings the actuator into its safe state.
+  // Fires what is still to be fired, at most until `until`, gives the rest up, brings the actuator into its safe state
+  // (at most 600 ms more).
   void stop(MonoTime until);
 
   bool up() const { return up_.load(std::memory_order_relaxed); }
@@ -40,6 +41,7 @@ class Actuation {
   void missed(const Outcome& order, MonoTime now);
   void look_after();  // opens or probes when it is time to
   void lost(const Error& why);
+  bool ask_for_safe_state(MonoTime deadline);
   void recovered();
   MonoTime next_moment() const;
 
@@ -52,11 +54,12 @@ class Actuation {
   Counter& missed_;
   LatencyHistogram& jitter_;
   Gauge& up_gauge_;
+  Gauge& safe_gauge_;
 
   std::vector<Outcome> schedule_;  // of the thread; the next one to fire is last
   MonoTime look_at_{};             // next probe or attempt to open
   nanoseconds retry_after_;
-  bool reported_down_ = false;
+  bool reported_down_ = false, reported_unsafe_ = false;
   std::atomic<bool> up_{false}, stopping_{false};
   std::atomic<std::int64_t> stop_until_ns_{0};
   mutable std::mutex message_mutex_;

@@ -399,7 +399,7 @@ TEST_F(StationTest, SaysWithinOneItem_WhenTheActuatorIsUnreachable_AndWhenItIsBa
   ASSERT_EQ(verdicts(1).size(), 1U);
   EXPECT_EQ(records_.events("actuator.unreachable"), 1);
   EXPECT_FALSE(items_.verdicts()[0].actuated);
-  EXPECT_EQ(actuator_.count(&testing::ActuatorScript::safes), 1);
+  EXPECT_GE(actuator_.count(&testing::ActuatorScript::safes), 1);
   actuator_.set_reachable(true);
   EXPECT_TRUE(eventually([&] { return records_.events("actuator.recovered") == 1; }));
   cameras_[0]->give(kBad);

@@ -130,6 +130,7 @@ struct ActuatorScript {
   };
   std::mutex mutex;
   bool reachable = true;
+  bool takes_safe_state = false;  // also when it is not reachable otherwise
   std::vector<Shot> shots;
   int opens = 0, probes = 0, safes = 0;
 
@@ -152,7 +153,11 @@ class FakeActuator final : public Actuator {
   explicit FakeActuator(ActuatorScript& script) : script_(script) {}
   Result<void> open(MonoTime) override { return answer(&script_.opens); }
   Result<void> probe(MonoTime) override { return answer(&script_.probes); }
-  Result<void> go_safe(MonoTime) override { return answer(&script_.safes); }
+  Result<void> go_safe(MonoTime) override {
+    auto answered = answer(&script_.safes);
+    std::lock_guard lock(script_.mutex);
+    return script_.takes_safe_state ? Result<void>{} : answered;
+  }
   Result<void> fire(const ActuationCommand& command) override {
     const MonoTime at = system_clock().mono();
     std::lock_guard lock(script_.mutex);
