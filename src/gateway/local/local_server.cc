@@ -28,16 +28,16 @@ constexpr std::chrono::milliseconds kRequestTimeMax{3000};
 constexpr const char* kJson = "application/json";
 
 const httplib::Headers& security_headers() {
-  static const httplib::Headers headers{
-      {"Content-Security-Policy",
-       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
-       "form-action 'none'; frame-ancestors 'none'"},
-      {"X-Content-Type-Options", "nosniff"},
-      {"X-Frame-Options", "DENY"},
-      {"Referrer-Policy", "no-referrer"},
-      {"Cross-Origin-Resource-Policy", "same-origin"},
-      {"Cross-Origin-Opener-Policy", "same-origin"},
-      {"Cache-Control", "no-store"}};
+  static const httplib::Headers headers{{"Content-Security-Policy",
+                                         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "
+                                         "data:; connect-src 'self'; base-uri 'none'; "
+                                         "form-action 'none'; frame-ancestors 'none'"},
+                                        {"X-Content-Type-Options", "nosniff"},
+                                        {"X-Frame-Options", "DENY"},
+                                        {"Referrer-Policy", "no-referrer"},
+                                        {"Cross-Origin-Resource-Policy", "same-origin"},
+                                        {"Cross-Origin-Opener-Policy", "same-origin"},
+                                        {"Cache-Control", "no-store"}};
   return headers;
 }
 
