@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 
 namespace lineside {
 namespace {
@@ -51,27 +52,6 @@ Settings& settings() {
   return instance;
 }
 
-void append_escaped(std::string& out, std::string_view text) {
-  for (char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      std::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-}
-
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  append_escaped(out, text);
-  out += '"';
-}
-
 bool needs_quotes(std::string_view text) {
   if (text.empty()) return true;
   for (char c : text)
@@ -82,7 +62,7 @@ bool needs_quotes(std::string_view text) {
 void append_value(std::string& out, const LogField& field, bool json) {
   if (const auto* text = std::get_if<std::string>(&field.value)) {
     if (json || needs_quotes(*text)) {
-      append_quoted(out, *text);
+      append_json_text(out, *text);
     } else {
       out += *text;
     }
@@ -106,7 +86,7 @@ struct Line {
 
 std::string format_logfmt(const Line& line, std::initializer_list<LogField> fields, std::uint64_t suppressed) {
   std::string out = std::format("{} {} {} ", to_rfc3339(system_clock().wall()), level_name(line.level), line.component);
-  append_escaped(out, line.message);
+  append_json_escaped(out, line.message);
   for (const LogField& field : fields) {
     out += ' ';
     out += field.key;
@@ -120,12 +100,12 @@ std::string format_logfmt(const Line& line, std::initializer_list<LogField> fiel
 std::string format_json(const Line& line, std::initializer_list<LogField> fields, std::uint64_t suppressed) {
   std::string out = std::format(R"({{"time":"{}","level":"{}","component":)", to_rfc3339(system_clock().wall()),
                                 level_name(line.level));
-  append_quoted(out, line.component);
+  append_json_text(out, line.component);
   out += R"(,"message":)";
-  append_quoted(out, line.message);
+  append_json_text(out, line.message);
   for (const LogField& field : fields) {
     out += ',';
-    append_quoted(out, field.key);
+    append_json_text(out, field.key);
     out += ':';
     append_value(out, field, true);
   }

@@ -11,18 +11,15 @@
 #include <format>
 
 #include "base/file.h"
+#include "base/owned.h"
 #include "bundle/digest.h"
 
 namespace lineside::bundle {
 namespace {
 
-template <auto free_function>
-struct Deleter {
-  void operator()(auto* thing) const { free_function(thing); }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Context = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
+using Context = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using Bio = Owned<BIO, BIO_free_all>;
 
 constexpr std::size_t kKeyFileBytesMax = 64 * 1024;
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/owned.h"
 
 namespace lineside::plant {
 
@@ -18,11 +19,6 @@ constexpr int kCoils = 16, kRegisters = 16, kPollMs = 20;
 constexpr std::size_t kClientsMax = 16;
 constexpr int kCoilPulse = 0, kCoilSafe = 1;
 
-struct ModbusDelete {
-  void operator()(modbus_t* context) const { modbus_free(context); }
-  void operator()(modbus_mapping_t* mapping) const { modbus_mapping_free(mapping); }
-};
-
 }  // namespace
 
 struct ModbusServer::State {
@@ -30,8 +26,8 @@ struct ModbusServer::State {
   int port = 0;
   ModbusHandlers handlers;
   Clock* clock = nullptr;
-  std::unique_ptr<modbus_t, ModbusDelete> context;
-  std::unique_ptr<modbus_mapping_t, ModbusDelete> registers;
+  Owned<modbus_t, modbus_free> context;
+  Owned<modbus_mapping_t, modbus_mapping_free> registers;
   int listener = -1;
   std::vector<int> clients;
   std::atomic<ModbusMode> mode{ModbusMode::serving};

@@ -4,20 +4,11 @@
 #include <cstring>
 #include <format>
 
+#include "base/owned.h"
 #include "gateway/act/output_line.h"
 
 namespace lineside::gateway {
 namespace {
-
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* pointer) const {
-    Free(pointer);
-  }
-};
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, Freed<Free>>;
 
 class GpiodOutputLine final : public OutputLine {
  public:

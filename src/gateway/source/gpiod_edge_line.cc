@@ -4,22 +4,13 @@
 #include <cstring>
 #include <format>
 
+#include "base/owned.h"
 #include "gateway/source/edge_line.h"
 
 namespace lineside::gateway {
 namespace {
 
 constexpr std::size_t kEventBuffer = 64;
-
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* pointer) const {
-    Free(pointer);
-  }
-};
-template <class T, auto Free>
-using Owned = std::unique_ptr<T, Freed<Free>>;
 
 using Chip = Owned<gpiod_chip, gpiod_chip_close>;
 using Settings = Owned<gpiod_line_settings, gpiod_line_settings_free>;

@@ -1,5 +1,3 @@
-#include "gateway/uplink/uplink.h"
-
 #include <atomic>
 #include <condition_variable>
 #include <format>
@@ -7,9 +5,11 @@
 #include <thread>
 
 #include "base/bounded_queue.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "gateway/outbox/outbox.h"
 #include "gateway/uplink/lane_sender.h"
+#include "gateway/uplink/uplink.h"
 #include "mqtt/mqtt_client.h"
 #include "wire/batch.h"
 
@@ -34,17 +34,8 @@ LaneSender::Settings sender_settings(const config::UplinkSettings& settings, Lan
           .window_bytes_max = urgent ? kUrgentWindowBytes : kBulkWindowBytesMax};
 }
 
-std::string json_text(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : wire::clean_text(text, 100)) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20) quoted += c;
-  }
-  return quoted + '"';
-}
-
 std::string state_json(bool online, std::string_view version) {
-  return std::format(R"({{"online":{},"version":{}}})", online, json_text(version));
+  return std::format(R"({{"online":{},"version":{}}})", online, json_text(wire::clean_text(version, 100)));
 }
 
 std::span<const std::uint8_t> bytes_of(const std::string& text) {

@@ -3,33 +3,20 @@
 #include <cmath>
 #include <format>
 
+#include "base/json_text.h"
+
 namespace lineside::hub {
 namespace {
 
 std::int64_t count_ns(WallTime time) { return time.time_since_epoch().count(); }
 
-void append_json(std::string& json, std::string_view text) {
-  json += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      json += '\\';
-      json += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      json += std::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    } else {
-      json += c;
-    }
-  }
-  json += '"';
-}
-
 std::string json_of(const std::map<std::string, std::string>& pairs) {
   std::string json = "{";
   for (const auto& [key, value] : pairs) {
     if (json.size() > 1) json += ',';
-    append_json(json, key);
+    append_json_text(json, key);
     json += ':';
-    append_json(json, value);
+    append_json_text(json, value);
   }
   return json + '}';
 }
