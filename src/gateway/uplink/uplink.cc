@@ -1,3 +1,5 @@
+#include "gateway/uplink/uplink.h"
+
 #include <atomic>
 #include <condition_variable>
 #include <format>
@@ -9,7 +11,6 @@
 #include "base/log.h"
 #include "gateway/outbox/outbox.h"
 #include "gateway/uplink/lane_sender.h"
-#include "gateway/uplink/uplink.h"
 #include "mqtt/mqtt_client.h"
 #include "wire/batch.h"
 
