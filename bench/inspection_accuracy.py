@@ -48,11 +48,10 @@ SETS = {"ballscrew": ballscrew, "cookies": two_folders, "moulded-figures": two_f
 
 
 def into_folds(items, count):
-    """Whole groups; items without one are dealt out class by class."""
+    """Whole groups, the last by name first; items without one are dealt out class by class."""
     rng = random.Random(2026)
-    groups = sorted({group for _, _, group in items if group})
-    rng.shuffle(groups)
-    fold_of_group = {group: i % count for i, group in enumerate(groups)}
+    groups = sorted({group for _, _, group in items if group}, reverse=True)
+    fold_of_group = {group: i * count // len(groups) for i, group in enumerate(groups)}
     folds = [[] for _ in range(count)]
     for label in sorted({label for _, label, _ in items}):
         mine = [item for item in items if item[1] == label]
@@ -79,12 +78,17 @@ def learn_and_score(train, test, options, keep):
     subprocess.run([BIN / "lineside", "score", "--bundle", keep / "model.lsb", "--images", keep / "test",
                     "--out", keep / "results.csv", "--trusted-key", keep / "key.pem.pub"], check=True, stdout=sys.stderr)
     with open(keep / "results.csv", newline="") as file:
-        return [(row["class"] != "good" and row["class"] != "normal", float(row["score"]), row["verdict"] == "reject")
-                for row in csv.DictReader(file)], seconds
+        return [(row["class"] not in ("good", "normal"), float(row["score"]), row["verdict"] == "reject",
+                 group_of(row["file"])) for row in csv.DictReader(file)], seconds
+
+
+def group_of(file):
+    parts = pathlib.PurePosixPath(file).parts
+    return parts[1] if len(parts) > 2 else None
 
 
 def auroc(rows):
-    bad, good = [s for b, s, _ in rows if b], [s for b, s, _ in rows if not b]
+    bad, good = [r[1] for r in rows if r[0]], [r[1] for r in rows if not r[0]]
     return sum((b > g) + 0.5 * (b == g) for b in bad for g in good) / (len(bad) * len(good))
 
 
@@ -106,8 +110,9 @@ def report(name, folds):
                                   "wilson_95": [low, high], "unit": f"of {of}, 95 % interval {low} to {high}"}))
 
     aurocs = [auroc(rows) for rows, _ in folds]
+    of_groups = {g: round(auroc([r for r in rows if r[3] == g]), 4) for g in sorted({r[3] for r in rows if r[3]})}
     print(json.dumps(about | {"figure": f"{name}.auroc", "value": round(sum(aurocs) / len(aurocs), 4),
-                              "of_folds": [round(a, 4) for a in aurocs],
+                              "of_folds": [round(a, 4) for a in aurocs], "of_groups": of_groups,
                               "unit": f"mean of {len(folds)} folds" if len(folds) > 1 else "one fold"}))
     share("false_rejects", sum(r[2] for r in good), len(good))
     share("escapes", sum(not r[2] for r in bad), len(bad))

@@ -76,7 +76,7 @@ cv::Mat thumbnail(const cv::Mat& picture) {  // square, gray, mean 0, length 1
 
 AugmentSpec measure_pose(const Dataset& data) {
   constexpr double kMoreDifferent =
-      1.3;  // times the usual difference of two items: a mirror image is still one of them
+      1.05;  // times the usual difference of two items: a mirror image is still one of them
   constexpr std::size_t kPictures = 40;
   std::vector<cv::Mat> good;
   for (std::size_t i = 0; i < data.items.size(); ++i)
