@@ -178,10 +178,24 @@ struct RtspServer::State {
   std::vector<std::unique_ptr<VideoStream>> streams;
   std::thread thread;
 
+  // From within: a loop that is told to quit before its thread has begun to run it would never end.
+  void end_loop() {
+    GSource* last = g_idle_source_new();
+    g_source_set_callback(
+        last,
+        [](gpointer own) {
+          g_main_loop_quit(static_cast<GMainLoop*>(own));
+          return G_SOURCE_REMOVE;
+        },
+        loop, nullptr);
+    g_source_attach(last, context);
+    g_source_unref(last);
+  }
+
   ~State() {
     for (auto& stream : streams) stream->set_power(false);
     if (thread.joinable()) {
-      g_main_loop_quit(loop);
+      end_loop();
       thread.join();
     }
     if (source != 0)

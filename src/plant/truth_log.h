@@ -13,7 +13,8 @@ namespace lineside::plant {
 // Thread-safe. Writing is buffered by the kernel only: what was written is there when the process is killed.
 class TruthLog {
  public:
-  // Truncates an older file. With an empty path nothing is written. Errors: file_io.
+  // Truncates an older file. With an empty path nothing is written. Errors: file_not_found (its folder),
+  // file_io.
   static Result<std::unique_ptr<TruthLog>> open(const std::filesystem::path& path);
   ~TruthLog();
   void bottle(std::string_view line, const Outcome& outcome);
