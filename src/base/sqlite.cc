@@ -185,6 +185,11 @@ void Database::rollback() {
 
 std::int64_t Database::last_insert_id() const { return sqlite3_last_insert_rowid(handle_); }
 
+bool Database::refused_values() const {
+  const int primary = sqlite3_errcode(handle_) & 0xFF;
+  return primary == SQLITE_CONSTRAINT || primary == SQLITE_MISMATCH || primary == SQLITE_TOOBIG;
+}
+
 std::int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 
 Result<void> Database::migrate(std::span<const std::string_view> migrations) {

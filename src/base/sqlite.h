@@ -67,6 +67,9 @@ class Database {
   void rollback();        // does nothing when no transaction is open
   std::int64_t last_insert_id() const;
   std::int64_t changes() const;
+  // Was it the values (they break a rule of the table, or are too big) that the last statement failed for, and not the
+  // storage? To be asked before anything else is done.
+  bool refused_values() const;
 
   // Brings PRAGMA user_version to migrations.size() by running the missing ones, each in a transaction.
   Result<void> migrate(std::span<const std::string_view> migrations);

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from web_test import BIN, free_port, listening, run, wait_for
@@ -17,6 +18,26 @@ def publish(port, folder, topic):
         command += ['--cert', folder / 'gateway.crt', '--key', folder / 'gateway.key']
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=20)
     return 'PUBACK' in done.stdout and 'RC:135' not in done.stdout
+
+
+def takes_over(port, victim, thief):
+    """True when `thief`, asking for the client id that `victim` asked for, ends the victim's connection."""
+    def command(folder):
+        return [str(part) for part in
+                ['mosquitto_sub', '-h', '127.0.0.1', '-p', port, '-i', 'lineside.acme.line1', '-d', '-t', 'x', '--cafile',
+                 folder / 'ca.crt', '--cert', folder / 'gateway.crt', '--key', folder / 'gateway.key']]
+    with tempfile.TemporaryFile('w+') as said, \
+            subprocess.Popen(['stdbuf', '-oL', *command(victim)], stdout=said, stderr=said) as first:
+        def connected():
+            said.seek(0)
+            return said.read().count('received CONNACK (0)')
+        wait_for('the first client', lambda: connected() == 1)
+        try:
+            subprocess.run([*command(thief), '-W', '2'], capture_output=True, timeout=20)
+            time.sleep(1.5)  # whoever was thrown out comes back within a second
+            return connected() != 1
+        finally:
+            first.terminate()
 
 
 def main():
@@ -45,7 +66,9 @@ def main():
                 good = publish(port, work / who, topic) == allowed
                 failed += not good
                 print(f'{"ok  " if good else "FAIL"} {who} {"may" if allowed else "may not"} write {topic}')
-            return 1 if failed else 0
+            taken = takes_over(port, work / 'acme', work / 'other')
+            print(f'{"FAIL" if taken else "ok  "} other can\'t take the client id of acme')
+            return 1 if failed or taken else 0
         finally:
             broker.terminate()
             broker.wait(10)

@@ -57,6 +57,7 @@ async function station(page, name) {
   await page.goto(`${url}stations/filling/${name}`)
   await page.getByRole('heading', { name: 'Last rejects' }).waitFor(kWait)
   await page.getByText('Median').waitFor(kWait)
+  await page.getByTestId('waiting-urgent').waitFor(kWait)
   await page.waitForTimeout(1500)
 }
 

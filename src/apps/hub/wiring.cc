@@ -30,6 +30,12 @@ class Listening {
   ChangeListener& listener_;
 };
 
+Result<std::string> first_line(const std::string& file) {
+  if (file.empty()) return std::string{};
+  LINESIDE_ASSIGN(const std::string text, read_text(file, 4096));
+  return text.substr(0, text.find_first_of("\r\n"));
+}
+
 }  // namespace
 
 Result<int> serve(const fs::path& config) {
@@ -50,6 +56,7 @@ Result<int> serve(const fs::path& config) {
   LiveFeed feed(*board, *accounts, clock, metrics);
   ApiContext context{*accounts, *board, clock, metrics};
   context.session_life = std::chrono::hours{settings.session_hours};
+  LINESIDE_ASSIGN(context.metrics_token, first_line(settings.metrics_token_file));
   context.broker_connected = [&] { return ingest->status().connected; };
   LINESIDE_ASSIGN(const auto server, Server::start({settings.http_address, settings.http_port, settings.http_cert_file,
                                                     settings.http_key_file, database},

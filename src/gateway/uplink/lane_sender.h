@@ -36,6 +36,7 @@ class LaneSender {
   std::uint64_t sent_through() const { return sent_through_; }
   std::uint64_t acknowledged() const { return acknowledged_; }
   bool idle() const { return in_flight_.empty(); }
+  bool asking() const { return asking_; }
   bool may_send() const {
     if (asking_) return false;
     const std::size_t batches_max = probing_ ? 1 : settings_.window_batches;

@@ -24,6 +24,7 @@ constexpr std::size_t kAckQueue = 256;
 constexpr std::size_t kUrgentWindowBytes = 2u << 20;
 constexpr std::size_t kBulkWindowBytesMin = 32u << 10, kBulkWindowBytesMax = 8u << 20;
 constexpr milliseconds kIdleWait{1000};
+constexpr std::chrono::seconds kBacklogPeriod{5};  // an older record than this is a backlog, and is told so often
 
 std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
 
@@ -35,8 +36,24 @@ LaneSender::Settings sender_settings(const config::UplinkSettings& settings, Lan
           .window_bytes_max = urgent ? kUrgentWindowBytes : kBulkWindowBytesMax};
 }
 
-std::string state_json(bool online, std::string_view version) {
-  return std::format(R"({{"online":{},"version":{}}})", online, json_text(wire::clean_text(version, 100)));
+// What waits in one lane.
+struct Backlog {
+  std::uint64_t records = 0;
+  double oldest_s = 0;
+};
+using Backlogs = std::array<Backlog, 2>;
+
+std::string state_json(bool online, std::string_view version, const Backlogs* waiting = nullptr) {
+  std::string json = std::format(R"({{"online":{},"version":{})", online, json_text(wire::clean_text(version, 100)));
+  const char* before = R"(,"waiting":{)";
+  for (const Lane lane : {Lane::urgent, Lane::bulk}) {
+    if (waiting == nullptr) break;
+    const Backlog& backlog = (*waiting)[index_of(lane)];
+    json += std::format(R"({}"{}":{{"records":{},"oldest_s":{:.1f}}})", before, to_string(lane), backlog.records,
+                        backlog.oldest_s);
+    before = ",";
+  }
+  return json + (waiting == nullptr ? "}" : "}}");
 }
 
 std::span<const std::uint8_t> bytes_of(const std::string& text) {
@@ -179,9 +196,35 @@ class Uplink::Impl final : public mqtt::Handler {
   }
 
   void publish_state(bool online) {
-    const std::string json = state_json(online, version_);
+    const Backlogs waiting = backlogs();
+    const std::string json = state_json(online, version_, online ? &waiting : nullptr);
     if (client_->publish(state_topic_, bytes_of(json), 1, true))
       bytes_.add(mqtt::publish_packet_bytes(state_topic_.size(), json.size()) + 2);  // QoS 1: a packet id
+  }
+
+  Backlogs backlogs() const {
+    Backlogs all;
+    for (const Lane lane : kBothLanes) {
+      const LaneStatus status = outbox_.status(lane);
+      all[index_of(lane)] = {status.records, std::chrono::duration<double>(status.oldest_age).count()};
+    }
+    return all;
+  }
+
+  // While there is a backlog, and once more when there is none: a line that runs well costs no byte.
+  void tell_backlog() {
+    const Backlogs all = backlogs();
+    const bool behind = std::ranges::any_of(
+        all, [](const Backlog& one) { return one.oldest_s > std::chrono::seconds{kBacklogPeriod}.count(); });
+    const MonoTime now = clock_.mono();
+    if ((!behind && !told_behind_) || (told_backlog_ && now - *told_backlog_ < kBacklogPeriod)) return;
+    {
+      std::lock_guard lock(mutex_);
+      if (!connected_) return;
+    }
+    told_backlog_ = now;
+    told_behind_ = behind;
+    publish_state(true);
   }
 
   void run() {
@@ -190,6 +233,7 @@ class Uplink::Impl final : public mqtt::Handler {
       take_acks();
       wait = send_what_is_due();
       show_backlog();
+      tell_backlog();
     }
   }
 
@@ -211,21 +255,38 @@ class Uplink::Impl final : public mqtt::Handler {
     for (const Lane lane : kBothLanes) {
       senders_[index_of(lane)].restart(outbox_.status(lane).acknowledged);
       waiting_since_[index_of(lane)].reset();
+      beyond_[index_of(lane)].reset();
     }
   }
 
   void take_acks() {
     while (auto ack = received_.pop(nanoseconds{0})) {
       acks_.add();
-      outbox_.acknowledge(ack->lane, ack->epoch, ack->watermark);
-      if (ack->epoch != epoch_) continue;
-      const MonoTime now = clock_.mono();
-      LaneSender& sender = senders_[index_of(ack->lane)];
-      // A watermark that we can't have is for the outbox to judge; it must not move what we send.
-      if (ack->watermark <= outbox_.status(ack->lane).known) sender.on_ack(ack->watermark, ack->resume, now);
-      std::lock_guard lock(mutex_);
-      last_ack_ = now;
+      if (ack->epoch == epoch_) take_ack(*ack);
     }
+    begin_new_epoch_if_due();
+  }
+
+  void take_ack(const wire::Ack& ack) {
+    const MonoTime now = clock_.mono();
+    if (ack.watermark > outbox_.status(ack.lane).known) {
+      beyond_[index_of(ack.lane)] = ack;
+    } else {
+      outbox_.acknowledge(ack.lane, ack.epoch, ack.watermark);
+      senders_[index_of(ack.lane)].on_ack(ack.watermark, ack.resume, now);
+    }
+    std::lock_guard lock(mutex_);
+    last_ack_ = now;
+  }
+
+  // A hub that has more than the outbox makes it begin a new epoch with all that the hub does not have. What that is
+  // must be known of both lanes before: else records that the hub has already would come a second time.
+  void begin_new_epoch_if_due() {
+    for (const Lane lane : kBothLanes)
+      if (!beyond_[index_of(lane)] && senders_[index_of(lane)].asking()) return;
+    for (const Lane lane : kBothLanes)
+      if (const auto ack = std::exchange(beyond_[index_of(lane)], std::nullopt))
+        outbox_.acknowledge(ack->lane, ack->epoch, ack->watermark);
   }
 
   // Sends until the windows are full or nothing is left; how long it may take until there is something to do again.
@@ -239,8 +300,9 @@ class Uplink::Impl final : public mqtt::Handler {
     nanoseconds wait = kIdleWait;
     for (const Lane lane : kBothLanes) ask(lane, now);
     for (const Lane lane : kBothLanes) repeated_.add(senders_[index_of(lane)].go_back_if_due(now));
-    // Urgent first, and asked again after each bulk batch.
-    while (send_from(Lane::urgent, wait) || send_from(Lane::bulk, wait)) {
+    // Urgent first, and asked again after each bulk batch; nothing before the hub has answered for both lanes.
+    const bool asking = std::ranges::any_of(senders_, &LaneSender::asking);
+    while (!asking && (send_from(Lane::urgent, wait) || send_from(Lane::bulk, wait))) {
       std::lock_guard lock(mutex_);
       if (stopping_ || !connected_) break;
     }
@@ -358,6 +420,9 @@ class Uplink::Impl final : public mqtt::Handler {
   std::string epoch_;
   std::array<LaneSender, 2> senders_;
   std::array<std::optional<MonoTime>, 2> waiting_since_;
+  std::array<std::optional<wire::Ack>, 2> beyond_;  // of what the outbox does not have
+  std::optional<MonoTime> told_backlog_;
+  bool told_behind_ = true;  // the state that was published when connecting may have told of one
   LogLimiter connection_log_, read_log_;
 
   Gauge& connected_gauge_;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "hub/auth/accounts.h"
 #include "hub/auth/certificates.h"
+#include "hub/auth/passwords.h"
 
 namespace lineside::hub {
 namespace {
@@ -29,6 +30,8 @@ keyfile {0}/broker.key
 tls_version tlsv1.2
 require_certificate true
 use_identity_as_username true
+# ... and its client id too, whatever it asks for: nobody can take another's id and so end its connection.
+use_username_as_clientid true
 allow_anonymous false
 acl_file {0}/mosquitto.acl
 # The broker is not trusted to keep anything: gateways send again what the hub has not acknowledged.
@@ -63,6 +66,7 @@ broker_key_file: hub.key
 # The page is for this machine; for others put a TLS proxy in front (docs/hub.md).
 http_address: 127.0.0.1
 http_port: {}
+metrics_token_file: metrics.token
 )",
                      options.broker_port, options.http_port);
 }
@@ -127,6 +131,7 @@ Result<std::vector<FileNote>> make_site_files(const SiteOptions& given, Clock& c
   LINESIDE_TRY(maker.certificate("hub", {.common_name = std::string(kHubName)}, "the hub's certificate"));
   LINESIDE_TRY(maker.text("mosquitto.acl", kBrokerAcl, "the broker's access rules", 0600));
   LINESIDE_TRY(maker.text("mosquitto.conf", broker_configuration(options), "the broker's configuration"));
+  LINESIDE_TRY(maker.text("metrics.token", make_password() + '\n', "what /metrics asks for", 0600));
   LINESIDE_TRY(maker.text("hub.yaml", hub_settings(options), "the hub's settings"));
   return maker.notes;
 }

@@ -1,5 +1,7 @@
 #include "hub/http/api.h"
 
+#include <openssl/crypto.h>
+
 #include <charconv>
 #include <format>
 #include <nlohmann/json.hpp>
@@ -89,6 +91,11 @@ int status_of(ErrorCode code) {
   }
 }
 
+// Takes the same time wherever they differ.
+bool same_secret(const std::string& given, const std::string& right) {
+  return given.size() == right.size() && CRYPTO_memcmp(given.data(), right.data(), right.size()) == 0;
+}
+
 std::unexpected<Error> nothing_here() { return fail(ErrorCode::not_found, "There is nothing at this address."); }
 
 }  // namespace
@@ -152,9 +159,11 @@ Result<Answer> Api::route(const Request& request) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (request.path == "/healthz" && reads) return health();
   if (request.path == "/metrics" && reads) {
-    if (!request.peer_is_loopback)
-      return fail(ErrorCode::auth_forbidden,
-                  "Metrics are given to this machine only; scrape them through an agent on it.");
+    // By token and not by address: behind a TLS proxy every request comes from this machine.
+    if (context_.metrics_token.empty())
+      return fail(ErrorCode::auth_forbidden, "Metrics are not served: metrics_token_file is not set.");
+    if (!same_secret(request.authorization, "Bearer " + context_.metrics_token))
+      return fail(ErrorCode::auth_failed, "Metrics need the token of metrics_token_file: Authorization: Bearer TOKEN.");
     return Answer{.content_type = "text/plain; version=0.0.4", .body = context_.metrics.prometheus_text()};
   }
   if (!request.path.starts_with(kPrefix)) return nothing_here();

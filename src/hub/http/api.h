@@ -21,9 +21,9 @@ struct Request {
   std::map<std::string, std::string> query;  // decoded
   std::string token;                         // of the session cookie, "" none
   std::string origin, host, content_type, body;
-  std::string peer;  // the caller's IP address
-  bool peer_is_loopback = false;
-  bool secure = false;  // it came over TLS: the cookie gets Secure and the __Host- prefix
+  std::string peer;           // the caller's IP address
+  std::string authorization;  // the header as it came
+  bool secure = false;        // it came over TLS: the cookie gets Secure and the __Host- prefix
 };
 
 struct Answer {
@@ -40,6 +40,7 @@ struct ApiContext {
   MetricsRegistry& metrics;
   std::chrono::hours session_life{12};
   std::function<bool()> broker_connected;  // for /healthz
+  std::string metrics_token;               // for /metrics; empty: not served
 };
 
 // The cookie's name, and what Set-Cookie says for a token ("" ends it).

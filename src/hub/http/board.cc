@@ -16,6 +16,10 @@ GatewayState& gateway_of(std::map<std::string, GatewayState>& gateways, const st
   return gateway;
 }
 
+double minutes_of(WallTime time) {
+  return std::chrono::duration<double, std::ratio<60>>(time.time_since_epoch()).count();
+}
+
 template <class T>
 WallTime time_of(const T& body) {
   if constexpr (requires { body.to; })
@@ -72,6 +76,7 @@ void Board::show_newest(Station& station, const StationSummary& summary) {
   auto& state = station.state;
   auto& recent = station.recent;
   recent.push_back({summary.from, summary.to, summary.items, summary.rejected});
+  while (recent.size() > kRecentMax) recent.pop_front();
   if (summary.to < state.newest) return;  // the backlog fills in behind what is newer
   state.newest = summary.to;
   state.camera_up = summary.camera_up;
@@ -79,17 +84,14 @@ void Board::show_newest(Station& station, const StationSummary& summary) {
   state.model_version = summary.model_version;
   state.deadline_ns = summary.deadline_ns;
   std::erase_if(recent, [&](const Recent& old) { return old.to <= state.newest - kRecentSpan; });
-  while (recent.size() > kRecentMax) recent.pop_front();
-  std::uint64_t items = 0, rejected = 0;
-  nanoseconds span{};
+  double items = 0, rejected = 0, minutes = 0;  // a gateway may claim any number: these don't overflow
   for (const auto& part : recent) {
-    items += part.items;
-    rejected += part.rejected;
-    span += part.to - part.from;
+    items += static_cast<double>(part.items);
+    rejected += static_cast<double>(part.rejected);
+    minutes += minutes_of(part.to) - minutes_of(part.from);
   }
-  state.items_per_minute =
-      span.count() > 0 ? static_cast<double>(items) / std::chrono::duration<double, std::ratio<60>>(span).count() : 0;
-  state.reject_share = items > 0 ? static_cast<double>(rejected) / static_cast<double>(items) : 0;
+  state.items_per_minute = minutes > 0 ? items / minutes : 0;
+  state.reject_share = items > 0 ? std::min(rejected / items, 1.0) : 0;
 }
 
 void Board::apply_summary(Tenant& tenant, const std::string& gateway, const StationSummary& summary) {
@@ -140,12 +142,13 @@ void Board::on_records(const std::string& tenant, const std::string& gateway, La
   for (const auto& record : records) apply(tenants_[tenant], gateway, lane, record.body);
 }
 
-void Board::on_gateway_state(const std::string& tenant, const std::string& gateway, bool online) {
+void Board::on_gateway_state(const std::string& tenant, const std::string& gateway, const GatewayReport& report) {
   std::lock_guard lock(mutex_);
   auto& of_tenant = tenants_[tenant];
   auto& state = gateway_of(of_tenant.gateways, gateway);
-  state.online = online;
-  if (online) state.last_seen = clock_.wall();
+  state.online = report.online;
+  if (report.waiting) state.waiting = report.waiting;  // a last will says nothing of it: what was said last stays
+  if (report.online) state.last_seen = clock_.wall();
   of_tenant.changed_gateways.insert(gateway);
   for (const auto& [id, station] : of_tenant.stations)
     if (id.gateway == gateway) of_tenant.changed_stations.insert(id);

@@ -33,6 +33,7 @@ struct GatewayState {
   bool online = false;
   WallTime last_seen{};
   WallTime newest_urgent{}, newest_bulk{};  // the newest record's own time in each lane: how far delivery is behind
+  std::optional<std::array<GatewayReport::Waiting, 2>> waiting;  // as it last said, by lane
 };
 
 // What changed for one tenant since somebody last asked.
@@ -52,7 +53,7 @@ class Board final : public ChangeListener {
 
   void on_records(const std::string& tenant, const std::string& gateway, Lane lane,
                   std::span<const Record> records) override;
-  void on_gateway_state(const std::string& tenant, const std::string& gateway, bool online) override;
+  void on_gateway_state(const std::string& tenant, const std::string& gateway, const GatewayReport& report) override;
 
   std::vector<StationState> stations(const std::string& tenant) const;
   std::vector<GatewayState> gateways(const std::string& tenant) const;

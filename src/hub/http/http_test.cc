@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -218,9 +219,16 @@ TEST_F(ApiTest, RefusesNumbersOutOfRange) {
   }
 }
 
-TEST_F(ApiTest, MetricsAreForThisMachineOnly) {
-  EXPECT_EQ(ask("GET", "/metrics", token_of("acme")).status, 403);
-  Request request{.method = "GET", .path = "/metrics", .peer_is_loopback = true};
+TEST_F(ApiTest, MetricsNeedTheirToken_WhereverTheRequestComesFrom) {
+  Request request{.method = "GET", .path = "/metrics", .peer = "127.0.0.1"};
+  EXPECT_EQ(api->handle(request).status, 403) << "no token is set: not served";
+  context->metrics_token = "secret";
+  EXPECT_EQ(ask("GET", "/metrics", token_of("acme")).status, 401);
+  for (const char* wrong : {"", "Bearer", "Bearer ", "Bearer secreT", "Bearer secret2", "Basic secret", "secret"}) {
+    request.authorization = wrong;
+    EXPECT_EQ(api->handle(request).status, 401) << wrong;
+  }
+  request.authorization = "Bearer secret";
   EXPECT_EQ(api->handle(request).status, 200);
 }
 
@@ -248,6 +256,37 @@ class LiveTest : public ApiTest {
   std::shared_ptr<FakePage> page;
   std::uint64_t id = 0;
 };
+
+TEST_F(LiveTest, ABoardThatIsToldAnyNumber_StaysBoundedAndCountsOn) {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max(), kLeast = std::numeric_limits<std::int64_t>::min();
+  StationSummary wild{.station = "line1", .from = WallTime{nanoseconds{kLeast}}, .to = clock.wall() + 2s};
+  wild.items = wild.rejected = std::numeric_limits<std::uint64_t>::max();
+  for (int i = 0; i < 3; ++i) board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{3, wild}});
+  wild.to = WallTime{nanoseconds{kLeast}};  // far behind what is newest, again and again
+  for (int i = 0; i < 2000; ++i) board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{4, wild}});
+  wild.to = WallTime{nanoseconds{kMost}};
+  board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{5, wild}});
+  const auto stations = board->stations("acme");
+  ASSERT_EQ(stations.size(), 1u);
+  EXPECT_GE(stations[0].items_per_minute, 0);
+  EXPECT_LE(stations[0].reject_share, 1);
+}
+
+TEST_F(LiveTest, TellsWhatWaitsAtAGateway_AndKeepsTheLastWord_WhenTheLinkGoes) {
+  feed->tick();
+  EXPECT_TRUE(page->messages.back()["gateways"][0]["waiting"].is_null()) << "it has not said";
+  feed->answered(id);
+  GatewayReport behind{.online = true};
+  behind.waiting = std::array<GatewayReport::Waiting, 2>{{{3, 0.5}, {1200, 90.5}}};
+  board->on_gateway_state("acme", "gw1", behind);
+  board->on_gateway_state("acme", "gw1", {.online = false});
+  feed->tick();
+  const auto gateway = page->messages.back()["gateways"][0];
+  EXPECT_FALSE(gateway["online"]);
+  EXPECT_EQ(gateway["waiting"][1], (json{{"lane", "bulk"}, {"records", 1200}, {"oldest_s", 90.5}}));
+  const auto listed = json::parse(ask("GET", "/api/v1/gateways", token_of("acme")).body)["gateways"][0];
+  EXPECT_EQ(listed["waiting"], gateway["waiting"]);
+}
 
 TEST_F(LiveTest, SnapshotFirstThenOwnTenantsChangesOnly) {
   feed->tick();

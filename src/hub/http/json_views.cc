@@ -35,12 +35,23 @@ Json to_json(const StationState& state) {
           {"reject_share", state.reject_share}};
 }
 
+Json to_json(const std::optional<std::array<GatewayReport::Waiting, 2>>& waiting) {
+  if (!waiting) return nullptr;
+  Json list = Json::array();
+  for (const Lane lane : {Lane::urgent, Lane::bulk}) {
+    const auto& one = (*waiting)[static_cast<std::size_t>(lane)];
+    list.push_back({{"lane", to_string(lane)}, {"records", one.records}, {"oldest_s", one.oldest_s}});
+  }
+  return list;
+}
+
 Json to_json(const GatewayState& state) {
   return {{"gateway", state.gateway},
           {"online", state.online},
           {"last_seen", time_json(state.last_seen)},
           {"newest_urgent", time_json(state.newest_urgent)},
-          {"newest_bulk", time_json(state.newest_bulk)}};
+          {"newest_bulk", time_json(state.newest_bulk)},
+          {"waiting", to_json(state.waiting)}};
 }
 
 std::string picture_path(const std::string& gateway, const PictureId& id) {
@@ -110,7 +121,7 @@ std::string stations_json(const std::vector<StationState>& stations) {
 std::string gateways_json(const std::vector<GatewayRow>& rows, const std::vector<GatewayState>& states) {
   Json list = Json::array();
   for (const auto& row : rows) {
-    GatewayState state{row.gateway, row.online, row.last_seen, {}, {}};
+    GatewayState state{row.gateway, row.online, row.last_seen, {}, {}, {}};
     for (const auto& live : states)
       if (live.gateway == row.gateway) state = live;
     Json json = to_json(state);

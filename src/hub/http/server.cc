@@ -97,7 +97,7 @@ Request to_request(const HttpRequestPtr& from, bool secure) {
   request.content_type = from->getHeader("content-type");
   request.body = std::string(from->getBody());
   request.peer = caller.address;
-  request.peer_is_loopback = is_loopback(request.peer);
+  request.authorization = from->getHeader("authorization");
   return request;
 }
 

@@ -19,7 +19,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kQueueMessages = 1024, kQueueBytesMax = 64u << 20;
 constexpr std::size_t kGroupBatches = 64;
-constexpr milliseconds kWait{200}, kCommitRetry{500};
+constexpr milliseconds kWait{200}, kStorageRest{500};
+constexpr int kStorageFailuresMax = 2;  // in a row, of batches that go alone: it is the storage, not one of them
 constexpr std::chrono::minutes kRetentionPeriod{1};
 constexpr milliseconds kRetentionPause{50};
 constexpr std::size_t kStateBytesMax = 1024;
@@ -43,19 +44,29 @@ mqtt::ClientOptions client_options(const config::HubSettings& settings) {
   return options;
 }
 
-struct GatewayState {
-  bool online = false;
-  std::string version;
-};
+constexpr double kOldestMax = 1e9;  // seconds; whatever a gateway claims, the page can show it
 
-std::optional<GatewayState> parse_state(std::span<const std::uint8_t> payload) {
+GatewayReport::Waiting parse_waiting(const nlohmann::json& json) {
+  GatewayReport::Waiting waiting;
+  if (!json.is_object()) return waiting;
+  if (const auto records = json.find("records"); records != json.end() && records->is_number_unsigned())
+    waiting.records = std::min(records->get<std::uint64_t>(), wire::kSequenceMax);
+  if (const auto oldest = json.find("oldest_s"); oldest != json.end() && oldest->is_number())
+    waiting.oldest_s = std::clamp(oldest->get<double>(), 0.0, kOldestMax);
+  return waiting;
+}
+
+std::optional<GatewayReport> parse_state(std::span<const std::uint8_t> payload) {
   if (payload.size() > kStateBytesMax) return std::nullopt;
   const auto json = nlohmann::json::parse(payload.begin(), payload.end(), nullptr, false);
   if (!json.is_object() || !json.contains("online") || !json["online"].is_boolean()) return std::nullopt;
-  GatewayState state{.online = json["online"].get<bool>()};
+  GatewayReport report{.online = json["online"].get<bool>()};
   if (json.contains("version") && json["version"].is_string())
-    state.version = wire::clean_text(json["version"].get<std::string>(), 100);
-  return state;
+    report.version = wire::clean_text(json["version"].get<std::string>(), 100);
+  if (const auto waiting = json.find("waiting"); waiting != json.end() && waiting->is_object())
+    report.waiting = {parse_waiting(waiting->value("urgent", nlohmann::json())),
+                      parse_waiting(waiting->value("bulk", nlohmann::json()))};
+  return report;
 }
 
 }  // namespace
@@ -74,7 +85,9 @@ class Ingest::Impl final : public mqtt::Handler {
                                   "Batches dropped because the queue was full; their gateways send them again")),
         unreadable_(metrics.counter("lineside_hub_unreadable_records_total", "Records with an unknown kind or values")),
         bytes_(metrics.counter("lineside_hub_received_bytes_total", "MQTT PUBLISH packets received on `up` topics")),
-        commit_failures_(metrics.counter("lineside_hub_commit_failures_total", "Groups that the store refused")) {}
+        refused_(metrics.counter("lineside_hub_refused_batches_total",
+                                 "Batches that the store does not take: their content, or too many gateways")),
+        commit_failures_(metrics.counter("lineside_hub_commit_failures_total", "Times that the storage failed")) {}
 
   ~Impl() override {
     {
@@ -203,38 +216,53 @@ class Ingest::Impl final : public mqtt::Handler {
     if (message.payload.empty()) return;  // a retained message that was cleared
     const auto state = parse_state(message.payload);
     if (!state) return drop(message.topic, "the state is not understood");
-    if (auto set = store_.set_gateway_state(topic.tenant, topic.gateway, state->online, state->version); !set)
+    if (auto set = store_.set_gateway_state(topic.tenant, topic.gateway, *state); !set)
       log(LogLevel::error, "ingest", "can't store a gateway's state", {{"reason", set.error().message}});
   }
 
-  // Only what is stored is acknowledged. A store that refuses is asked again; one batch that it never takes must not
-  // stop the others, so after a failure each goes alone.
-  void commit(std::vector<IncomingBatch>& group) {
-    if (try_commit(group)) return;
-    for (IncomingBatch& batch : group) {
-      if (try_commit({&batch, 1})) continue;
-      std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, kCommitRetry, [&] { return stopping_; });
-      if (stopping_) return;
+  enum class Tried : std::uint8_t { stored, refused, failed };
+
+  // Only what is stored is acknowledged; the rest stays at its gateway, which sends it again. One batch that the store
+  // never takes must not stop the others, so after a failure each goes alone. Storage that fails gets a rest; a batch
+  // that is refused for what it says costs nobody any time.
+  void commit(std::span<const IncomingBatch> group) {
+    if (try_commit(group) == Tried::stored) return;
+    int failures = 0;
+    for (const IncomingBatch& batch : group) {
+      if (stopping() || failures == kStorageFailuresMax) return;
+      failures = group.size() > 1 && try_commit({&batch, 1}) == Tried::failed ? failures + 1 : 0;
     }
   }
 
-  bool try_commit(std::span<const IncomingBatch> group) {
+  Tried try_commit(std::span<const IncomingBatch> group) {
     const auto outcomes = sink_.commit(group);
+    if (!outcomes && outcomes.error().code == ErrorCode::wire_invalid) {
+      if (group.size() == 1) refuse(group.front().batch, outcomes.error().message);
+      return Tried::refused;
+    }
     if (!outcomes) {
       commit_failures_.add();
       commit_log_.log(LogLevel::error, "ingest", "can't store; the gateways keep their records",
                       {{"reason", outcomes.error().message}});
-      return false;
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, kStorageRest, [&] { return stopping_; });
+      return Tried::failed;
     }
     for (std::size_t i = 0; i < group.size(); ++i) {
       const CommitOutcome& outcome = (*outcomes)[i];
+      const wire::Batch& batch = group[i].batch;
+      if (outcome.refused) refuse(batch, "the hub has as many gateways as it takes");
       if (outcome.stale_epoch || outcome.refused) continue;
       batches_.add();
-      const wire::Batch& batch = group[i].batch;
       acknowledge(batch.tenant, batch.gateway, {batch.lane, batch.epoch, outcome.watermark, outcome.gap});
     }
-    return true;
+    return Tried::stored;
+  }
+
+  void refuse(const wire::Batch& batch, const std::string& why) {
+    refused_.add();
+    refused_log_.log(LogLevel::error, "ingest", "a batch is refused; its gateway keeps its records",
+                     {{"tenant", batch.tenant}, {"gateway", batch.gateway}, {"reason", why}});
   }
 
   void acknowledge(const std::string& tenant, const std::string& gateway, const wire::Ack& ack) {
@@ -269,10 +297,10 @@ class Ingest::Impl final : public mqtt::Handler {
   std::atomic<std::size_t> queued_bytes_{0};
   std::atomic<bool> hello_wanted_{false};
   bool more_to_delete_ = true;  // the janitor's own
-  LogLimiter connection_log_, garbage_log_, commit_log_;
+  LogLimiter connection_log_, garbage_log_, commit_log_, refused_log_;
 
   Gauge& connected_gauge_;
-  Counter &batches_, &garbage_, &overflow_, &unreadable_, &bytes_, &commit_failures_;
+  Counter &batches_, &garbage_, &overflow_, &unreadable_, &bytes_, &refused_, &commit_failures_;
 
   std::mutex client_mutex_;
   std::unique_ptr<mqtt::Client> client_;

@@ -102,8 +102,10 @@ class Store::Impl {
       for (const IncomingBatch& batch : batches) {
         auto outcome = apply(batch, changes);
         if (!outcome) {
+          Error why = outcome.error();
+          if (database_.refused_values()) why.code = ErrorCode::wire_invalid;
           database_.rollback();
-          return std::unexpected(outcome.error());
+          return std::unexpected(std::move(why));
         }
         outcomes.push_back(*outcome);
       }
@@ -121,21 +123,20 @@ class Store::Impl {
     return outcomes;
   }
 
-  Result<void> set_gateway_state(const std::string& tenant, const std::string& gateway, bool online,
-                                 const std::string& version) {
+  Result<void> set_gateway_state(const std::string& tenant, const std::string& gateway, const GatewayReport& report) {
     {
       std::lock_guard lock(mutex_);
       auto stored = transaction([&]() -> Result<void> {
         LINESIDE_TRY(know_gateway(tenant, gateway));
         Statement& set = *statements_.set_state;
-        set.bind(1, std::string_view(tenant)).bind(2, std::string_view(gateway)).bind(3, std::int64_t{online});
-        set.bind(4, std::string_view(version)).bind(5, now_ns());
+        set.bind(1, std::string_view(tenant)).bind(2, std::string_view(gateway)).bind(3, std::int64_t{report.online});
+        set.bind(4, std::string_view(report.version)).bind(5, now_ns());
         return set.run();
       });
       if (!stored) return stored;
     }
     const std::shared_lock lock(listeners_mutex_);
-    for (ChangeListener* listener : listeners_) listener->on_gateway_state(tenant, gateway, online);
+    for (ChangeListener* listener : listeners_) listener->on_gateway_state(tenant, gateway, report);
     return {};
   }
 
@@ -351,9 +352,9 @@ Result<std::vector<CommitOutcome>> Store::commit(std::span<const IncomingBatch> 
   return impl_->commit(batches);
 }
 
-Result<void> Store::set_gateway_state(const std::string& tenant, const std::string& gateway, bool online,
-                                      const std::string& version) {
-  return impl_->set_gateway_state(tenant, gateway, online, version);
+Result<void> Store::set_gateway_state(const std::string& tenant, const std::string& gateway,
+                                      const GatewayReport& report) {
+  return impl_->set_gateway_state(tenant, gateway, report);
 }
 
 Result<void> Store::ensure_gateway(const std::string& tenant, const std::string& gateway) {

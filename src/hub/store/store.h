@@ -1,9 +1,11 @@
 #pragma once
 // The hub's store, write side: what gateways delivered, each sequence once, with the watermark in the same transaction
 // (law 2). Schema: schema/hub.sql. Reading has its own connection (queries.h).
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,11 +33,23 @@ struct CommitOutcome {
   bool refused = false;          // the hub has as many gateways as it takes: nothing stored, nothing to acknowledge
 };
 
+// What a gateway says of itself in its `state`.
+struct GatewayReport {
+  struct Waiting {
+    std::uint64_t records = 0;  // in its outbox, not acknowledged
+    double oldest_s = 0;        // the oldest one's age
+  };
+  bool online = false;
+  std::string version;                            // "": as before
+  std::optional<std::array<Waiting, 2>> waiting;  // by lane; none: it did not say
+};
+
 // Where ingest brings batches.
 class BatchSink {
  public:
   virtual ~BatchSink() = default;
-  // All batches in one durable transaction; outcomes in the same order. On an error nothing is stored.
+  // All batches in one durable transaction; outcomes in the same order. On an error nothing is stored: wire_invalid
+  // when what one of them says can't be stored, however often it is tried; else the storage failed.
   virtual Result<std::vector<CommitOutcome>> commit(std::span<const IncomingBatch> batches) = 0;
 };
 
@@ -47,7 +61,7 @@ class ChangeListener {
   // `records`: only those stored now (no duplicates).
   virtual void on_records(const std::string& tenant, const std::string& gateway, Lane lane,
                           std::span<const Record> records) = 0;
-  virtual void on_gateway_state(const std::string& tenant, const std::string& gateway, bool online) = 0;
+  virtual void on_gateway_state(const std::string& tenant, const std::string& gateway, const GatewayReport& report) = 0;
 };
 
 struct Watermark {
@@ -66,8 +80,8 @@ class Store final : public BatchSink {
   ~Store() override;
 
   Result<std::vector<CommitOutcome>> commit(std::span<const IncomingBatch> batches) override;
-  Result<void> set_gateway_state(const std::string& tenant, const std::string& gateway, bool online,
-                                 const std::string& version);
+  // Stores what lasts (not `waiting`, which the broker keeps as the retained state) and tells the listeners.
+  Result<void> set_gateway_state(const std::string& tenant, const std::string& gateway, const GatewayReport& report);
   // Makes tenant and gateway known if they are not. Errors: database, disk_full, limit_reached (10,000 gateways).
   Result<void> ensure_gateway(const std::string& tenant, const std::string& gateway);
   // Of every gateway's current epoch.

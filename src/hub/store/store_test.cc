@@ -63,6 +63,22 @@ class StoreTest : public ::testing::Test {
   std::unique_ptr<Store> store_;
 };
 
+TEST_F(StoreTest, TellsABatchThatItNeverTakes_FromStorageThatFails) {
+  {
+    auto other = Database::open(file_).value();
+    ASSERT_TRUE(
+        other.execute("CREATE TRIGGER no_thirteen BEFORE INSERT ON verdict WHEN NEW.item = 13 "
+                      "BEGIN SELECT RAISE(ABORT, 'no item 13 here'); END"));
+  }
+  auto unlucky = verdict(1);
+  std::get<VerdictRecord>(unlucky.body).item = 13;
+  const auto refused = batch({unlucky});
+  const auto outcomes = store_->commit({&refused, 1});
+  ASSERT_FALSE(outcomes);
+  EXPECT_EQ(outcomes.error().code, ErrorCode::wire_invalid) << outcomes.error().message;
+  EXPECT_EQ(commit(batch({verdict(1)})).watermark, 1U);
+}
+
 TEST_F(StoreTest, StoresEachSequenceOnce_WhateverComesTwice) {
   EXPECT_EQ(commit(batch({verdict(1), verdict(2)})).stored, 2U);
   const auto again = commit(batch({verdict(1), verdict(2), verdict(3)}));
@@ -189,7 +205,9 @@ TEST_F(StoreTest, TellsListenersOnlyWhatIsNew) {
       for (const Record& record : records) sequences.push_back(record.sequence);
       from = gateway;
     }
-    void on_gateway_state(const std::string&, const std::string&, bool is_online) override { online = is_online; }
+    void on_gateway_state(const std::string&, const std::string&, const GatewayReport& report) override {
+      online = report.online;
+    }
     std::vector<std::uint64_t> sequences;
     std::string from;
     bool online = false;
@@ -200,7 +218,7 @@ TEST_F(StoreTest, TellsListenersOnlyWhatIsNew) {
   commit(batch({verdict(9)}));
   EXPECT_EQ(listener.sequences, (std::vector<std::uint64_t>{1, 2, 3}));
   EXPECT_EQ(listener.from, "g1");
-  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", true, "0.1.0"));
+  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", {.online = true, .version = "0.1.0"}));
   EXPECT_TRUE(listener.online);
   store_->remove_listener(listener);
   commit(batch({verdict(4)}));
@@ -208,11 +226,11 @@ TEST_F(StoreTest, TellsListenersOnlyWhatIsNew) {
 }
 
 TEST_F(StoreTest, SaysOfflineAfterARestart_UntilTheGatewaySaysOtherwise) {
-  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", true, "0.1.0"));
+  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", {.online = true, .version = "0.1.0"}));
   EXPECT_EQ(number("SELECT online FROM gateway"), 1);
   open();
   EXPECT_EQ(number("SELECT online FROM gateway"), 0);
-  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", true, ""));
+  ASSERT_TRUE(store_->set_gateway_state("t1", "g1", {.online = true}));
   EXPECT_EQ(text("SELECT version FROM gateway"), "0.1.0");
 }
 
