@@ -1,0 +1,91 @@
+#include "gateway/inspection/camera_lane.h"
+
+#include <gtest/gtest.h>
+
+#include "gateway/inspection/test_fakes.h"
+
+namespace lineside::gateway {
+namespace {
+
+using testing::eventually;
+using namespace std::chrono_literals;
+
+constexpr std::uint8_t kGood = 10;
+
+// Keeps what it is offered.
+class Kept final : public SampleSink {
+ public:
+  SampleWhy wants(Decision, Reason reason, float, float) override {
+    return is_fail_safe(reason) ? SampleWhy::fail_safe : SampleWhy::random_pass;
+  }
+  void offer(const Verdict&, std::string_view, SampleWhy, const ImageView&) override {}
+};
+
+class CameraLaneTest : public ::testing::Test {
+ protected:
+  CameraLaneTest() {
+    station_.name = "s1";
+    station_.deadline = 20ms;
+    station_.fail_safe = Decision::reject;
+    desk_ = std::make_unique<VerdictDesk>(station_, 1, false, items_, system_clock(), metrics_);
+    const ModelLoader load = [this](std::uint64_t) -> Result<LoadedModel> {
+      return LoadedModel{std::make_unique<testing::FakeClassifier>(script_), 1};
+    };
+    lane_ = std::make_unique<CameraLane>(LaneSettings{.station = "s1", .camera = "c1", .opens_items = true}, load,
+                                         *desk_, &samples_, events_, metrics_, [](const ItemTicket&) {});
+    lane_->start_model();
+    EXPECT_TRUE(eventually([this] {
+      lane_->check_models();
+      return lane_->model_ready();
+    }));
+  }
+  ~CameraLaneTest() override {
+    script_.set([](auto& script) { script.hang = false; });
+  }
+  void give(std::uint8_t grey, PixelFormat format) {
+    const std::vector<std::uint8_t> pixels(8 * 8 * 3, grey);
+    lane_->on_frame(
+        {.image = {pixels.data(), 8, 8, 8 * channels_of(format), format}, .exposure = system_clock().mono()});
+  }
+  // The next report that lends a picture to the sample store.
+  Report sample() {
+    Report report;
+    EXPECT_TRUE(eventually([&] { return desk_->next_report(report) && report.slot != nullptr; }));
+    return report;
+  }
+
+  config::StationSettings station_;
+  testing::ModelScript script_;
+  testing::FakeItemLog items_;
+  testing::FakeRecords records_;
+  Kept samples_;
+  MetricsRegistry metrics_;
+  EventLog events_{"s1", records_, system_clock(), metrics_};
+  std::unique_ptr<VerdictDesk> desk_;
+  std::unique_ptr<CameraLane> lane_;
+};
+
+TEST_F(CameraLaneTest, ALateItemsPicture_CarriesTheVerdictThatWasActedOn_AndTheModelsOwnScore) {
+  script_.set([](auto& script) { script.hang = true; });
+  give(kGood, PixelFormat::rgb8);
+  ASSERT_TRUE(eventually([&] { return script_.hanging == 1; }));
+  std::this_thread::sleep_for(25ms);
+  script_.set([](auto& script) { script.hang = false; });
+  const Report late = sample();
+  EXPECT_EQ(late.outcome.verdict.decision, Decision::reject) << "the model's own decision was not acted on";
+  EXPECT_EQ(late.outcome.verdict.reason, Reason::fail_late);
+  EXPECT_NEAR(late.outcome.verdict.score, kGood / 255.0, 1e-3);
+  EXPECT_EQ(late.why, SampleWhy::fail_safe);
+}
+
+TEST_F(CameraLaneTest, SaysWhatDiffers_WhenAFrameHasTheRightSizeButNotTheRightPixels) {
+  give(kGood, PixelFormat::rgb8);
+  give(kGood, PixelFormat::gray8);
+  const auto events = records_.of<EventRecord>();
+  ASSERT_EQ(records_.events("camera.wrong_size"), 1);
+  EXPECT_NE(events.back().message.find("sent a gray frame where colour ones are expected"), std::string::npos)
+      << events.back().message;
+}
+
+}  // namespace
+}  // namespace lineside::gateway
