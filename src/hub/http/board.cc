@@ -75,7 +75,7 @@ Result<void> Board::load_tenant(Queries& queries, const std::string& name) {
 void Board::show_newest(Station& station, const StationSummary& summary) {
   auto& state = station.state;
   auto& recent = station.recent;
-  recent.push_back({summary.from, summary.to, summary.items, summary.rejected});
+  recent.push_back({summary.from, summary.to, summary.items, summary.rejected, summary.late, summary.actuation_failed});
   while (recent.size() > kRecentMax) recent.pop_front();
   if (summary.to < state.newest) return;  // the backlog fills in behind what is newer
   state.newest = summary.to;
@@ -84,10 +84,13 @@ void Board::show_newest(Station& station, const StationSummary& summary) {
   state.model_version = summary.model_version;
   state.deadline_ns = summary.deadline_ns;
   std::erase_if(recent, [&](const Recent& old) { return old.to <= state.newest - kRecentSpan; });
-  double items = 0, rejected = 0, minutes = 0;  // a gateway may claim any number: these don't overflow
+  double items = 0, rejected = 0, minutes = 0;
+  state.late = state.not_ejected = 0;
   for (const auto& part : recent) {
     items += static_cast<double>(part.items);
     rejected += static_cast<double>(part.rejected);
+    state.late += static_cast<double>(part.late);
+    state.not_ejected += static_cast<double>(part.not_ejected);
     minutes += minutes_of(part.to) - minutes_of(part.from);
   }
   state.items_per_minute = minutes > 0 ? items / minutes : 0;

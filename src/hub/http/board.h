@@ -25,7 +25,8 @@ struct StationState {
   std::int64_t deadline_ns = 0;
   Counts today;  // since the local midnight of the hub's machine
   WallTime today_from{};
-  double items_per_minute = 0, reject_share = 0;  // of the last minute that the gateway reported; share 0..1
+  // Of the last minute that the gateway reported; share 0..1. A gateway may claim any number: these don't overflow.
+  double items_per_minute = 0, reject_share = 0, late = 0, not_ejected = 0;
 };
 
 struct GatewayState {
@@ -63,7 +64,7 @@ class Board final : public ChangeListener {
  private:
   struct Recent {
     WallTime from{}, to{};
-    std::uint64_t items = 0, rejected = 0;
+    std::uint64_t items = 0, rejected = 0, late = 0, not_ejected = 0;
   };
   struct Station {
     StationState state;

@@ -272,6 +272,20 @@ TEST_F(LiveTest, ABoardThatIsToldAnyNumber_StaysBoundedAndCountsOn) {
   EXPECT_LE(stations[0].reject_share, 1);
 }
 
+TEST_F(LiveTest, ARejectThatWasNotEjected_ShowsForTheMinuteInWhichItHappened) {
+  StationSummary summary{.station = "line1", .from = clock.wall() + 1s, .to = clock.wall() + 2s};
+  summary.items = 10;
+  summary.rejected = summary.actuation_failed = 2;
+  summary.late = 1;
+  board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{3, summary}});
+  EXPECT_EQ(board->stations("acme")[0].not_ejected, 2);
+  EXPECT_EQ(board->stations("acme")[0].late, 1);
+  StationSummary well{.station = "line1", .from = summary.to, .to = summary.to + 61s};
+  board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{4, well}});
+  EXPECT_EQ(board->stations("acme")[0].not_ejected, 0);
+  EXPECT_EQ(board->stations("acme")[0].late, 0);
+}
+
 TEST_F(LiveTest, TellsWhatWaitsAtAGateway_AndKeepsTheLastWord_WhenTheLinkGoes) {
   feed->tick();
   EXPECT_TRUE(page->messages.back()["gateways"][0]["waiting"].is_null()) << "it has not said";

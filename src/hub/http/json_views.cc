@@ -32,7 +32,9 @@ Json to_json(const StationState& state) {
           {"today_from", time_json(state.today_from)},
           {"today", to_json(state.today)},
           {"items_per_minute", state.items_per_minute},
-          {"reject_share", state.reject_share}};
+          {"reject_share", state.reject_share},
+          {"late", state.late},
+          {"not_ejected", state.not_ejected}};
 }
 
 Json to_json(const std::optional<std::array<GatewayReport::Waiting, 2>>& waiting) {

@@ -1,6 +1,6 @@
 // What a station's numbers mean, in the words of somebody who has to act on them.
 import type { GatewayState, Station } from './api'
-import { duration, time } from './format'
+import { count, duration, time } from './format'
 
 export type Level = 'normal' | 'warn' | 'alarm'
 export interface Trouble {
@@ -48,6 +48,18 @@ export function troubles(station: Station, gateway: GatewayState | undefined, no
       level: 'alarm',
       title: 'Rejector not reachable',
       detail: 'The station is in its safe state. Check wiring and address of the rejector.',
+    })
+  else if (station.not_ejected > 0)
+    found.push({
+      level: 'alarm',
+      title: `${count(station.not_ejected)} rejects not ejected`,
+      detail: 'In the last minute rejects went by the rejector. Take them off the line, then look at its air, wiring and timing.',
+    })
+  if (station.late > 0)
+    found.push({
+      level: 'warn',
+      title: `${count(station.late)} verdicts late`,
+      detail: 'In the last minute items got the fail-safe verdict because none was there in time. The gateway may be overloaded.',
     })
   return found.sort((a, b) => Number(b.level === 'alarm') - Number(a.level === 'alarm'))
 }
