@@ -181,7 +181,7 @@ class Outbox::Impl {
     const bool group_waits = !group[0].empty() || !group[1].empty();
     std::unique_lock lock(mutex_);
     const auto due = [&] {
-      return stopping_ || queued() || acknowledgement_waits() || rolled_back_ || damage_seen_ || !opened_;
+      return stopping_ || queued() || acknowledgement_waits() || rolled_back_ || damage_seen_ || !reader_.is_open();
     };
     while (!group_waits && !due()) wake_.wait_for(lock, seconds{1});
     if (stopping_ && !group_waits && !queued()) return false;
@@ -205,6 +205,7 @@ class Outbox::Impl {
   Result<void> write(Group& group) {
     if (!opened_) LINESIDE_TRY(open_folder());
     if (damage_seen_ || !database_) LINESIDE_TRY(repair());
+    if (!reader_.is_open()) LINESIDE_TRY(reader_.open(path_));  // not before what was mended is taken up as a whole
     LINESIDE_TRY(reserve(group));
     {
       std::lock_guard lock(mutex_);
@@ -221,12 +222,7 @@ class Outbox::Impl {
     for (auto& entries : group) entries.clear();
     publish();
     if (added) tell_listener();
-    bool rolled_back = false;
-    {
-      std::lock_guard lock(mutex_);
-      rolled_back = rolled_back_;
-    }
-    return rolled_back ? begin_new_epoch() : Result<void>{};
+    return rolled_back_ ? begin_new_epoch() : Result<void>{};
   }
 
   Result<void> write_transaction(const Group& group) {
@@ -323,7 +319,6 @@ class Outbox::Impl {
   // Opens or repairs the folder. What was put before it could be opened had numbers from 1; they move up.
   Result<void> open_folder() {
     LINESIDE_ASSIGN(Recovered recovered, recover(dir_, clock_));
-    LINESIDE_TRY(reader_.open(recovered.path));
     path_ = recovered.path;
     database_.emplace(std::move(recovered.database));
     reserve_file_.emplace(std::move(recovered.reserve));
@@ -348,6 +343,7 @@ class Outbox::Impl {
     publish();
     for (const Lane lane : kBothLanes) metrics_.lost(lane, recovered.lost[index_of(lane)]);
     for (auto& event : recovered.events) put(Lane::urgent, std::move(event));
+    LINESIDE_TRY(reader_.open(path_));
     return reserve({});
   }
 
@@ -364,6 +360,7 @@ class Outbox::Impl {
     for (std::size_t lane = 0; lane < kLanes; ++lane) rebuilt.lost[lane] += tails[lane];
     for (const Lane lane : kBothLanes) metrics_.lost(lane, rebuilt.lost[index_of(lane)]);
     put(Lane::urgent, damage_event(clock_, rebuilt.lost[0] + rebuilt.lost[1]));
+    LINESIDE_TRY(reader_.open(path_));
     tell_listener();
     return {};
   }
@@ -392,15 +389,16 @@ class Outbox::Impl {
       ++numbering_;
     }
     publish();
-    LINESIDE_TRY(reserve({}));
+    for (const Lane lane : kBothLanes) metrics_.lost(lane, rebuilt.lost[index_of(lane)]);
     log(LogLevel::warning, "outbox", "the hub knew later records: began a new epoch", {{"epoch", database_->epoch()}});
     put(Lane::urgent, outbox_event(clock_, "outbox.rolled_back", Severity::high,
                                    "The outbox was put back to an older copy of itself; it has begun a new epoch"));
+    LINESIDE_TRY(reader_.open(path_));
     tell_listener();
-    return {};
+    return reserve({});
   }
 
-  // Leaves database_ empty; the next round repairs if this fails.
+  // Leaves database_ empty and the reader closed; the next round repairs if this fails, from what was there before.
   Result<Rebuilt> replace_database(const std::optional<NewEpoch>& new_epoch) {
     reader_.close();
     database_.reset();
@@ -409,7 +407,6 @@ class Outbox::Impl {
     LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(damaged_path, reserve_file_->last(), clock_, new_epoch));
     path_ = rebuilt.path;
     for (const Lane lane : kBothLanes) reader_.set_deleted(lane, rebuilt.database->totals(lane).deleted);
-    LINESIDE_TRY(reader_.open(path_));
     return rebuilt;
   }
 
@@ -439,11 +436,11 @@ class Outbox::Impl {
   std::array<std::optional<WallTime>, kLanes> oldest_;
   std::uint64_t numbering_ = 0;  // goes up when sequences have got other numbers
   int flushes_ = 0;
-  bool stopping_ = false, rolled_back_ = false;
+  bool stopping_ = false;
   std::chrono::steady_clock::time_point stop_deadline_;
 
   SharedReader reader_;
-  std::atomic<bool> damage_seen_{false};
+  std::atomic<bool> damage_seen_{false}, rolled_back_{false};
 
   std::mutex listener_mutex_;
   std::function<void()> listener_;

@@ -189,6 +189,40 @@ TEST(Outbox, LosesNothing_WhicheverOperationFindsTheDiskFull) { fail_each_operat
 
 TEST(Outbox, LosesNothing_WhicheverOperationFails) { fail_each_operation(EIO); }
 
+TEST(Outbox, LosesNothingInANewEpoch_WhicheverOperationFailsAsItBegins) {
+  for (std::uint64_t nth = 0; nth < 200; ++nth) {
+    SCOPED_TRACE(nth);
+    const MemoryFolder folder;
+    Box box(folder.path);
+    box.put_many(Lane::urgent, 1, 6);
+    box.put_many(Lane::bulk, 1, 4);
+    ASSERT_TRUE(box.outbox->flush(10s));
+    const std::string before = box.outbox->epoch();
+    bool reached = true;
+    {
+      const FaultPlan plan(nth, EIO);
+      box.outbox->acknowledge(Lane::urgent, before, 1000);  // the hub has more than this copy
+      for (int i = 0; i < 5000 && box.outbox->epoch() == before; ++i) std::this_thread::sleep_for(1ms);
+      ASSERT_TRUE(box.outbox->flush(10s));
+      reached = plan.operations() > nth;
+    }
+    // Reading begins again a moment later if it was just that which failed.
+    const auto readable = [&] {
+      const auto some = box.outbox->read(Lane::bulk, box.outbox->epoch(), 0, 1, 1000);
+      return some && !some->empty();
+    };
+    for (int i = 0; i < 5000 && !readable(); ++i) std::this_thread::sleep_for(1ms);
+    const auto urgent = everything(*box.outbox, Lane::urgent), bulk = everything(*box.outbox, Lane::bulk);
+    EXPECT_EQ(lost_in(urgent).count + lost_in(bulk).count, 0U) << "declared although nothing is lost";
+    ASSERT_EQ(bulk.size(), 4U);
+    ASSERT_GE(urgent.size(), 6U);
+    EXPECT_EQ(item_of(urgent[5]), 6U);
+    EXPECT_EQ(std::ranges::count_if(urgent, [](const Record& record) { return item_of(record) > 0; }), 6);
+    if (!reached) return;
+  }
+  ADD_FAILURE() << "there were always more operations";
+}
+
 TEST(Outbox, OpensLater_WhenTheDiskIsFullAtStart) {
   const TestFolder folder;
   {

@@ -101,6 +101,7 @@ Result<void> OutboxDatabase::salvage(Take&& take) {
     std::int64_t last_good = 0;
     for (;;) {
       auto row = row_after(last_good, lane);
+      if (!row) row = row_after(last_good, lane);  // a disk that failed once is not damage yet
       if (!row || !*row) break;
       LINESIDE_TRY(take(lane, (*row)->record, (*row)->time));
       last_good = (*row)->key;

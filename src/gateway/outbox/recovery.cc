@@ -88,6 +88,12 @@ class Copier {
     return to_.insert(lane, {first, sequence, wire::encode_record(*record)}, time);
   }
 
+  // Declares what is missing up to `last`.
+  Result<void> reach(Lane lane, std::uint64_t last) {
+    const std::uint64_t next = to_.totals(lane).durable + 1, end = last - std::min(last, shifted_[index_of(lane)]);
+    return end < next ? Result<void>{} : lose(lane, next, end);
+  }
+
   const PerLane& lost() const { return lost_; }
 
  private:
@@ -117,13 +123,16 @@ Origin origin_of(const std::optional<OutboxDatabase>& from, const std::optional<
   return {make_uuid(clock), {}};
 }
 
-Result<PerLane> copy_into(OutboxDatabase& to, std::optional<OutboxDatabase>& from, const PerLane& shifted,
+// `whole`: the old database's end is believed; what of it can't be read is declared.
+Result<PerLane> copy_into(OutboxDatabase& to, std::optional<OutboxDatabase>& from, const PerLane& shifted, bool whole,
                           Clock& clock) {
   if (!from) return PerLane{};
   Copier copier(to, shifted, clock);
   LINESIDE_TRY(to.begin());
   LINESIDE_TRY(from->salvage(
       [&](Lane lane, const StoredRecord& record, WallTime time) { return copier.take(lane, record, time); }));
+  for (const Lane lane : kBothLanes)
+    if (whole) LINESIDE_TRY(copier.reach(lane, from->totals(lane).durable));
   LINESIDE_TRY(to.commit());
   return copier.lost();
 }
@@ -280,17 +289,22 @@ Result<Rebuilt> rebuild(const std::filesystem::path& path, const std::optional<R
   const auto dir = path.parent_path();
   const auto target = database_path(dir, number_of(path) + 1);
   std::optional<OutboxDatabase> from;
-  if (auto opened = OutboxDatabase::open(path)) from.emplace(std::move(*opened));
+  auto opened = OutboxDatabase::open(path);
+  if (opened) from.emplace(std::move(*opened));
+  if (!opened && new_epoch) return std::unexpected(opened.error());  // to be repaired first
   const Origin origin = origin_of(from, known, clock);
   PerLane lost{}, shifted{};
   for (std::size_t lane = 0; new_epoch && lane < kLanes; ++lane)
     shifted[lane] = std::max(origin.deleted[lane], new_epoch->acknowledged[lane]);
   auto database = make_database(target, new_epoch ? new_epoch->id : origin.epoch,
                                 new_epoch ? PerLane{} : origin.deleted, [&](OutboxDatabase& to) -> Result<void> {
-                                  LINESIDE_ASSIGN(lost, copy_into(to, from, shifted, clock));
+                                  LINESIDE_ASSIGN(lost, copy_into(to, from, shifted, new_epoch.has_value(), clock));
                                   return {};
                                 });
-  if (!database) return std::unexpected(database.error());
+  if (!database) {
+    remove_database(target);  // it may be complete, and would be taken for the newest one
+    return std::unexpected(database.error());
+  }
   from.reset();
   if (!new_epoch) {
     std::error_code ignored;

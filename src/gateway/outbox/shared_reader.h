@@ -18,13 +18,17 @@ class SharedReader {
     LINESIDE_ASSIGN(OutboxDatabase database, OutboxDatabase::open(path, true));
     std::lock_guard lock(mutex_);
     database_.emplace(std::move(database));
+    open_ = true;
     return {};
   }
+
+  bool is_open() const { return open_; }
 
   // When it returns, no read is under way.
   void close() {
     std::lock_guard lock(mutex_);
     database_.reset();
+    open_ = false;
   }
 
   // Up to here no record is expected any more. Goes up before the deletion is committed, so that a reader never takes a
@@ -47,6 +51,7 @@ class SharedReader {
  private:
   std::mutex mutex_;
   std::optional<OutboxDatabase> database_;
+  std::atomic<bool> open_{false};
   std::array<std::atomic<std::uint64_t>, kLanes> deleted_{};
 };
 
