@@ -166,7 +166,7 @@ def run_gateway(args, stations, seconds, idle=False):
         images = images / "good" if (images / "good").is_dir() else images  # a replay takes the pictures of one folder
         replay = folder / "replay"  # and keeps them in memory: few, so that the gateway is measured and not the pictures
         replay.mkdir()
-        for picture in sorted(images.iterdir())[:4]:
+        for picture in sorted(path for path in images.rglob("*") if path.is_file())[:4]:
             shutil.copy(picture, replay)
         camera = "kind: rtsp, url: 'rtsp://127.0.0.1:9/none'" if idle else f"kind: folder, path: {replay}, rate_hz: 10"
         config = gateway_config(folder, args, stations, camera)
