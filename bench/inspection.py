@@ -216,6 +216,7 @@ def main():
     parser.add_argument("--no-peers", action="store_true")
     args = parser.parse_args()
     need_bundle(args)
+    args.bundle = args.bundle.resolve()
     parts = {"latency": latency, "share": share, "actuation": actuation, "cameras8": lambda a: cameras(a, 8),
              "cameras30": lambda a: cameras(a, 30), "throughput": throughput, "memory": memory}
     chosen = [name for name in args.only.split(",") if name] or list(parts)
