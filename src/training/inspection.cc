@@ -68,7 +68,7 @@ TeamOptions team_options(const InspectionOptions& options, const Dataset& data, 
   team.network.input_width = data.spec.width;
   team.network.input_height = data.spec.height;
   team.network.outputs = data.labels.size() > 2 ? static_cast<int>(data.labels.size()) : 1;
-  const int items = static_cast<int>(data.items.size()), usual = voting ? 400 + items / 4 : 1200 + items;
+  const int items = static_cast<int>(data.items.size()), usual = voting ? 700 + items / 4 : 1200 + items;
   team.train.steps = options.steps > 0 ? options.steps : std::min(usual, 4000);
   return team;
 }
