@@ -31,6 +31,7 @@ Manifest good_manifest() {
   manifest.test = TestFigures{.auroc = 0.99, .split = "by group"};
   manifest.parity = Parity{.onnx_error_max = 1e-6, .compared = 10};
   manifest.training_data_sha256 = std::string(64, 'a');
+  manifest.training_share = 0.25;
   manifest.created = "2026-11-22T15:04:05.000Z";
   manifest.tool = "test";
   return manifest;

@@ -113,6 +113,7 @@ Result<void> validate(const Manifest& manifest) {
   problems.check(is_share(manifest.reject_threshold), "reject_threshold must be 0..1");
   problems.check(is_share(manifest.doubt_band), "doubt_band must be 0..1");
   problems.check(is_digest(manifest.training_data_sha256), "training.data_sha256 must be 64 hex digits or empty");
+  problems.check(is_share(manifest.training_share), "training.share_of_steps must be 0..1");
   problems.check(manifest.tool.size() <= 256 && manifest.created.size() <= 64, "tool or created is too long");
   if (manifest.test) {
     problems.check(is_share(manifest.test->auroc), "test.auroc must be 0..1");

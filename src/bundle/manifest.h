@@ -69,6 +69,7 @@ struct Manifest {
   std::optional<Parity> parity;
   std::string training_data_sha256;  // 64 hex digits, or empty
   std::uint64_t training_items = 0;
+  double training_share = 1;  // 0..1: of the planned steps; less when a time limit or Ctrl-C cut the training
   std::uint64_t seed = 0;
   std::string created;  // RFC 3339 UTC, or empty; reproducible builds set it from SOURCE_DATE_EPOCH
   std::string tool;     // program and version that wrote it

@@ -285,6 +285,7 @@ void read(Reader& reader, Manifest& manifest) {
     inner.text("data_sha256", manifest.training_data_sha256, strict);
     inner.number("items", manifest.training_items, strict);
     inner.number("seed", manifest.seed, strict);
+    inner.number("share_of_steps", manifest.training_share, false);
   });
   reader.text("created", manifest.created, strict);
   reader.text("tool", manifest.tool, strict);
@@ -341,6 +342,7 @@ std::string to_json(const Manifest& manifest) {
   if (manifest.parity) json["parity"] = to_json(*manifest.parity);
   json["training"] = {
       {"data_sha256", manifest.training_data_sha256}, {"items", manifest.training_items}, {"seed", manifest.seed}};
+  if (manifest.training_share < 1) json["training"]["share_of_steps"] = manifest.training_share;
   json["created"] = manifest.created;
   json["tool"] = manifest.tool;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -58,6 +58,9 @@ std::string describe(const bundle::Bundle& bundle) {
   if (manifest.training_items > 0)
     text += std::format("trained on    {} pictures, sha256 {}, seed {}\n", manifest.training_items,
                         manifest.training_data_sha256, manifest.seed);
+  if (manifest.training_share < 1)
+    text +=
+        std::format("CUT SHORT     at {:.0f} % of its steps: for a first look only\n", 100 * manifest.training_share);
   if (!manifest.created.empty()) text += std::format("created       {} by {}\n", manifest.created, manifest.tool);
   if (manifest.parity)
     text +=

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <format>
@@ -25,6 +26,7 @@ namespace {
 using Say = std::function<void(const std::string&)>;
 
 constexpr int kFoldsMax = 5, kFoldsMin = 3;
+constexpr double kShareUsual = 0.8;  // of the steps: with fewer the figures fall
 
 // What training leaves behind for packing, whichever way the items were split.
 struct Learned {
@@ -221,6 +223,7 @@ bundle::Manifest make_manifest(const InspectionOptions& options, const Dataset& 
   manifest.parity = packed.parity;
   manifest.training_data_sha256 = data.sha256;
   manifest.training_items = data.items.size();
+  manifest.training_share = learned.team.share_done;
   manifest.seed = options.seed;
   manifest.created = created_at();
   manifest.tool = options.tool;
@@ -272,6 +275,17 @@ Result<void> check_writable(const std::filesystem::path& out) {
 std::string describe(const bundle::Share& share) {
   return std::format("{:.2f} % ({} of {}, 95 % interval {:.2f} to {:.2f} %)", 100 * share.value, share.count, share.of,
                      100 * share.low, 100 * share.high);
+}
+
+// Last and loud: the figures alone do not show that more was to be had.
+std::string warn_if_cut(double share) {
+  if (share >= 1) return "";
+  const std::string part = std::format("{} % of its steps", std::max(1, static_cast<int>(100 * share)));
+  if (share >= kShareUsual) return std::format("\nnote: the training was cut at {}; without a limit it is surer", part);
+  return std::format(
+      "\n\nWARNING: the training was cut at {}. This model is for a first look, not for a line:\n"
+      "train again without --time-limit, or with one about {:.0f} times as long.",
+      part, std::ceil(1 / std::max(share, 0.001)));
 }
 
 std::string remark(const Threshold& threshold) {
@@ -336,7 +350,7 @@ std::string describe(const InspectionReport& report) {
       parity.onnx_error_max, bundle::to_string(report.manifest.quantization), parity.int8_error_max,
       parity.int8_error_mean, parity.flipped, parity.compared);
   text += std::format("{} good and {} reject pictures, {:.0f} s", report.good, report.rejects, report.seconds);
-  return text;
+  return text + warn_if_cut(report.manifest.training_share);
 }
 
 }  // namespace lineside::training

@@ -32,7 +32,7 @@ struct InspectionReport {
   bundle::Manifest manifest;
   std::size_t good = 0, rejects = 0;
   Threshold threshold;
-  bool stopped_early = false;  // Ctrl-C or the time limit: the best so far was kept
+  bool stopped_early = false;  // Ctrl-C or the time limit: the best so far was kept; manifest: training_share
   double seconds = 0;
 };
 

@@ -31,6 +31,7 @@ TEST(TrainInspection, MakesABundleThatTellsSpottedFromWholeDiscs) {
   const auto report = run(small_run(folder));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_GT(report->manifest.test->auroc, 0.9);
+  EXPECT_EQ(report->manifest.training_share, 1);
   EXPECT_LE(report->manifest.parity->onnx_error_max, 0.002);
 
   MetricsRegistry metrics;
@@ -90,6 +91,8 @@ TEST(TrainInspection, KeepsTheBestSoFar_WhenStopped) {
       train_inspection(options, system_clock(), [](const std::string&) {}, [&] { return ++asked > 24; });
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(report->stopped_early);
+  EXPECT_LT(report->manifest.training_share, 0.5);
+  EXPECT_THAT(describe(*report), testing::HasSubstr("WARNING: the training was cut at"));
   EXPECT_TRUE(fs::exists(options.out));
 }
 

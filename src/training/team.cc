@@ -157,8 +157,12 @@ Result<TeamResult> train_team(const Dataset& data, const std::vector<TeamTask>& 
   }
   if (auto error = board.error()) return std::unexpected(*error);
   result.stopped_early = result.stopped_early || out_of_time;
-  for (const auto& progress : board.progress())
+  double done = 0;
+  for (const auto& progress : board.progress()) {
     result.trained.push_back(progress.step >= std::min(kStepsToCount, steps));
+    done += progress.step;
+  }
+  result.share_done = done / (static_cast<double>(options.train.steps) * static_cast<double>(tasks.size()));
   return result;
 }
 

@@ -30,6 +30,7 @@ struct TeamResult {
   std::vector<Network> networks;  // in the order of the tasks
   std::vector<bool> trained;      // false: stopped before its turn came; the first is always trained
   bool stopped_early = false;
+  double share_done = 1;  // 0..1: of the steps that all networks together should have had
 };
 
 // `say` and `stop` are called on the calling thread only. Errors: those of Network::train; cancelled if none has
