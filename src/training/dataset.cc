@@ -99,11 +99,18 @@ PreprocessSpec choose_spec(int width, int height, int size_px) {
 // The size that most pictures have.
 Result<PreprocessSpec> spec_of(const fs::path& folder, const std::vector<Candidate>& candidates, int size_px) {
   std::map<std::pair<int, int>, int> sizes;
+  std::string unreadable;
   const std::size_t step = std::max<std::size_t>(1, candidates.size() / 15);
-  for (std::size_t i = 0; i < candidates.size(); i += step)
-    if (auto image = vision::load_image(folder / candidates[i].file)) ++sizes[{image->width, image->height}];
+  for (std::size_t i = 0; i < candidates.size(); i += step) {
+    auto image = vision::load_image(folder / candidates[i].file);
+    if (image)
+      ++sizes[{image->width, image->height}];
+    else if (unreadable.empty())
+      unreadable = image.error().message;
+  }
   if (sizes.empty())
-    return fail(ErrorCode::dataset_invalid, std::format("no picture in {} can be read", folder.string()));
+    return fail(ErrorCode::dataset_invalid,
+                std::format("no picture in {} can be read: {}", folder.string(), unreadable));
   const auto usual = std::ranges::max_element(sizes, {}, [](const auto& entry) { return entry.second; });
   return choose_spec(usual->first.first, usual->first.second, size_px);
 }
@@ -157,14 +164,24 @@ std::size_t join_near_duplicates(Dataset& data) {
   return joined;
 }
 
-Result<void> check_counts(const Dataset& data, const DatasetOptions& options) {
+// The first few by name: whoever gets the refusal gets no notes.
+std::string name_skipped(const std::vector<std::string>& skipped) {
+  constexpr std::size_t kNamed = 10;
+  if (skipped.empty()) return "";
+  std::string text = std::format(". Skipped {}:", skipped.size());
+  for (std::size_t i = 0; i < std::min(kNamed, skipped.size()); ++i) text += "\n  " + skipped[i];
+  if (skipped.size() > kNamed) text += std::format("\n  and {} more", skipped.size() - kNamed);
+  return text;
+}
+
+Result<void> check_counts(const Dataset& data, const std::vector<std::string>& skipped, const DatasetOptions& options) {
   const std::string folder = options.images.string();
   if (data.labels.size() < 2 || data.count(false) < options.per_class_min || data.count(true) < options.per_class_min)
     return fail(
         ErrorCode::dataset_invalid,
         std::format("{} has {} usable good and {} usable reject pictures; at least {} of each are needed, 20 or "
-                    "more are better (a folder per class: good/ and any others)",
-                    folder, data.count(false), data.count(true), options.per_class_min));
+                    "more are better (a folder per class: good/ and any others){}",
+                    folder, data.count(false), data.count(true), options.per_class_min, name_skipped(skipped)));
   return {};
 }
 
@@ -226,19 +243,20 @@ Result<Dataset> load_dataset(const DatasetOptions& options,
   vision::Preprocessor preprocessor(data.spec);
   std::string contents;
   std::vector<Candidate> kept;
+  std::vector<std::string> skipped;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (!keep_going(i, candidates.size())) return fail(ErrorCode::cancelled, "stopped while reading the pictures");
     const Candidate& candidate = candidates[i];
     auto image = vision::load_image(options.images / candidate.file);
     if (!image) {
-      data.notes.push_back("skipped: " + image.error().message);
+      skipped.push_back(image.error().message);
       continue;
     }
     Item item{.file = candidate.file, .pixels = std::vector<std::uint8_t>(vision::element_count(data.spec))};
     const std::string label = kind_of_class(candidate.label) == ClassKind::good ? data.labels[0] : candidate.label;
     item.label = static_cast<int>(std::ranges::find(data.labels, label) - data.labels.begin());
     if (auto done = preprocessor.run(image->view(), std::span<std::uint8_t>(item.pixels)); !done) {
-      data.notes.push_back(std::format("skipped: {}: {}", candidate.file.string(), done.error().message));
+      skipped.push_back(std::format("{}: {}", candidate.file.string(), done.error().message));
       continue;
     }
     contents += std::format("{} {}x{} {}\n", candidate.file.string(), image->width, image->height,
@@ -247,7 +265,8 @@ Result<Dataset> load_dataset(const DatasetOptions& options,
     data.items.push_back(std::move(item));
   }
   data.sha256 = bundle::sha256_hex(bundle::bytes_of(contents));
-  LINESIDE_TRY(check_counts(data, options));
+  LINESIDE_TRY(check_counts(data, skipped, options));
+  for (const std::string& one : skipped) data.notes.push_back("skipped: " + one);
   LINESIDE_TRY(name_groups(data, kept, options));
   if (!data.grouped)
     if (const std::size_t joined = join_near_duplicates(data); joined > 0)

@@ -56,6 +56,15 @@ TEST(Dataset, SaysHowManyPicturesAreNeeded_WhenThereAreTooFew) {
   EXPECT_TRUE(data.error().message.contains("at least 8")) << data.error().message;
 }
 
+TEST(Dataset, NamesUnreadablePicturesToo_WhenThereAreTooFew) {
+  const TestFolder folder;
+  draw_discs(folder.path(), 7, 1);
+  write_atomically(folder.path() / "good/broken.jpg", "not a picture").value();
+  const auto data = load(folder.path());
+  ASSERT_FALSE(data);
+  EXPECT_TRUE(data.error().message.contains("broken.jpg")) << data.error().message;
+}
+
 TEST(Dataset, SecondFolderLevelNamesGroupsAcrossClasses) {
   const TestFolder folder;
   for (const char* day : {"monday", "tuesday"}) {
