@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   program.root.details =
       "Runs every station of the configuration until SIGTERM or SIGINT. A station whose camera, model, trigger or "
       "actuator fails gives the configured fail-safe verdict and says so; the others go on. A bundle that changes on "
-      "disk is taken up within three seconds, after SIGHUP within one.";
+      "disk is noticed within three seconds, after SIGHUP within one.";
   program.root.options = {cli::required("--config", "FILE", "settings (YAML)", config)};
   program.root.examples = {{"lineside-gateway --config gateway.yaml", "run the stations in gateway.yaml"},
                            {"lineside check gateway.yaml", "only find mistakes in the settings"},

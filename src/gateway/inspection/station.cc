@@ -193,7 +193,7 @@ StationCondition Station::condition() const {
   const Body& body = *body_;
   StationCondition condition;
   const auto trouble = [&](const std::string& what) {
-    if (condition.trouble.empty()) condition.trouble = what;
+    if (!what.empty()) condition.trouble = then(condition.trouble, what);
   };
   for (const auto& lane : body.lanes) {
     condition.cameras.push_back({lane->camera(), lane->camera_up(), lane->camera_message()});

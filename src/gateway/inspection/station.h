@@ -53,7 +53,7 @@ struct CameraCondition {
 };
 
 struct StationCondition {
-  std::string trouble;  // one sentence; empty: all is well
+  std::string trouble;  // a sentence for each: model, cameras, actuator, trigger; empty: all is well
   std::vector<CameraCondition> cameras;
   bool has_actuator = false, actuator_up = false;
   std::string actuator_message, model_version;

@@ -36,7 +36,7 @@ struct StationLatency {  // from trigger to verdict
 
 struct StationStatus {
   std::string name;
-  std::string trouble;  // one sentence; empty: all is well
+  std::string trouble;  // a sentence for each trouble; empty: all is well
   std::vector<CameraStatus> cameras;
   bool has_actuator = false, actuator_up = false;
   std::string actuator_message;
