@@ -1,6 +1,8 @@
 #include "mqtt/mqtt_client.h"
 
 #include <mosquitto.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
@@ -203,10 +205,27 @@ class Client::Impl {
     return code;
   }
 
+  // Until the TCP connection stands, failed, or the time is over. Asked here because the library calls every failure of
+  // it a protocol error once TLS is on.
+  int tcp_error(steady_clock::time_point give_up) {
+    pollfd wanted{mosquitto_socket(mosquitto_), POLLOUT, 0};
+    while (wanted.fd >= 0 && !stopping() && steady_clock::now() < give_up) {
+      if (poll(&wanted, 1, kLoopMs) <= 0) continue;
+      int error = 0;
+      socklen_t size = sizeof error;
+      return getsockopt(wanted.fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+    }
+    return 0;
+  }
+
   // Connects and serves the connection until it ends; why it ended.
   std::string one_connection() {
     int code = begin_connecting();
     const auto give_up = steady_clock::now() + kConnectMax;
+    if (const int error = code == MOSQ_ERR_SUCCESS ? tcp_error(give_up) : 0; error != 0) {
+      mosquitto_disconnect(mosquitto_);
+      return std::generic_category().message(error);
+    }
     while (code == MOSQ_ERR_SUCCESS && !stopping()) {
       code = mosquitto_loop(mosquitto_, kLoopMs, 1);
       if (code == MOSQ_ERR_SUCCESS && !connected_ && steady_clock::now() > give_up) {

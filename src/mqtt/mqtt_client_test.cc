@@ -14,7 +14,11 @@ using namespace std::chrono_literals;
 
 struct Deaf final : Handler {
   void on_connected() override { ++heard; }
-  void on_disconnected(const std::string&) override { ++heard; }
+  void on_disconnected(const std::string& why) override {
+    if (heard == 0) first = why;
+    ++heard;
+  }
+  std::string first;  // to be read once somebody heard
   std::atomic<int> heard{0};
 };
 
@@ -45,6 +49,16 @@ TEST(MqttClient, EndsWithItsFirstConnection_WhenItShallNotReconnect) {
   ASSERT_TRUE(eventually([&] { return handler.heard > 0; }));
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(handler.heard, 1);
+}
+
+TEST(MqttClient, CallsARefusedConnectionRefused_WithTlsToo) {
+  for (const bool tls : {false, true}) {
+    Deaf handler;
+    auto client = Client::start({.host = "127.0.0.1", .port = 1, .tls = tls, .reconnect = false}, handler);
+    ASSERT_TRUE(client);
+    ASSERT_TRUE(eventually([&] { return handler.heard > 0; }));
+    EXPECT_EQ(handler.first, "127.0.0.1:1: Connection refused");
+  }
 }
 
 TEST(MqttClient, RefusesTlsFilesThatAreNotThere) {
