@@ -46,7 +46,12 @@ def main():
         (work / 'password').write_text('a password for this test only\n')
         run(BIN / 'lineside-hub', 'init', '--data', work / 'hub', '--broker-port', port, '--admin-password-file',
             work / 'password')
+        enroll = [BIN / 'lineside-hub', 'enroll', '--data', work / 'hub', '--gateway', 'line1', '--tenant', 'acme', '--out', work]
+        if subprocess.run(enroll, capture_output=True).returncode == 0:
+            print('FAIL a gateway of an unknown tenant is enrolled')
+            return 1
         for tenant in ('acme', 'other'):
+            run(BIN / 'lineside-hub', 'tenant', 'add', tenant, '--data', work / 'hub')
             run(BIN / 'lineside-hub', 'enroll', '--data', work / 'hub', '--tenant', tenant, '--gateway', 'line1', '--out',
                 work / tenant)
         (work / 'nobody').mkdir()

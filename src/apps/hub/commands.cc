@@ -1,5 +1,6 @@
 #include "apps/hub/commands.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <format>
 
@@ -99,6 +100,30 @@ Result<int> list_users(const fs::path& data) {
   say(std::format("{:<20} {:<24} {:<8} {}", "tenant", "user", "role", "since"));
   for (const auto& user : users)
     say(std::format("{:<20} {:<24} {:<8} {}", user.tenant, user.name, user.role, to_rfc3339(user.created)));
+  return 0;
+}
+
+Result<int> list_tenants(const fs::path& data) {
+  LINESIDE_ASSIGN(const auto accounts, open_accounts(data));
+  LINESIDE_ASSIGN(const auto tenants, accounts->tenants());
+  say(std::format("{:<20} {:>6} {:>9}  {}", "tenant", "users", "gateways", "title"));
+  for (const auto& tenant : tenants)
+    say(std::format("{:<20} {:>6} {:>9}  {}", tenant.id, tenant.users, tenant.gateways, tenant.name));
+  return 0;
+}
+
+Result<int> enroll(const fs::path& data, const std::string& tenant, const std::string& gateway, const fs::path& out) {
+  LINESIDE_TRY(check_name("tenant", tenant));
+  LINESIDE_ASSIGN(const auto accounts, open_accounts(data));
+  LINESIDE_ASSIGN(const auto tenants, accounts->tenants());
+  if (std::ranges::find(tenants, tenant, &TenantInfo::id) == tenants.end())
+    return fail(ErrorCode::not_found,
+                std::format("There is no tenant '{0}' in this hub: `lineside-hub tenant list --data {1}` shows them, "
+                            "`lineside-hub tenant add {0} --data {1}` makes it.",
+                            tenant, data.string()));
+  LINESIDE_TRY(enroll_gateway(data, tenant, gateway, out, system_clock()));
+  say(std::format("made   {}/gateway.crt, gateway.key and ca.crt: gateway {} of tenant {}", out.string(), gateway,
+                  tenant));
   return 0;
 }
 

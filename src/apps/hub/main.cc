@@ -1,7 +1,4 @@
 // lineside-hub: what gateways deliver, kept and shown.
-#include <format>
-#include <iostream>
-
 #include "apps/hub/commands.h"
 #include "base/signals.h"
 #include "cli/cli.h"
@@ -52,18 +49,12 @@ Command enroll_command(Arguments& arguments) {
           "Writes gateway.crt, gateway.key and ca.crt. Carry them to the gateway, name them under `uplink`, "
           "and keep no copy of the key.",
       .options = {cli::required("--data", "DIR", "the hub's folder", arguments.site.data),
-                  cli::option("--tenant", "NAME", "whose gateway it is", arguments.user.tenant),
+                  cli::option("--tenant", "NAME", "whose gateway it is; see `tenant list`", arguments.user.tenant),
                   cli::required("--gateway", "NAME", "the gateway's id", arguments.gateway),
                   cli::required("--out", "DIR", "where the three files go", arguments.out)},
       .examples = {{"lineside-hub enroll --data /var/lib/lineside-hub --tenant default --gateway line1 --out line1-tls",
                     "certificate of the gateway line1"}},
-      .run = [&]() -> Result<int> {
-        LINESIDE_TRY(hub::enroll_gateway(arguments.site.data, arguments.user.tenant, arguments.gateway, arguments.out,
-                                         system_clock()));
-        std::cout << std::format("made   {}/gateway.crt, gateway.key and ca.crt: gateway {} of tenant {}\n",
-                                 arguments.out.string(), arguments.gateway, arguments.user.tenant);
-        return 0;
-      }};
+      .run = [&] { return hub::enroll(arguments.site.data, arguments.user.tenant, arguments.gateway, arguments.out); }};
 }
 
 Command user_commands(Arguments& arguments) {
@@ -94,14 +85,18 @@ Command tenant_commands(Arguments& arguments) {
   auto& user = arguments.user;
   return {
       .name = "tenant",
-      .summary = "adds tenants",
+      .summary = "adds tenants, lists them",
       .commands = {
           {.name = "add",
            .summary = "adds a tenant; tenants never see each other",
            .options = {cli::argument("NAME", "the tenant's id", user.tenant),
                        cli::required("--data", "DIR", "the hub's folder", user.data),
                        cli::option("--title", "TEXT", "the tenant's name for people", arguments.tenant_name)},
-           .run = [&] { return hub::add_tenant(arguments.user.data, arguments.user.tenant, arguments.tenant_name); }}}};
+           .run = [&] { return hub::add_tenant(arguments.user.data, arguments.user.tenant, arguments.tenant_name); }},
+          {.name = "list",
+           .summary = "lists all tenants, with how many users and gateways they have",
+           .options = {cli::required("--data", "DIR", "the hub's folder", user.data)},
+           .run = [&] { return hub::list_tenants(arguments.user.data); }}}};
 }
 
 }  // namespace

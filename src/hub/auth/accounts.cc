@@ -77,6 +77,19 @@ Result<void> Accounts::add_tenant(const std::string& id, const std::string& name
   return insert.bind(1, std::string_view(id)).bind(2, std::string_view(name)).run();
 }
 
+Result<std::vector<TenantInfo>> Accounts::tenants() const {
+  std::lock_guard lock(state_->mutex);
+  LINESIDE_ASSIGN(auto rows, state_->database.prepare(
+                                 "SELECT id, name, (SELECT count(*) FROM user WHERE tenant = t.id), "
+                                 "(SELECT count(*) FROM gateway WHERE tenant = t.id) FROM tenant t ORDER BY id"));
+  std::vector<TenantInfo> tenants;
+  for (;;) {
+    LINESIDE_ASSIGN(const bool row, rows.step());
+    if (!row) return tenants;
+    tenants.push_back({rows.text(0), rows.text(1), rows.integer(2), rows.integer(3)});
+  }
+}
+
 Result<void> Accounts::add_user(const std::string& tenant, const std::string& name, const std::string& password,
                                 const std::string& role) {
   LINESIDE_TRY(check_name("tenant", tenant));

@@ -2,6 +2,7 @@
 // Who may see what: tenants, users with Argon2id passwords, and sessions. Sessions are random tokens of which the
 // database knows only the SHA-256, so that a copy of the database signs nobody in.
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -27,6 +28,11 @@ struct UserInfo {
   WallTime created{};
 };
 
+struct TenantInfo {
+  std::string id, name;
+  std::int64_t users = 0, gateways = 0;  // gateways: those that have delivered something
+};
+
 // a-z, 0-9, '-' and '_', 1 to 63 characters: what tenants and gateways are called. Topics, certificates and paths carry
 // them. Errors: usage.
 Result<void> check_name(std::string_view what, std::string_view name);
@@ -42,6 +48,7 @@ class Accounts {
   ~Accounts();
 
   Result<void> add_tenant(const std::string& id, const std::string& name);  // no error when it is there already
+  Result<std::vector<TenantInfo>> tenants() const;
   // Errors: usage (name, password rules, role not admin or viewer, user exists), not_found (tenant), database.
   Result<void> add_user(const std::string& tenant, const std::string& name, const std::string& password,
                         const std::string& role);
