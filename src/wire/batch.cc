@@ -2,6 +2,8 @@
 
 #include <zstd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <format>
 #include <memory>
 
@@ -198,6 +200,28 @@ Result<Batch> decode_batch(ByteView compressed) {
   batch.records.reserve(records.size());
   for (const ByteView record : records) LINESIDE_TRY(take_record(record, batch, next));
   return batch;
+}
+
+std::uint64_t correct_times(Batch& batch, WallTime now) {
+  constexpr WallTime kNeverSet{std::chrono::sys_days{std::chrono::year{2020} / 1 / 1}};
+  const auto wrong = [&](WallTime time) { return time > now + std::chrono::minutes{1} || time < kNeverSet; };
+  std::uint64_t changed = 0;
+  for (Record& record : batch.records) {
+    const auto correct = [&](auto& body) {
+      if constexpr (requires { body.to; }) {
+        if (!wrong(body.to) && !wrong(body.from)) return;
+        const nanoseconds length = std::clamp(body.to - body.from, nanoseconds{0}, nanoseconds{std::chrono::hours{1}});
+        body.to = now;
+        body.from = now - length;
+      } else {
+        if (!wrong(body.time)) return;
+        body.time = now;
+      }
+      ++changed;
+    };
+    std::visit(correct, record.body);
+  }
+  return changed;
 }
 
 Bytes encode_ack(const Ack& ack) {

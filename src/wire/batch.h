@@ -74,6 +74,11 @@ class BatchBuilder {
 // A single record with an unknown kind or values out of range does not spoil its batch: see Batch::unreadable.
 Result<Batch> decode_batch(ByteView compressed);
 
+// A gateway whose clock is wrong: times that lie more than a minute after `now`, or before 2020 (a clock that was never
+// set), become `now`. Otherwise one record from the future would stay the newest for ever, and old ones be deleted as
+// aged. A summary keeps its length. Returns how many records were changed.
+std::uint64_t correct_times(Batch& batch, WallTime now);
+
 Bytes encode_ack(const Ack& ack);
 Result<Ack> decode_ack(ByteView bytes);
 

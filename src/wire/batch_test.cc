@@ -302,5 +302,26 @@ TEST(Topic, HasFourNamedParts) {
   EXPECT_FALSE(parse_topic("lineside/v1/" + std::string(65, 'a') + "/g1/up"));
 }
 
+TEST(Batch, GivesRecordsOfAWrongClockTheTimeOfReceipt) {
+  using namespace std::chrono_literals;
+  const WallTime now{std::chrono::sys_days{std::chrono::year{2026} / 11 / 22}};
+  const WallTime later = now + std::chrono::years{70};
+  Batch batch;
+  batch.records = {{1, VerdictRecord{.time = now - 1h}},
+                   {2, VerdictRecord{.time = later}},
+                   {3, EventRecord{.time = WallTime{}}},
+                   {4, StationSummary{.from = later - 2s, .to = later}},
+                   {5, StationSummary{.from = WallTime{}, .to = now - 1s}},
+                   {6, VerdictRecord{.time = now + 20s}}};
+  EXPECT_EQ(correct_times(batch, now), 4U);
+  EXPECT_EQ(std::get<VerdictRecord>(batch.records[0].body).time, now - 1h);
+  EXPECT_EQ(std::get<VerdictRecord>(batch.records[1].body).time, now);
+  EXPECT_EQ(std::get<EventRecord>(batch.records[2].body).time, now);
+  EXPECT_EQ(std::get<StationSummary>(batch.records[3].body).to, now);
+  EXPECT_EQ(std::get<StationSummary>(batch.records[3].body).from, now - 2s);
+  EXPECT_EQ(std::get<StationSummary>(batch.records[4].body).from, now - 1h);
+  EXPECT_EQ(std::get<VerdictRecord>(batch.records[5].body).time, now + 20s);
+}
+
 }  // namespace
 }  // namespace lineside::wire

@@ -84,6 +84,8 @@ class Ingest::Impl final : public mqtt::Handler {
         overflow_(metrics.counter("lineside_hub_ingest_dropped_total",
                                   "Batches dropped because the queue was full; their gateways send them again")),
         unreadable_(metrics.counter("lineside_hub_unreadable_records_total", "Records with an unknown kind or values")),
+        wrong_times_(metrics.counter("lineside_hub_wrong_times_total",
+                                     "Records from the future or before 2020; they got the time of receipt")),
         bytes_(metrics.counter("lineside_hub_received_bytes_total", "MQTT PUBLISH packets received on `up` topics")),
         refused_(metrics.counter("lineside_hub_refused_batches_total",
                                  "Batches that the store does not take: their content, or too many gateways")),
@@ -98,7 +100,9 @@ class Ingest::Impl final : public mqtt::Handler {
     queue_.close();
     if (writer_.joinable()) writer_.join();
     if (janitor_.joinable()) janitor_.join();
-    client_.reset();
+    std::unique_ptr<mqtt::Client> ending;  // its callbacks come until its destructor has ended them
+    const std::lock_guard lock(client_mutex_);
+    ending.swap(client_);
   }
 
   Result<void> start() {
@@ -121,9 +125,8 @@ class Ingest::Impl final : public mqtt::Handler {
 
   // The network thread's side.
   void on_connected() override {
-    {
-      const std::lock_guard wait_for_client(client_mutex_);
-    }
+    const std::lock_guard lock(client_mutex_);
+    if (!client_) return;  // it ends
     for (const auto& [leaf, qos] : {std::pair{"up", 0}, std::pair{"state", 1}})
       if (auto done = client_->subscribe(std::format("lineside/v1/+/+/{}", leaf), qos); !done)
         log(LogLevel::warning, "ingest", "can't subscribe", {{"reason", done.error().message}});
@@ -203,6 +206,11 @@ class Ingest::Impl final : public mqtt::Handler {
     if (batch->tenant != topic->tenant || batch->gateway != topic->gateway)
       return drop(message.topic, "the batch names another tenant or gateway than its topic");
     unreadable_.add(batch->unreadable);
+    if (const auto changed = wire::correct_times(*batch, clock_.wall()); changed > 0) {
+      wrong_times_.add(changed);
+      clock_log_.log(LogLevel::warning, "ingest", "a gateway's clock is wrong; its records get the time of receipt",
+                     {{"tenant", batch->tenant}, {"gateway", batch->gateway}});
+    }
     group.push_back({std::move(*batch), mqtt::publish_packet_bytes(message.topic.size(), message.payload.size())});
   }
 
@@ -297,10 +305,10 @@ class Ingest::Impl final : public mqtt::Handler {
   std::atomic<std::size_t> queued_bytes_{0};
   std::atomic<bool> hello_wanted_{false};
   bool more_to_delete_ = true;  // the janitor's own
-  LogLimiter connection_log_, garbage_log_, commit_log_, refused_log_;
+  LogLimiter connection_log_, garbage_log_, clock_log_, commit_log_, refused_log_;
 
   Gauge& connected_gauge_;
-  Counter &batches_, &garbage_, &overflow_, &unreadable_, &bytes_, &refused_, &commit_failures_;
+  Counter &batches_, &garbage_, &overflow_, &unreadable_, &wrong_times_, &bytes_, &refused_, &commit_failures_;
 
   std::mutex client_mutex_;
   std::unique_ptr<mqtt::Client> client_;
