@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <format>
+#include <opencv2/core/utils/logger.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -49,6 +50,8 @@ Result<Image> decode_image(std::span<const std::uint8_t> bytes, std::string_view
     return fail(ErrorCode::limit_reached,
                 std::format("{} has {} bytes; at most {} are read", name, bytes.size(), limits.file_bytes_max));
   LINESIDE_TRY(check_header(bytes, name, limits));
+  // What is wrong is in the error; OpenCV would also print it, several lines for each picture, past the log.
+  cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   try {
     const cv::Mat packed(1, static_cast<int>(bytes.size()), CV_8UC1, const_cast<std::uint8_t*>(bytes.data()));
     const cv::Mat bgr = cv::imdecode(packed, cv::IMREAD_COLOR);
