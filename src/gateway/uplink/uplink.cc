@@ -104,7 +104,9 @@ class Uplink::Impl final : public mqtt::Handler {
     wake_.notify_all();
     if (thread_.joinable()) thread_.join();
     if (client_ && client_->connected()) publish_state(false);
-    client_.reset();
+    std::unique_ptr<mqtt::Client> ending;  // its callbacks come until its destructor has ended them
+    const std::lock_guard lock(client_mutex_);
+    ending.swap(client_);
   }
 
   Result<void> start() {
@@ -146,9 +148,8 @@ class Uplink::Impl final : public mqtt::Handler {
 
   // The network thread's side.
   void on_connected() override {
-    {
-      const std::lock_guard wait_for_client(client_mutex_);
-    }
+    const std::lock_guard lock(client_mutex_);
+    if (!client_) return;  // it ends
     if (auto done = client_->subscribe(ack_topic_, 0); !done)
       log(LogLevel::warning, "uplink", "can't subscribe", {{"reason", done.error().message}});
     publish_state(true);

@@ -98,6 +98,29 @@ TEST(Uplink, SendsNoRecordUnderTwoEpochs_WhenTheOutboxIsAnOldCopy_AndTheHubAnswe
       << "sent before the hub had answered for both lanes";
 }
 
+TEST(Uplink, EndsWell_WhenTheBrokerAcceptsItJustThen) {
+  const TestFolder folder;
+  MetricsRegistry metrics;
+  const auto outbox = Outbox::open(folder / "outbox", {}, system_clock(), metrics).value();
+  for (int i = 0; i < 5; ++i) {
+    int port = 0;
+    const int listener = mqtt::testing::listen_somewhere(port);
+    auto uplink =
+        Uplink::start({.enabled = true, .port = port, .tls = false}, "t1", "g1", *outbox, system_clock(), metrics)
+            .value();
+    const int connection = ::accept(listener, nullptr, nullptr);
+    std::array<char, 256> hello{};
+    EXPECT_GT(::read(connection, hello.data(), hello.size()), 0);
+    std::thread ending([&] { uplink.reset(); });
+    std::this_thread::sleep_for(20ms);
+    constexpr std::array<std::uint8_t, 4> kAccepted{0x20, 2, 0, 0};  // CONNACK
+    ::send(connection, kAccepted.data(), kAccepted.size(), MSG_NOSIGNAL);
+    ending.join();
+    ::close(connection);
+    ::close(listener);
+  }
+}
+
 // Keeps what is published on the gateway's state topic.
 struct StateReader final : mqtt::Handler {
   explicit StateReader(int port) {
