@@ -11,7 +11,8 @@ namespace lineside::vision {
 namespace {
 
 // The inner loops exist twice on x86-64: for AVX2, and for any CPU. Both give the same bits (no fused multiply-add).
-#if defined(__x86_64__) && !defined(LINESIDE_SANITIZE)
+// clang (clang-tidy) does not know all of these attributes.
+#if defined(__x86_64__) && !defined(__clang__) && !defined(LINESIDE_SANITIZE)
 #define LINESIDE_MANY_CPUS
 #define LINESIDE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default"), optimize("O3")))
 #else
@@ -20,15 +21,12 @@ namespace {
 
 // Four floats at once: red, green, blue and a lane that is thrown away.
 typedef float Float4 __attribute__((vector_size(16)));
-typedef int Int4 __attribute__((vector_size(16)));
 
-template <class Vector, class T>
-[[gnu::always_inline]] inline Vector load(const T* from) {
-  Vector value;
+[[gnu::always_inline]] inline Float4 load4(const float* from) {
+  Float4 value;
   __builtin_memcpy(&value, from, sizeof value);
   return value;
 }
-[[gnu::always_inline]] inline Float4 load4(const float* from) { return load<Float4>(from); }
 
 [[gnu::always_inline]] inline void store4(Float4 value, float* to) { __builtin_memcpy(to, &value, sizeof value); }
 
@@ -92,6 +90,7 @@ Axis make_axis(int input_size, int output_size) {
   return axis;
 }
 
+#if defined(LINESIDE_MANY_CPUS)
 // One row of floats = weighted sum of rows of bytes, from column `i` on.
 [[gnu::always_inline]] inline void blend_one_by_one(const std::uint8_t* row, std::ptrdiff_t stride,
                                                     std::span<const float> weights, float* out, int i, int count) {
@@ -106,7 +105,6 @@ Axis make_axis(int input_size, int output_size) {
   }
 }
 
-#if defined(LINESIDE_MANY_CPUS)
 __attribute__((target("avx2"))) void blend_rows(const std::uint8_t* row, std::ptrdiff_t stride,
                                                 std::span<const float> weights, float* out, int count) {
   int i = 0;
@@ -175,24 +173,26 @@ void shrink_row_gray(const float* row, const Axis& axis, float* out) {
   }
 }
 
-// Pixels of four floats (colour lanes chosen by `order`) into three planes, each (value / 255 - mean) * scale.
-LINESIDE_FOR_EACH_CPU void split_planes(const float* from, int count, Float4 mean, Float4 scale, Int4 order, float* to,
-                                        std::ptrdiff_t plane) {
+// Pixels of four floats into three planes, each (value / 255 - mean) * scale; mean and scale in the order of the
+// pixel's lanes.
+LINESIDE_FOR_EACH_CPU void split_planes(const float* from, int count, Float4 mean, Float4 scale, float* to0, float* to1,
+                                        float* to2) {
   int x = 0;
   for (; x + 4 <= count; x += 4, from += 16) {
     Float4 pixels[4];
-    for (int i = 0; i < 4; ++i)
-      pixels[i] = (__builtin_shuffle(load4(from + i * 4), order) * (1.0F / 255.0F) - mean) * scale;
-    const Float4 first01 = __builtin_shuffle(pixels[0], pixels[1], Int4{0, 4, 1, 5});
-    const Float4 first23 = __builtin_shuffle(pixels[2], pixels[3], Int4{0, 4, 1, 5});
-    const Float4 last01 = __builtin_shuffle(pixels[0], pixels[1], Int4{2, 6, 3, 7});
-    const Float4 last23 = __builtin_shuffle(pixels[2], pixels[3], Int4{2, 6, 3, 7});
-    store4(__builtin_shuffle(first01, first23, Int4{0, 1, 4, 5}), to + x);
-    store4(__builtin_shuffle(first01, first23, Int4{2, 3, 6, 7}), to + plane + x);
-    store4(__builtin_shuffle(last01, last23, Int4{0, 1, 4, 5}), to + 2 * plane + x);
+    for (int i = 0; i < 4; ++i) pixels[i] = (load4(from + i * 4) * (1.0F / 255.0F) - mean) * scale;
+    const Float4 first01 = __builtin_shufflevector(pixels[0], pixels[1], 0, 4, 1, 5);
+    const Float4 first23 = __builtin_shufflevector(pixels[2], pixels[3], 0, 4, 1, 5);
+    const Float4 last01 = __builtin_shufflevector(pixels[0], pixels[1], 2, 6, 3, 7);
+    const Float4 last23 = __builtin_shufflevector(pixels[2], pixels[3], 2, 6, 3, 7);
+    store4(__builtin_shufflevector(first01, first23, 0, 1, 4, 5), to0 + x);
+    store4(__builtin_shufflevector(first01, first23, 2, 3, 6, 7), to1 + x);
+    store4(__builtin_shufflevector(last01, last23, 0, 1, 4, 5), to2 + x);
   }
-  for (; x < count; ++x, from += 4)
-    for (int c = 0; c < 3; ++c) to[c * plane + x] = (from[order[c]] * (1.0F / 255.0F) - mean[c]) * scale[c];
+  for (; x < count; ++x, from += 4) {
+    const Float4 pixel = (load4(from) * (1.0F / 255.0F) - mean) * scale;
+    to0[x] = pixel[0], to1[x] = pixel[1], to2[x] = pixel[2];
+  }
 }
 
 std::uint8_t to_byte(float value) { return static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F)); }
@@ -298,10 +298,15 @@ void Preprocessor::State::store_color_row(int y, T* out) const {
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(inset.y + y) * spec.width + inset.x;
   const bool swapped = spec.color == PreprocessSpec::Color::bgr;
   if constexpr (std::is_same_v<T, float>)
-    if (planes)
-      return split_planes(colors.data(), inset.width, Float4{spec.mean[0], spec.mean[1], spec.mean[2], 0},
-                          Float4{spec.scale[0], spec.scale[1], spec.scale[2], 0},
-                          swapped ? Int4{2, 1, 0, 3} : Int4{0, 1, 2, 3}, out + at, plane);
+    if (planes) {
+      const std::size_t red = swapped ? 2 : 0, blue = 2 - red;
+      const auto plane_of = [&](std::size_t channel) {
+        return out + at + static_cast<std::ptrdiff_t>(channel) * plane;
+      };
+      return split_planes(colors.data(), inset.width, Float4{spec.mean[red], spec.mean[1], spec.mean[blue], 0},
+                          Float4{spec.scale[red], spec.scale[1], spec.scale[blue], 0}, plane_of(red), plane_of(1),
+                          plane_of(blue));
+    }
   for (int c = 0; c < 3; ++c) {
     const int source = swapped ? 2 - c : c;
     T* to = planes ? out + c * plane + at : out + at * 3 + c;

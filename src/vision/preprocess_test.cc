@@ -108,6 +108,21 @@ TEST(Preprocessor, OrdersColoursAndLayoutAsTheSpecSays) {
   EXPECT_NEAR(run(spec, image)[0], 0.299 * 10 + 0.587 * 20 + 0.114 * 30, 0.01);
 }
 
+// Planes are written four pixels at a time, and what is left of a row one by one.
+TEST(Preprocessor, GivesTheSameInPlanesAsInPixels) {
+  const Image image = noise_image(23, 9, PixelFormat::rgb8);
+  for (const auto color : {PreprocessSpec::Color::rgb, PreprocessSpec::Color::bgr}) {
+    auto spec = raw_spec(7, 5);
+    spec.color = color;
+    spec.mean = {0.1F, 0.2F, 0.3F}, spec.scale = {2, 3, 4};
+    const auto planes = run(spec, image);
+    spec.layout = PreprocessSpec::Layout::nhwc;
+    const auto pixels = run(spec, image);
+    for (std::size_t i = 0; i < 35; ++i)
+      for (std::size_t c = 0; c < 3; ++c) EXPECT_FLOAT_EQ(planes[c * 35 + i], pixels[i * 3 + c]) << i << " " << c;
+  }
+}
+
 TEST(Preprocessor, MakesThreeEqualChannels_FromAGrayCamera) {
   const Image image = noise_image(10, 10, PixelFormat::gray8);
   const auto out = run(raw_spec(5, 5), image);
