@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/inspection/frame_slots.h"
 #include "gateway/inspection/test_fakes.h"
 
 namespace lineside::gateway {
@@ -85,6 +86,28 @@ TEST_F(CameraLaneTest, SaysWhatDiffers_WhenAFrameHasTheRightSizeButNotTheRightPi
   ASSERT_EQ(records_.events("camera.wrong_size"), 1);
   EXPECT_NE(events.back().message.find("sent a gray frame where colour ones are expected"), std::string::npos)
       << events.back().message;
+}
+
+TEST(FrameSlots, HoldPixelsInsteadOfCopyingThem_AndLetGoOfEach) {
+  int held = 0;
+  const std::vector<std::uint8_t> pixels(64, kGood);
+  const FrameView frame{.image = {pixels.data(), 8, 8, 8, PixelFormat::gray8},
+                        .hold = {&held, [](void* count) { ++*static_cast<int*>(count); },
+                                 [](void* count) { --*static_cast<int*>(count); }}};
+  {
+    FrameSlots slots(2);
+    slots.prepare(8, 8, PixelFormat::gray8);
+    FrameSlot& parked = *slots.acquire();
+    slots.fill(parked, frame);
+    EXPECT_EQ(parked.image.data, pixels.data());
+    slots.park(parked);
+    FrameSlot& judged = *slots.acquire();
+    slots.fill(judged, frame);
+    EXPECT_EQ(held, 2);
+    FrameSlots::release(judged);
+    EXPECT_EQ(held, 1);
+  }
+  EXPECT_EQ(held, 0) << "a frame that no item wanted is held for ever";
 }
 
 }  // namespace

@@ -16,6 +16,10 @@ bool change(FrameSlot& slot, SlotState from, SlotState to) {
 FrameSlots::FrameSlots(std::size_t waiting_max)
     : waiting_max_(std::clamp<std::size_t>(waiting_max, 1, kWaitingMax)), count_(waiting_max_ + kSpareSlots) {}
 
+FrameSlots::~FrameSlots() {
+  for (FrameSlot& slot : slots_) release(slot);
+}
+
 void FrameSlots::prepare(int width, int height, PixelFormat format) {
   width_ = width;
   height_ = height;

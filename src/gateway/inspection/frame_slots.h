@@ -37,6 +37,7 @@ class FrameSlots {
   // `waiting_max` (1..kWaitingMax): frames that may wait for the model. A few more slots are there for the frames that
   // are being copied, judged, parked or looked at by the sample store.
   explicit FrameSlots(std::size_t waiting_max);
+  ~FrameSlots();  // lets go of the pixels that are still held; nobody uses a slot any more
 
   // Allocates for frames of this size and fixes it; before any other call. Pages that are never used cost nothing:
   // the lowest free slot is always taken first.
