@@ -151,12 +151,13 @@ void CameraPipeline::State::pop_messages(std::string& failure) {
   }
 }
 
-// A pool with a fixed number of buffers is a driver's: who keeps them stops the camera. Memory of another kind than the
-// system's may go away when it is unmapped.
+// A pool with a fixed number of buffers is a driver's: who keeps them stops the camera. A buffer without a pool may
+// wrap memory that its source writes the next frames to (aravissrc does). Memory of another kind than the system's may
+// go away when it is unmapped.
 bool CameraPipeline::State::may_keep(GstBuffer* buffer) {
   if (gst_buffer_n_memory(buffer) != 1 || !gst_memory_is_type(gst_buffer_peek_memory(buffer, 0), GST_ALLOCATOR_SYSMEM))
     return false;
-  if (buffer->pool == nullptr) return true;
+  if (buffer->pool == nullptr) return false;
   if (buffer->pool != known_pool) {
     GstStructure* config = gst_buffer_pool_get_config(buffer->pool);
     guint buffers_max = 1;

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <format>
+#include <optional>
 
 #include "base/file.h"
+#include "base/test_folder.h"
 #include "gateway/source/camera_pipeline.h"
 #include "gateway/source/make_source.h"
 #include "gateway/source/recording_sink.h"
@@ -101,6 +103,26 @@ TEST(CameraSource, KeepsGrayAsGray) {
   Running running(pipeline("videotestsrc is-live=true ! video/x-raw,format=GRAY8,width=64,height=48"), sink);
   ASSERT_TRUE(sink.wait_frames(2));
   EXPECT_EQ(sink.frames()[0].format, PixelFormat::gray8);
+}
+
+// A buffer without a pool may wrap memory that its source writes the next frames to.
+TEST(CameraPipeline, LetsFramesBeKept_OnlyWhereAPoolOfAnySizeMakesThem) {
+  const TestFolder folder;
+  ASSERT_TRUE(write_atomically(folder.path() / "raw", std::string(64 * 48, 'x')));
+  const auto may_be_kept = [](const std::string& text) {
+    const auto settings = pipeline(text);  // outlives the pipeline
+    EXPECT_TRUE(check_gstreamer(settings));
+    auto opened = CameraPipeline::open(settings, system_clock());
+    std::optional<bool> kept;
+    if (opened)
+      static_cast<void>((*opened)->next(5s, [&](const FrameView& frame) { kept = frame.hold.keep != nullptr; }));
+    return kept;
+  };
+  EXPECT_EQ(may_be_kept("videotestsrc ! video/x-raw,format=GRAY8,width=64,height=48"), true);
+  EXPECT_EQ(
+      may_be_kept(std::format("multifilesrc loop=true location={} ! rawvideoparse format=gray8 width=64 height=48",
+                              (folder.path() / "raw").string())),
+      false);
 }
 
 TEST(CameraSource, CountsWhatASlowSinkLoses_AndShowsTheGapInTheSequence) {
