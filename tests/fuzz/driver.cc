@@ -1,6 +1,6 @@
 // Fuzzing without libFuzzer: feeds a target its seeds, damaged at random.
 //
-//   NAME_fuzz [ROUNDS [SEED]]
+//   NAME_fuzz ROUNDS [SEED]   each round damages each seed once
 //   NAME_fuzz --write DIR     writes the seeds there, one file each, for libFuzzer
 #include <cstdio>
 #include <filesystem>
@@ -54,7 +54,8 @@ int write_seeds(const std::filesystem::path& folder) {
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--write") return write_seeds(argv[2]);
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 3000;
+  if (argc < 2) return 2;
+  const int rounds = std::atoi(argv[1]);
   std::mt19937 random(argc > 2 ? static_cast<unsigned>(std::atoi(argv[2])) : 1);
   const std::vector<Bytes> seeds = lineside::fuzz::seeds();
   for (int round = 0; round < rounds; ++round) {
