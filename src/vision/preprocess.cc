@@ -14,7 +14,7 @@ namespace {
 // clang (clang-tidy) does not know all of these attributes.
 #if defined(__x86_64__) && !defined(__clang__) && !defined(LINESIDE_SANITIZE)
 #define LINESIDE_MANY_CPUS
-#define LINESIDE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default"), optimize("O3")))
+#define LINESIDE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
 #else
 #define LINESIDE_FOR_EACH_CPU
 #endif
