@@ -159,10 +159,9 @@ class FakeActuator final : public Actuator {
     return script_.takes_safe_state ? Result<void>{} : answered;
   }
   Result<void> fire(const ActuationCommand& command) override {
-    const MonoTime at = system_clock().mono();
     std::lock_guard lock(script_.mutex);
     if (!script_.reachable) return lineside::fail(ErrorCode::actuator_unreachable, "no answer");
-    script_.shots.push_back({command, at});
+    script_.shots.push_back({command, system_clock().mono()});
     return {};
   }
 
@@ -220,9 +219,7 @@ class FakeRecords final : public RecordSink {
     return result;
   }
   int events(const std::string& type) const {
-    int count = 0;
-    for (const EventRecord& event : of<EventRecord>()) count += event.type == type ? 1 : 0;
-    return count;
+    return static_cast<int>(std::ranges::count(of<EventRecord>(), type, &EventRecord::type));
   }
 
  private:
@@ -243,8 +240,7 @@ class FakeSamples final : public SampleSink {
     std::lock_guard lock(mutex_);
     return pixels_;
   }
-  // offer() hangs as long as this is held.
-  std::unique_lock<std::mutex> hold() const { return std::unique_lock(mutex_); }
+  std::unique_lock<std::mutex> hold() const { return std::unique_lock(mutex_); }  // offer() hangs meanwhile
 
  private:
   mutable std::mutex mutex_;
