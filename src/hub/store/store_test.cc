@@ -168,7 +168,7 @@ TEST_F(StoreTest, KeepsEveryKindOfRecord) {
                 {3, PictureRecord{.station = "cap", .kind = "thumbnail", .jpeg = {1, 2, 3}}},
                 {4, VerdictRecord{.station = "cap", .score = std::numeric_limits<float>::quiet_NaN()}}}));
   EXPECT_EQ(text("SELECT latency_json FROM station_summary"), "[[1000,3],[2000,4]]");
-  EXPECT_EQ(text("SELECT json_extract(evidence_json, '$') FROM event"), "{\"k\\\"\\u000a\":\"v\\\\\"}");
+  EXPECT_EQ(text("SELECT json_extract(evidence_json, '$') FROM event"), "{\"k\\\"\\n\":\"v\\\\\"}");
   EXPECT_EQ(number("SELECT length(jpeg) FROM picture"), 3);
   EXPECT_EQ(number("SELECT score IS NULL FROM verdict"), 1);
 }
