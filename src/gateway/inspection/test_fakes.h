@@ -1,5 +1,6 @@
 #pragma once
 // Tests only: a station's neighbours, under the test's control.
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -129,8 +130,7 @@ struct ActuatorScript {
     MonoTime at;
   };
   std::mutex mutex;
-  bool reachable = true;
-  bool takes_safe_state = false;  // also when it is not reachable otherwise
+  bool reachable = true, takes_safe_state = false;  // the safe state also when it is not reachable otherwise
   std::vector<Shot> shots;
   int opens = 0, probes = 0, safes = 0;
 
