@@ -29,7 +29,8 @@ std::vector<FileDigest> digests(std::span<const ArchiveEntry> entries) {
 Result<std::vector<ArchiveEntry>> read_entries(std::span<const std::uint8_t> bytes, std::string_view name,
                                                const BundleLimits& limits) {
   const ExpectedEntry manifest{kManifestName, limits.manifest_bytes_max}, model{kModelName, limits.onnx_bytes_max},
-      detectors{kDetectorsName, limits.detectors_bytes_max}, signature{kSignatureName, limits.signature_bytes_max, false};
+      detectors{kDetectorsName, limits.detectors_bytes_max},
+      signature{kSignatureName, limits.signature_bytes_max, false};
   auto entries = read_archive(bytes, std::array{manifest, model, signature}, name);
   if (entries) return entries;
   auto with_detectors = read_archive(bytes, std::array{manifest, model, detectors, signature}, name);
@@ -60,9 +61,9 @@ Result<Bundle> Bundle::parse(std::span<const std::uint8_t> bytes, std::string_vi
   bundle.onnx_sha256_ = files[1].sha256_hex;
   if (files.size() == 3) bundle.detectors_.assign(entries[2].bytes.begin(), entries[2].bytes.end());
   if (bundle.detectors_.empty() == (bundle.manifest_.task == kConditionTask))
-    return fail(ErrorCode::bundle_invalid, std::format("{}: its task is {}, which {}", name, bundle.manifest_.task,
-                                                       bundle.detectors_.empty() ? "needs detectors.json"
-                                                                                 : "has no detectors.json"));
+    return fail(ErrorCode::bundle_invalid,
+                std::format("{}: its task is {}, which {}", name, bundle.manifest_.task,
+                            bundle.detectors_.empty() ? "needs detectors.json" : "has no detectors.json"));
   return bundle;
 }
 

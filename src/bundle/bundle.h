@@ -1,7 +1,8 @@
 #pragma once
 // A model bundle, FILE.lsb: an uncompressed ustar archive with exactly manifest.json, model.onnx, for the task
-// "condition" detectors.json, and model.sig, in this order. model.sig follows the OpenSSF Model Signing v1.0 layout (docs/bundle-format.md), so the unpacked folder can be
-// verified with other tools too. Reading trusts nothing in the file: sizes are bounded, everything else is refused.
+// "condition" detectors.json, and model.sig, in this order. model.sig follows the OpenSSF Model Signing v1.0 layout
+// (docs/bundle-format.md), so the unpacked folder can be verified with other tools too. Reading trusts nothing in the
+// file: sizes are bounded, everything else is refused.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>

@@ -27,8 +27,7 @@ using Target = std::variant<bool*, std::int64_t*, int*, std::uint64_t*, double*,
 
 struct Option {
   std::string name;        // "--config", or "FILE" without dashes for a positional argument; "FILE..." takes several
-  // Shown in --help: "FILE", "N", "ADDRESS"; file-like ones (FILE, DIR) complete as paths. "FILES...": "--name A B" too.
-  std::string value_name;
+  std::string value_name;  // in --help: "FILE", "N"; file-like ones (FILE, DIR) complete as paths; "X...": several
   std::string help;        // one line, lower case, with unit and range
   Target target;
   bool required = false;

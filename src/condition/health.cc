@@ -64,10 +64,10 @@ std::optional<std::string> gain_fault(std::span<const FeatureInfo> features, std
   }
   if (bands.empty()) return std::nullopt;
   const double middle = quantile(bands, 0.5);
-  double spread = 0;
-  for (double& value : bands) spread = std::max(spread, std::abs(value - middle));
-  // Kurtosis may move a little from window to window; bands that all move alike by a factor of four are no fault's.
-  if (std::abs(middle) < kGainLog || spread > 0.35 * std::abs(middle) || shape > 0.5) return std::nullopt;
+  for (double& value : bands) value = std::abs(value - middle);
+  // Narrow bands scatter from window to window, so most of them decide.
+  const double spread = quantile(bands, 0.8);
+  if (std::abs(middle) < kGainLog || spread > 0.25 * std::abs(middle) || shape > 0.3) return std::nullopt;
   return std::format("gain changed {:.2g} times", std::exp(middle));
 }
 
@@ -103,7 +103,8 @@ std::optional<std::string> RowHealth::next(float value) {
   if (normal_.step_rms <= 0 || scale < 20 * normal_.step_rms || step_power_ < 0) return std::nullopt;
   const double level = std::abs(level_) / scale, noise = std::sqrt(step_power_) / normal_.step_rms;
   const auto is_tenfold = [](double ratio) { return ratio > kGainLow && ratio < kGainHigh; };
-  if ((is_tenfold(level) && is_tenfold(noise)) || (level > 0 && noise > 0 && is_tenfold(1 / level) && is_tenfold(1 / noise)))
+  if ((is_tenfold(level) && is_tenfold(noise)) ||
+      (level > 0 && noise > 0 && is_tenfold(1 / level) && is_tenfold(1 / noise)))
     return std::format("gain changed {:.2g} times", level);
   return std::nullopt;
 }

@@ -10,10 +10,10 @@ namespace lineside::condition {
 
 // Figures of one window of one channel that the checks compare with those of normal data.
 struct WindowHealth {
-  double rms = 0;              // mean removed
-  double missing_share = 0;    // NaN or infinite
-  double same_run = 0;         // longest run of equal samples
-  double at_limit_share = 0;   // samples in runs of 3 and more at the largest or smallest value
+  double rms = 0;             // mean removed
+  double missing_share = 0;   // NaN or infinite
+  double same_run = 0;        // longest run of equal samples
+  double at_limit_share = 0;  // samples in runs of 3 and more at the largest or smallest value
 };
 WindowHealth measure_health(std::span<const float> window);
 

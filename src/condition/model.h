@@ -30,22 +30,22 @@ struct FeatureInfo {
 
 // Ranges seen in normal data, per channel; what is far outside is a sensor's fault and no machine's.
 struct ChannelHealth {
-  double rms_min = 0, rms_max = 0;        // of windows, mean removed
-  double same_run_max = 1;                // samples in a row that were equal
-  double at_limit_share_max = 0;          // samples equal to the window's largest or smallest
-  double median = 0, step_rms = 0;        // of the values, and of their differences from one sample to the next
+  double rms_min = 0, rms_max = 0;  // of windows, mean removed
+  double same_run_max = 1;          // samples in a row that were equal
+  double at_limit_share_max = 0;    // samples equal to the window's largest or smallest
+  double median = 0, step_rms = 0;  // of the values, and of their differences from one sample to the next
 };
 
 struct WaveformFront {
-  std::size_t window = 0, hop = 0;               // samples
-  std::vector<Band> bands;                       // log-spaced, over the whole spectrum
-  std::vector<std::vector<Band>> demodulation;   // per channel; the first is the one chosen by kurtogram
+  std::size_t window = 0, hop = 0;              // samples
+  std::vector<Band> bands;                      // log-spaced, over the whole spectrum
+  std::vector<std::vector<Band>> demodulation;  // per channel; the first is the one chosen by kurtogram
 };
 
 struct TelemetryFront {
-  double short_rows = 3, long_rows = 8;     // time constants of the moving averages
-  std::vector<double> center, scale;        // per channel
-  Matrix residual;                          // row i: how channel i differs from what the others predict of it
+  double short_rows = 3, long_rows = 8;  // time constants of the moving averages
+  std::vector<double> center, scale;     // per channel
+  Matrix residual;                       // row i: how channel i differs from what the others predict of it
 };
 
 struct State {
@@ -59,14 +59,14 @@ inline constexpr std::size_t kDetectorKinds = 7;
 const char* to_string(DetectorKind kind);
 
 struct Detectors {
-  std::vector<double> spread;  // per feature: deviations are divided by it
-  Matrix axes;                 // principal axes of the deviations, a row each
-  std::vector<double> axis_variance;          // of the training data along them
-  std::vector<double> axis_variance_shrunk;   // for the Mahalanobis distance
-  double rest_variance_shrunk = 1;  // of all other directions
-  std::size_t principal = 0;   // the first so many axes span PCA's model
-  double q_scale = 1;          // mean of Q on training data
-  Matrix neighbours;           // deviations of normal windows
+  std::vector<double> spread;                // per feature: deviations are divided by it
+  Matrix axes;                               // principal axes of the deviations, a row each
+  std::vector<double> axis_variance;         // of the training data along them
+  std::vector<double> axis_variance_shrunk;  // for the Mahalanobis distance
+  double rest_variance_shrunk = 1;           // of all other directions
+  std::size_t principal = 0;                 // the first so many axes span PCA's model
+  double q_scale = 1;                        // mean of Q on training data
+  Matrix neighbours;                         // deviations of normal windows
   // Of each detector's raw score, from held-back normal windows; 0: the detector has no say on this data.
   std::vector<double> threshold = std::vector<double>(kDetectorKinds, 0.0);
   std::vector<DetectorKind> members;  // whose scores, each over its threshold, are averaged (geometric mean)

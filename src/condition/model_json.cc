@@ -32,9 +32,9 @@ Matrix matrix_from(const Json& json) {
   matrix.rows = json.at("rows").get<std::size_t>();
   matrix.columns = json.at("columns").get<std::size_t>();
   matrix.values = json.at("values").get<std::vector<double>>();
-  if (matrix.columns == 0 ? !matrix.values.empty()
-                          : matrix.values.size() % matrix.columns != 0 ||
-                                matrix.values.size() / matrix.columns != matrix.rows)
+  if (matrix.columns == 0
+          ? !matrix.values.empty()
+          : matrix.values.size() % matrix.columns != 0 || matrix.values.size() / matrix.columns != matrix.rows)
     throw std::runtime_error("a matrix has not the size it says");
   return matrix;
 }
@@ -155,8 +155,8 @@ Model model_from(const Json& json) {
     m.features.push_back({f.at("channel").get<std::string>(), f.at("name").get<std::string>(),
                           static_cast<Role>(f.at("role").get<std::uint8_t>() & 3U), f.at("floor").get<double>()});
   for (const Json& s : json.at("states"))
-    m.states.push_back({s.at("name").get<std::string>(), s.at("speed_hz").get<double>(),
-                        s.at("mean").get<std::vector<double>>()});
+    m.states.push_back(
+        {s.at("name").get<std::string>(), s.at("speed_hz").get<double>(), s.at("mean").get<std::vector<double>>()});
   m.detectors = detectors_from(json.at("detectors"));
   check(m);
   return m;
@@ -188,8 +188,8 @@ std::string to_json(const Model& m) {
   }
   Json health = Json::array(), features = Json::array(), states = Json::array();
   for (const ChannelHealth& h : m.health)
-    health.push_back(numbers(
-        std::vector{h.rms_min, h.rms_max, h.same_run_max, h.at_limit_share_max, h.median, h.step_rms}));
+    health.push_back(
+        numbers(std::vector{h.rms_min, h.rms_max, h.same_run_max, h.at_limit_share_max, h.median, h.step_rms}));
   for (const FeatureInfo& f : m.features)
     features.push_back({{"channel", f.channel},
                         {"name", f.name},

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <format>
 #include <limits>
 #include <system_error>
@@ -68,8 +69,9 @@ Result<std::vector<fs::path>> list_inputs(std::span<const std::string> inputs) {
          !error && at != fs::recursive_directory_iterator(); at.increment(error))
       if (at->is_regular_file(error) && is_known(at->path())) found.push_back(at->path().string());
     if (found.empty())
-      return fail(ErrorCode::dataset_invalid,
-                  std::format("{} has no file that ends in .csv, .csv.gz, .txt, .tsv, .wav, .npy, .npz or .mat", input));
+      return fail(
+          ErrorCode::dataset_invalid,
+          std::format("{} has no file that ends in .csv, .csv.gz, .txt, .tsv, .wav, .npy, .npz or .mat", input));
     std::ranges::sort(found, natural_less);
     files.insert(files.end(), found.begin(), found.end());
   }
@@ -85,6 +87,16 @@ std::vector<std::string> column_list(std::span<const std::string> words) {
       rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     }
   return columns;
+}
+
+bool contradicts_rate(const Recording& recording, double rate_hz) {
+  constexpr double kTolerance = 0.02;
+  const double stated = recording.stated_rate_hz;
+  const bool counts_samples = !recording.times_s.empty() && std::abs(stated - 1) < 1e-6;
+  if (stated <= 0 || counts_samples) return false;
+  const auto fits = [&](double factor) { return std::abs(stated * factor / rate_hz - 1) <= kTolerance; };
+  if (recording.times_s.empty()) return !fits(1);
+  return !fits(1) && !fits(1e3) && !fits(1e6) && !fits(1e9);
 }
 
 Result<Recording> select_channels(Recording recording, std::span<const std::string> columns) {
@@ -123,8 +135,8 @@ Result<Recording> read_recording(const fs::path& file, const ReadOptions& option
     lower.resize(lower.size() - 3);
   }
   LINESIDE_ASSIGN(auto recording, parse(bytes, lower, name, options));
-  const bool is_binary = lower.ends_with(".wav") || lower.ends_with(".npy") || lower.ends_with(".npz") ||
-                         lower.ends_with(".mat");
+  const bool is_binary =
+      lower.ends_with(".wav") || lower.ends_with(".npy") || lower.ends_with(".npz") || lower.ends_with(".mat");
   if (is_binary) return select_channels(std::move(recording), options.columns);
   return recording;
 }

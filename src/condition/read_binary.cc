@@ -174,8 +174,7 @@ Result<Recording> parse_npz(Bytes bytes, std::string_view name) {
     if (offset + 46 + name_size > bytes.size() || local + std::size_t{30} > bytes.size())
       return broken(name, "damaged");
     std::string entry(reinterpret_cast<const char*>(bytes.data()) + offset + 46, name_size);
-    const std::size_t body =
-        local + 30 + at<std::uint16_t>(bytes, local + 26) + at<std::uint16_t>(bytes, local + 28);
+    const std::size_t body = local + 30 + at<std::uint16_t>(bytes, local + 26) + at<std::uint16_t>(bytes, local + 28);
     if (body > bytes.size() || packed > bytes.size() - body) return broken(name, "damaged or over 4 GB");
     std::vector<std::uint8_t> unpacked;
     Bytes content = bytes.subspan(body, packed);
@@ -187,12 +186,14 @@ Result<Recording> parse_npz(Bytes bytes, std::string_view name) {
     if (entry.ends_with(".npy")) entry.resize(entry.size() - 4);
     // Arrays of another length than the longest are no channels of it.
     if (part.samples() > all.samples()) all.channels.clear(), all.names.clear();
-    for (std::size_t c = 0; c < part.channels.size() && (all.channels.empty() || part.samples() == all.samples()); ++c) {
+    for (std::size_t c = 0; c < part.channels.size() && (all.channels.empty() || part.samples() == all.samples());
+         ++c) {
       all.names.push_back(part.channels.size() == 1 ? entry : std::format("{}.{}", entry, c + 1));
       all.channels.push_back(std::move(part.channels[c]));
       if (c + 1 < part.channels.size() && part.channels[c + 1].size() != all.samples()) break;
     }
-    offset += std::size_t{46} + name_size + at<std::uint16_t>(bytes, offset + 30) + at<std::uint16_t>(bytes, offset + 32);
+    offset +=
+        std::size_t{46} + name_size + at<std::uint16_t>(bytes, offset + 30) + at<std::uint16_t>(bytes, offset + 32);
   }
   if (all.channels.empty()) return broken(name, "it holds no array");
   return all;

@@ -16,8 +16,9 @@ constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kLookAtRows = 200, kColumnsMax = 4096;
 
 std::string_view trim(std::string_view text) {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '"' || c == '\xEF' ||
-                                            c == '\xBB' || c == '\xBF'; };
+  const auto is_blank = [](char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '"' || c == '\xEF' || c == '\xBB' || c == '\xBF';
+  };
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
@@ -134,7 +135,8 @@ void find_rows(Table& table) {
       break;
     }
     table.names.assign(fields.size(), {});
-    std::ranges::transform(fields, table.names.begin(), [](std::string_view field) { return std::string(trim(field)); });
+    std::ranges::transform(fields, table.names.begin(),
+                           [](std::string_view field) { return std::string(trim(field)); });
   }
   if (table.names.empty()) table.names.resize(table.columns);
   for (std::size_t i = 0; i < table.columns; ++i)
@@ -174,8 +176,8 @@ Columns read_columns(const Table& table) {
 bool is_time_name(std::string_view name) {
   std::string lower(name);
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  static constexpr std::string_view kNames[] = {"time", "timestamp", "datetime", "date", "t", "time_s", "time [s]",
-                                                "time (s)", "seconds", "date_time", "ts"};
+  static constexpr std::string_view kNames[] = {"time",     "timestamp", "datetime", "date",      "t", "time_s",
+                                                "time [s]", "time (s)",  "seconds",  "date_time", "ts"};
   return std::ranges::contains(kNames, std::string_view(lower));
 }
 
@@ -210,9 +212,11 @@ std::vector<double> times_of(const Table& table, const Columns& columns, std::si
 
 double rate_of(const std::vector<double>& times) {
   std::vector<double> steps;
-  for (std::size_t i = 1; i < times.size() && steps.size() < 100'000; ++i)
+  const std::size_t look = std::min<std::size_t>(times.size(), 100'000);
+  for (std::size_t i = 1; i < look; ++i)
     if (times[i] > times[i - 1]) steps.push_back(times[i] - times[i - 1]);
-  if (steps.size() < 2) return 0;
+  // Times that often stand still were rounded to more than a sample: they tell no rate.
+  if (steps.size() < 2 || steps.size() * 10 < look * 9) return 0;
   // The mean of the middle half: clocks are often written with fewer digits than a step has.
   std::ranges::sort(steps);
   const std::size_t from = steps.size() / 4, to = steps.size() - from;
@@ -264,8 +268,7 @@ Result<Recording> parse_csv(std::string_view text, std::string_view name, const 
   }
   for (std::size_t i = 0; options.columns.empty() && i < table.columns; ++i)
     if (i != time && columns.numbers[i] * 2 > rows) take(i);
-  if (recording.channels.empty())
-    return fail(ErrorCode::file_format, std::format("{} has no column of numbers", name));
+  if (recording.channels.empty()) return fail(ErrorCode::file_format, std::format("{} has no column of numbers", name));
   return recording;
 }
 

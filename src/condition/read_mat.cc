@@ -56,17 +56,38 @@ void append(Bytes data, std::vector<float>& values) {
 
 bool numbers(const Element& element, std::vector<float>& values) {
   switch (element.type) {
-    case 1: append<std::int8_t>(element.data, values); return true;
-    case 2: append<std::uint8_t>(element.data, values); return true;
-    case 3: append<std::int16_t>(element.data, values); return true;
-    case 4: append<std::uint16_t>(element.data, values); return true;
-    case 5: append<std::int32_t>(element.data, values); return true;
-    case 6: append<std::uint32_t>(element.data, values); return true;
-    case 7: append<float>(element.data, values); return true;
-    case 9: append<double>(element.data, values); return true;
-    case 12: append<std::int64_t>(element.data, values); return true;
-    case 13: append<std::uint64_t>(element.data, values); return true;
-    default: return false;
+    case 1:
+      append<std::int8_t>(element.data, values);
+      return true;
+    case 2:
+      append<std::uint8_t>(element.data, values);
+      return true;
+    case 3:
+      append<std::int16_t>(element.data, values);
+      return true;
+    case 4:
+      append<std::uint16_t>(element.data, values);
+      return true;
+    case 5:
+      append<std::int32_t>(element.data, values);
+      return true;
+    case 6:
+      append<std::uint32_t>(element.data, values);
+      return true;
+    case 7:
+      append<float>(element.data, values);
+      return true;
+    case 9:
+      append<double>(element.data, values);
+      return true;
+    case 12:
+      append<std::int64_t>(element.data, values);
+      return true;
+    case 13:
+      append<std::uint64_t>(element.data, values);
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -15,10 +15,10 @@ namespace lineside::condition {
 // Channels of one length, one value per sample. A value that was missing or no number is NaN.
 struct Recording {
   std::string file;
-  double stated_rate_hz = 0;                // what the file itself says (WAV header, steps of a time column); 0: nothing
-  std::vector<std::string> names;           // one per channel; "1", "2" ... where the file has none
+  double stated_rate_hz = 0;       // what the file itself says (WAV header, steps of a time column); 0: nothing
+  std::vector<std::string> names;  // one per channel; "1", "2" ... where the file has none
   std::vector<std::vector<float>> channels;
-  std::vector<double> times_s;              // per sample, from a time column; empty: none
+  std::vector<double> times_s;  // per sample, from a time column; empty: none
   std::size_t samples() const { return channels.empty() ? 0 : channels.front().size(); }
 };
 
@@ -45,6 +45,10 @@ Result<Recording> parse_mat(std::span<const std::uint8_t> bytes, std::string_vie
 
 // "a,b" and "c" as "a", "b", "c".
 std::vector<std::string> column_list(std::span<const std::string> words);
+
+// Whether a recording states a rate that contradicts `rate_hz` by more than 2 %. Time columns may count samples, or
+// seconds, milli-, micro- or nanoseconds: only what fits none of them contradicts.
+bool contradicts_rate(const Recording& recording, double rate_hz);
 
 // Only the channels asked for, in that order. Errors as read_recording.
 Result<Recording> select_channels(Recording recording, std::span<const std::string> columns);

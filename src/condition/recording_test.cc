@@ -147,7 +147,8 @@ TEST(Npy, RowsAreSamples_InBothOrders) {
   const auto f = parse_npy(npy("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }", {1, 2, 3, 4, 5, 6}), "x");
   ASSERT_TRUE(f);
   EXPECT_THAT(f->channels[1], ElementsAre(4, 5, 6));
-  const auto wide = parse_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", {1, 2, 3, 4, 5, 6}), "x");
+  const auto wide =
+      parse_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", {1, 2, 3, 4, 5, 6}), "x");
   ASSERT_TRUE(wide);
   EXPECT_THAT(wide->channels[1], ElementsAre(4, 5, 6));
 }
@@ -155,6 +156,59 @@ TEST(Npy, RowsAreSamples_InBothOrders) {
 TEST(Npy, ThatSaysMoreThanItHolds_IsRefused) {
   EXPECT_FALSE(parse_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (300, 2), }", {1, 2}), "x"));
   EXPECT_FALSE(parse_npy(Bytes(5, 0), "x"));
+}
+
+TEST(Rate, IsContradictedOnlyByWhatFitsNoUnit) {
+  Recording wav{.stated_rate_hz = 44'100};
+  EXPECT_TRUE(contradicts_rate(wav, 20'000));
+  EXPECT_FALSE(contradicts_rate(wav, 44'000));
+  Recording milliseconds{.stated_rate_hz = 20, .times_s = {0, 0.05}};
+  EXPECT_FALSE(contradicts_rate(milliseconds, 20'000));
+  Recording counted{.stated_rate_hz = 1, .times_s = {0, 1}};
+  EXPECT_FALSE(contradicts_rate(counted, 20'000));
+  Recording other{.stated_rate_hz = 12'000, .times_s = {0, 1.0 / 12'000}};
+  EXPECT_TRUE(contradicts_rate(other, 20'000));
+  EXPECT_FALSE(contradicts_rate(Recording{}, 20'000));
+}
+
+TEST(Columns, AreSplitAtCommas) {
+  const std::vector<std::string> words{"a,b", "c d"};
+  EXPECT_THAT(column_list(words), ElementsAre("a", "b", "c d"));
+}
+
+Bytes mat(const std::vector<double>& values) {
+  Bytes matrix, file(128, ' ');
+  file[126] = 'I', file[127] = 'M';
+  const auto element = [&](std::uint32_t type, const Bytes& data) {
+    put(matrix, type), put(matrix, static_cast<std::uint32_t>(data.size()));
+    matrix.insert(matrix.end(), data.begin(), data.end());
+    matrix.resize((matrix.size() + 7) / 8 * 8, 0);
+  };
+  Bytes flags, dimensions, numbers;
+  put(flags, std::uint32_t{6}), put(flags, std::uint32_t{0});
+  put(dimensions, static_cast<std::uint32_t>(values.size())), put(dimensions, std::uint32_t{1});
+  for (const double value : values) put(numbers, value);
+  element(6, flags), element(5, dimensions), element(1, {'D', 'E'}), element(9, numbers);
+  put(file, std::uint32_t{14}), put(file, static_cast<std::uint32_t>(matrix.size()));
+  file.insert(file.end(), matrix.begin(), matrix.end());
+  return file;
+}
+
+TEST(Mat, AColumnOfNumbers_IsAChannel) {
+  const auto r = parse_mat(mat({0.5, -1, 2}), "x.mat");
+  ASSERT_TRUE(r) << r.error().message;
+  EXPECT_THAT(r->names, ElementsAre("DE"));
+  EXPECT_THAT(r->channels[0], ElementsAre(0.5F, -1, 2));
+}
+
+TEST(Mat, EveryCutAndEveryChangedByte_IsNoCrash) {
+  const Bytes whole = mat({0.5, -1, 2});
+  for (std::size_t size = 0; size < whole.size(); ++size) (void)parse_mat(std::span(whole).first(size), "x");
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    Bytes changed = whole;
+    changed[at] ^= 0xFFU;
+    (void)parse_mat(changed, "x");
+  }
 }
 
 TEST(Binary, EveryCutOfAFile_IsAnErrorAndNoCrash) {

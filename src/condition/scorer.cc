@@ -43,7 +43,9 @@ WindowFeatures waveform_window(const Model& model, const Recording& recording, s
     bridge_gaps(bridged.emplace_back(window.begin(), window.end()));
   }
   for (const auto& channel : bridged) spans.emplace_back(channel);
-  if (!result.fault.empty()) return result;
+  // A clipped or overdriven window still has features worth a score; one with nothing in it has none.
+  for (const auto& channel : bridged)
+    if (measure_health(channel).rms == 0) return result;
   result.x = extractor.extract(spans);
   result.speed = extractor.speed();
   return result;
@@ -127,8 +129,7 @@ std::vector<WindowFeatures> extract_windows(const Model& model, const Recording&
   return model.regime == Regime::waveform ? waveform_windows(model, recording) : telemetry_rows(model, recording);
 }
 
-Scorer::Scorer(Model model, Reconstruct reconstruct)
-    : model_(std::move(model)), reconstruct_(std::move(reconstruct)) {}
+Scorer::Scorer(Model model, Reconstruct reconstruct) : model_(std::move(model)), reconstruct_(std::move(reconstruct)) {}
 
 Result<std::unique_ptr<Scorer>> Scorer::create(const bundle::Bundle& bundle, const std::string& library) {
   if (bundle.manifest().task != "condition")
@@ -153,11 +154,12 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
   WindowScore result;
   result.start_s = static_cast<double>(window.first_sample) / model_.rate_hz;
   result.threshold = model_.detectors.ensemble_threshold;
-  if (!window.fault.empty()) {
+  if (window.x.empty()) {
     result.verdict = Verdict::sensor_fault;
     result.contributors = window.fault;
     return result;
   }
+  std::string fault = window.fault;
   const Detectors& detectors = model_.detectors;
   const std::size_t nearest = nearest_state(model_.states, detectors.spread, window.x);
   const State& state = model_.states[nearest];
@@ -167,11 +169,8 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
     std::vector<double> shift(z.size());
     for (std::size_t i = 0; i < z.size(); ++i) shift[i] = window.x[i] - state.mean[i];
     for (const std::string& channel : model_.channels)
-      if (const auto fault = gain_fault(model_.features, channel, shift)) {
-        result.verdict = Verdict::sensor_fault;
-        result.contributors = channel + ": " + *fault;
-        return result;
-      }
+      if (const auto gain = gain_fault(model_.features, channel, shift); gain && fault.empty())
+        fault = channel + ": " + *gain;
     if (is_other_speed(model_, window.speed)) {
       result.verdict = Verdict::unknown_state;
       result.state = std::format("unknown ({:.1f} Hz)", window.speed.hz);
@@ -180,6 +179,10 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
   LINESIDE_ASSIGN(const RawScores raw, raw_scores(detectors, model_.features, z, reconstruct_));
   result.score = ensemble_score(detectors, raw);
   result.contributors = contributors(model_.features, z);
+  if (!fault.empty()) {
+    result.verdict = Verdict::sensor_fault;
+    result.contributors = fault;
+  }
   return result;
 }
 
@@ -188,8 +191,7 @@ Result<std::vector<WindowScore>> Scorer::score(const Recording& recording, doubl
   if (differs(rate_hz))
     return fail(ErrorCode::usage,
                 std::format("--rate {}: this model learned from recordings at {} Hz", rate_hz, model_.rate_hz));
-  const bool wrong_rate =
-      model_.regime == Regime::waveform && recording.stated_rate_hz > 0 && differs(recording.stated_rate_hz);
+  const bool wrong_rate = model_.regime == Regime::waveform && contradicts_rate(recording, model_.rate_hz);
   std::vector<WindowFeatures> windows = extract_windows(model_, model_channels(model_, recording));
   std::vector<WindowScore> scores;
   std::vector<double> recent;  // logarithms of this file's latest scores

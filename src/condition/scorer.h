@@ -17,9 +17,9 @@ enum class Verdict : std::uint8_t { normal, anomaly, unknown_state, sensor_fault
 const char* to_string(Verdict verdict);
 
 struct WindowScore {
-  double start_s = 0;      // from the beginning of the file: by the sample's number and the rate
-  double score = 0;        // larger: further from normal; 0 for a sensor fault
-  double threshold = 1;    // at this and above it is an anomaly
+  double start_s = 0;    // from the beginning of the file: by the sample's number and the rate
+  double score = 0;      // larger: further from normal; 0 if a sensor's fault left nothing to score
+  double threshold = 1;  // at this and above it is an anomaly
   Verdict verdict = Verdict::normal;
   std::string state;
   std::string contributors;  // the features furthest from normal, or what is wrong with which sensor
@@ -28,9 +28,9 @@ struct WindowScore {
 // One window's features with what the sensors' checks said.
 struct WindowFeatures {
   std::size_t first_sample = 0;
-  std::vector<float> x;              // empty when a sensor's fault left no features
+  std::vector<float> x;  // empty when a sensor's fault left nothing to score
   Speed speed;
-  std::string fault;                 // of a sensor; empty: none
+  std::string fault;  // of a sensor; empty: none
 };
 
 // The channels of a recording that the model uses, in its order, short gaps (up to 1 %) bridged by straight lines.

@@ -71,7 +71,7 @@ TEST(Scorer, AFaultIsAnAnomaly_ThatNamesItsFeatures) {
   std::vector<float> x = machine(30, 20'000, 3);
   for (std::size_t i = 0; i < x.size(); i += 200)
     for (std::size_t k = 0; k < 40 && i + k < x.size(); ++k)
-      x[i + k] += static_cast<float>(3 * std::exp(-static_cast<double>(k) / 10) *
+      x[i + k] += static_cast<float>(6 * std::exp(-static_cast<double>(k) / 10) *
                                      std::sin(2 * std::numbers::pi * 3000 * static_cast<double>(k) / kRate));
   const auto scores = score(waveform_model(), x);
   EXPECT_TRUE(all_are(scores, Verdict::anomaly));
@@ -92,7 +92,8 @@ TEST(Scorer, SensorFaults_AreNeverAnomalies) {
   const Model model = waveform_model();
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::vector<float> gaps = machine(30, 8'000, 5), flat(8'000, 0.7F), clipped = machine(30, 8'000, 6, 3),
-                     dead = machine(30, 8'000, 7, 0.001), stuck = machine(30, 8'000, 8), loud = machine(30, 8'000, 9, 10);
+                     dead = machine(30, 8'000, 7, 0.001), stuck = machine(30, 8'000, 8),
+                     loud = machine(30, 8'000, 9, 10);
   for (std::size_t i = 1000; i < gaps.size(); i += 20) gaps[i] = nan;
   for (float& value : clipped) value = std::clamp(value, -2.0F, 2.0F);
   std::fill(stuck.begin() + 1000, stuck.begin() + 3000, stuck[1000]);
@@ -105,8 +106,7 @@ TEST(Scorer, SensorFaults_AreNeverAnomalies) {
 
 TEST(Scorer, AMissingChannel_IsASensorFault) {
   const Scorer scorer(waveform_model(), {});
-  const auto scores =
-      scorer.score({.file = "x", .names = {"y"}, .channels = {machine(30, 8'000, 11)}}, kRate);
+  const auto scores = scorer.score({.file = "x", .names = {"y"}, .channels = {machine(30, 8'000, 11)}}, kRate);
   ASSERT_TRUE(scores);
   EXPECT_TRUE(all_are(*scores, Verdict::sensor_fault));
 }

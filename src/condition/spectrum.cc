@@ -55,8 +55,8 @@ Spectrum::Spectrum(std::size_t samples, double rate_hz)
   bin_hz_ = rate_hz / static_cast<double>(p.size);
   p.forward.reset(kiss_fftr_alloc(static_cast<int>(p.size), 0, nullptr, nullptr));
   p.window = hann(samples);
-  p.window_power = std::transform_reduce(p.window.begin(), p.window.end(), 0.0, std::plus<>(),
-                                         [](double w) { return w * w; });
+  p.window_power =
+      std::transform_reduce(p.window.begin(), p.window.end(), 0.0, std::plus<>(), [](double w) { return w * w; });
   p.input.assign(p.size, 0);
   p.output.resize(p.size / 2 + 1);
   p.plain.resize(p.size / 2 + 1);
@@ -95,8 +95,8 @@ double Spectrum::envelope_rate_hz(Band band) const {
 std::vector<double> Spectrum::envelope(Band band) const {
   Plans& p = *plans_;
   const auto from = static_cast<std::size_t>(std::max(1.0, band.low_hz / bin_hz_));
-  const auto count =
-      std::min(static_cast<std::size_t>((band.high_hz - band.low_hz) / bin_hz_), p.plain.size() - 1 - std::min(from, p.plain.size() - 1));
+  const auto count = std::min(static_cast<std::size_t>((band.high_hz - band.low_hz) / bin_hz_),
+                              p.plain.size() - 1 - std::min(from, p.plain.size() - 1));
   if (count < kEnvelopeBinsMin) return {};
   // The band's bins moved down to zero: the magnitude does not care about the shift, and few bins make a short result.
   const auto size = static_cast<std::size_t>(kiss_fft_next_fast_size(static_cast<int>(count)));

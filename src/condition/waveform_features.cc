@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <format>
 #include <numbers>
 #include <numeric>
-#include <format>
 
 #include "condition/features.h"
 

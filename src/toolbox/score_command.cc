@@ -62,7 +62,8 @@ Result<int> score(const ScoreOptions& options) {
     condition.out = options.out;
     return score_recordings(bundle, condition);
   }
-  if (options.images.empty()) return fail(ErrorCode::usage, "this bundle scores pictures: name their folder with --images");
+  if (options.images.empty())
+    return fail(ErrorCode::usage, "this bundle scores pictures: name their folder with --images");
   const config::InferenceSettings settings{.library = options.library};
   MetricsRegistry metrics;
   LINESIDE_ASSIGN(const auto classifier, inference::make_classifier(bundle, settings, metrics));
@@ -79,14 +80,16 @@ cli::Command score_command() {
   const auto options = std::make_shared<ScoreOptions>();
   cli::Command command{.name = "score", .summary = "scores pictures or recordings with a model bundle"};
   command.details =
-      "Pictures: walks the folder and writes one line per picture: file, class (the first folder below DIR, or empty), score "
+      "Pictures: walks the folder and writes one line per picture: file, class (the first folder below DIR, or empty), "
+      "score "
       "(0..1, higher: more surely a reject) and verdict (pass or reject at the bundle's threshold).\n\n"
       "Where there are folders of good pictures (the model's label, or good, normal, ok, pass) and of rejects (any "
       "other, "
       "as in training) it prints AUROC, false-reject and escape rates with 95 % Wilson intervals. A picture that can't "
       "be read is named and left out; the exit code is then 65.\n\n"
       "Recordings: writes one line per window (from 200 Hz on; below that per row): file, start_s, score (higher: "
-      "further from normal), threshold, verdict (normal, anomaly, unknown_state or sensor_fault), state and the features "
+      "further from normal), threshold, verdict (normal, anomaly, unknown_state or sensor_fault), state and the "
+      "features "
       "that contributed most.";
   command.options = {
       cli::required("--bundle", "FILE", "the model bundle (.lsb)", options->bundle),

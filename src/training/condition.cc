@@ -23,7 +23,7 @@ using condition::Model;
 using condition::Recording;
 using condition::Regime;
 
-constexpr double kWindowS = 0.5, kRateToleranceShare = 0.02, kOnnxErrorMax = 1e-3, kTurnsShareMin = 0.001;
+constexpr double kWindowS = 0.5, kOnnxErrorMax = 1e-3, kTurnsShareMin = 0.001;
 constexpr std::size_t kWindowSamplesMin = 64, kSamplesMax = 5000, kKurtogramWindows = 24, kWindowsMin = 20,
                       kSmoothWindows = 3, kRowsMin = 60;
 
@@ -74,18 +74,16 @@ Result<Data> read_all(const ConditionOptions& options, const Say& say, const std
   std::string digests;
   for (const auto& file : files) {
     if (stop()) return fail(ErrorCode::cancelled, "stopped while the recordings were being read");
-    LINESIDE_ASSIGN(
-        auto recording,
-        condition::read_recording(file, {.columns = condition::column_list(options.columns), .time_column = options.time_column}));
-    const double stated = recording.stated_rate_hz;
-    if (options.rate_hz >= condition::kWaveformRateHzMin && stated > 0 &&
-        std::abs(stated / options.rate_hz - 1) > kRateToleranceShare) {
-      say(std::format("{} is left out: it says {:.6g} Hz and --rate {:.6g}", file.string(), stated, options.rate_hz));
+    LINESIDE_ASSIGN(auto recording, condition::read_recording(file, {.columns = condition::column_list(options.columns),
+                                                                     .time_column = options.time_column}));
+    if (options.rate_hz >= condition::kWaveformRateHzMin && condition::contradicts_rate(recording, options.rate_hz)) {
+      say(std::format("{} is left out: it says {:.6g} Hz and --rate {:.6g}", file.string(), recording.stated_rate_hz,
+                      options.rate_hz));
       continue;
     }
     for (const auto& channel : recording.channels)
-      digests += bundle::sha256_hex({reinterpret_cast<const std::uint8_t*>(channel.data()),
-                                     channel.size() * sizeof(float)});
+      digests +=
+          bundle::sha256_hex({reinterpret_cast<const std::uint8_t*>(channel.data()), channel.size() * sizeof(float)});
     data.recordings.push_back(std::move(recording));
   }
   if (data.recordings.empty()) return fail(ErrorCode::dataset_invalid, "there is no recording to learn from");
@@ -173,8 +171,8 @@ Result<std::vector<Sample>> extract_samples(const std::vector<Recording>& record
   }
   const std::size_t least = model.regime == Regime::waveform ? kWindowsMin : kRowsMin;
   if (samples.size() < least)
-    return fail(ErrorCode::dataset_invalid, std::format("{} usable windows of normal running, at least {} are needed",
-                                                        samples.size(), least));
+    return fail(ErrorCode::dataset_invalid,
+                std::format("{} usable windows of normal running, at least {} are needed", samples.size(), least));
   return samples;
 }
 
@@ -292,14 +290,15 @@ std::string describe(const ConditionReport& report) {
                       report.threshold_fitted ? "by extreme-value fit for one false alarm in 1,000 windows"
                                               : "cautious: too few windows for an extreme-value fit");
   if (report.single_recordings && report.model.regime == Regime::waveform)
-    text += "most states were recorded once: how much recordings of one state differ could not be measured, so the "
-            "threshold is 1.5 times higher\n";
+    text +=
+        "most states were recorded once: how much recordings of one state differ could not be measured, so the "
+        "threshold is 1.5 times higher\n";
   if (report.suspicious > 0)
     text += std::format("{} normal windows lie beyond twice the threshold: look whether a fault is among them\n",
                         report.suspicious);
-  text += std::format("parity: ONNX {:.6f} at most\n{} windows of {} recordings, {} states, {:.1f} s",
-                      report.onnx_error_max, report.windows, report.recordings, report.model.states.size(),
-                      report.seconds);
+  text +=
+      std::format("parity: ONNX {:.6f} at most\n{} windows of {} recordings, {} states, {:.1f} s",
+                  report.onnx_error_max, report.windows, report.recordings, report.model.states.size(), report.seconds);
   return text;
 }
 

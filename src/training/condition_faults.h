@@ -10,8 +10,8 @@
 
 namespace lineside::training {
 
-// Waveforms: impulses that ring a resonance, a tone at the first or second order, broadband noise, amplitude modulation,
-// a higher level. Telemetry: a step, a ramp, more spread, a channel that no longer follows the others.
+// Waveforms: impulses that ring a resonance, a tone at the first or second order, broadband noise, amplitude
+// modulation, a higher level. Telemetry: a step, a ramp, more spread, a channel that no longer follows the others.
 std::vector<std::string> fault_names(bool waveform);
 
 // Changes `channels` (a window, or a stretch of rows) from sample `from` on. `severity` 1 is plain, below it is harder

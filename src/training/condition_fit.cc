@@ -90,11 +90,9 @@ void fit_telemetry_spread(const std::vector<const Sample*>& rows, Model& model) 
     for (const Sample* row : rows) squares += std::pow(row->x[i] - mean[i], 2);
     const double spread = std::sqrt(squares / static_cast<double>(std::max<std::size_t>(rows.size(), 1)));
     const bool is_short = model.features[i].role == condition::Role::impulse;
-    const Drift drift =
-        drift_of(rows, i, spread, is_short ? model.telemetry.short_rows : model.telemetry.long_rows);
-    model.detectors.spread[i] =
-        std::sqrt(spread * spread + std::pow(kDriftFactor * drift.excess, 2) + drift.blocks * drift.blocks +
-                  std::pow(model.features[i].spread_floor, 2));
+    const Drift drift = drift_of(rows, i, spread, is_short ? model.telemetry.short_rows : model.telemetry.long_rows);
+    model.detectors.spread[i] = std::sqrt(spread * spread + std::pow(kDriftFactor * drift.excess, 2) +
+                                          drift.blocks * drift.blocks + std::pow(model.features[i].spread_floor, 2));
   }
 }
 
@@ -108,8 +106,8 @@ void fit_waveform_spread(const std::vector<const Sample*>& samples, Model& model
   }
   degrees -= std::min(degrees - 1, model.states.size());
   for (std::size_t i = 0; i < squares.size(); ++i)
-    model.detectors.spread[i] = std::sqrt(squares[i] / static_cast<double>(degrees) +
-                                          std::pow(model.features[i].spread_floor, 2) + kSpreadMin);
+    model.detectors.spread[i] =
+        std::sqrt(squares[i] / static_cast<double>(degrees) + std::pow(model.features[i].spread_floor, 2) + kSpreadMin);
 }
 
 // How far the covariance is drawn towards a multiple of the identity, 0..1.
@@ -182,7 +180,8 @@ void fit_states(const std::vector<Sample>& samples, std::size_t states, std::siz
     std::vector<const Sample*> members;
     for (const Sample* sample : kept)
       if (sample->state == s) members.push_back(sample);
-    condition::State state{.name = {}, .speed_hz = median_speed(members), .mean = mean_of(members, model.features.size())};
+    condition::State state{
+        .name = {}, .speed_hz = median_speed(members), .mean = mean_of(members, model.features.size())};
     // A state that is wholly held out has no normal of its own in this fold.
     if (members.empty()) state.mean.assign(model.features.size(), std::numeric_limits<float>::max());
     state.name = state.speed_hz > 0 ? std::format("s{} ({:.1f} Hz)", s + 1, state.speed_hz) : std::format("s{}", s + 1);

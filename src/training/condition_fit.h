@@ -25,8 +25,8 @@ inline constexpr std::size_t kConditionFolds = 5;
 // Returns the number of states.
 std::size_t assign_states(std::vector<Sample>& samples, const condition::Model& model);
 
-// Whole recordings where a state has several, in blocks of neighbours (so that slow change shows); else contiguous parts
-// of the recording.
+// Whole recordings where a state has several, in blocks of neighbours (so that slow change shows); else contiguous
+// parts of the recording.
 void assign_folds(std::vector<Sample>& samples, std::size_t states, condition::Regime regime);
 
 // Means of the states and spreads within them, from the windows outside `fold` (kConditionFolds: all of them). For

@@ -51,7 +51,8 @@ class FoldJudge {
     fit_detectors(rows, model_.detectors);
     LINESIDE_ASSIGN(layers_, learn_autoencoder(rows, seed * 101 + fold_));
     for (const Sample& sample : samples_)
-      if (sample.fold == fold_) LINESIDE_TRY(score(sample.x, {.fault = 0, .recording = sample.recording, .window = sample.window}, out));
+      if (sample.fold == fold_)
+        LINESIDE_TRY(score(sample.x, {.fault = 0, .recording = sample.recording, .window = sample.window}, out));
     const std::size_t faults = fault_names(model_.regime == Regime::waveform).size();
     for (std::size_t fault = 0; fault < faults; ++fault)
       for (const double severity : kSeverities)
@@ -192,8 +193,8 @@ Judged choose(const std::vector<Judgement>& all, std::size_t faults, Model& mode
   for (std::size_t kind = 0; kind < kDetectorKinds; ++kind)
     candidates.push_back({to_string(static_cast<DetectorKind>(kind)), {static_cast<DetectorKind>(kind)}});
   candidates.push_back({"ensemble of five",
-                        {DetectorKind::extremes, DetectorKind::pca, DetectorKind::mahalanobis,
-                         DetectorKind::neighbours, DetectorKind::autoencoder}});
+                        {DetectorKind::extremes, DetectorKind::pca, DetectorKind::mahalanobis, DetectorKind::neighbours,
+                         DetectorKind::autoencoder}});
   candidates.push_back({"ensemble of three", {DetectorKind::extremes, DetectorKind::pca, DetectorKind::mahalanobis}});
   double best = -1;
   std::size_t at = 0;

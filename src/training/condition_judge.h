@@ -15,7 +15,7 @@ namespace lineside::training {
 struct Judged {
   std::vector<DetectorFigures> figures;
   std::string chosen;
-  bool fitted = false;       // the threshold, by extreme-value fit
+  bool fitted = false;  // the threshold, by extreme-value fit
   std::size_t suspicious = 0;
 };
 

@@ -32,8 +32,8 @@ std::string recording(double speed_hz, std::uint64_t seed, bool damaged, double 
   }
   for (double at = 10; damaged && at < static_cast<double>(samples) - 40; at += kRate / (3.6 * speed_hz))
     for (std::size_t k = 0; k < 30; ++k)
-      x[static_cast<std::size_t>(at) + k] +=
-          2 * std::exp(-static_cast<double>(k) / 8) * std::sin(2 * std::numbers::pi * 1300 * static_cast<double>(k) / kRate);
+      x[static_cast<std::size_t>(at) + k] += 2 * std::exp(-static_cast<double>(k) / 8) *
+                                             std::sin(2 * std::numbers::pi * 1300 * static_cast<double>(k) / kRate);
   std::string text;
   for (const double value : x) text += std::format("{:.5f},{:.5f}\n", value, 0.5 * value + 0.1 * random.normal());
   return text;

@@ -34,8 +34,7 @@ Fit fit(std::vector<double> scores, double target) {
     return {scores.back() + mean * reach, over.size()};
   }
   double weighted = 0;  // E[X (1 - F(X))], by plotting positions; `over` is in ascending order
-  for (std::size_t i = 0; i < over.size(); ++i)
-    weighted += over[i] * (1 - (static_cast<double>(i) + 0.65) / k) / k;
+  for (std::size_t i = 0; i < over.size(); ++i) weighted += over[i] * (1 - (static_cast<double>(i) + 0.65) / k) / k;
   const double denominator = mean - 2 * weighted;
   double shape = denominator > 0 ? 2 - mean / denominator : 0;
   shape = std::clamp(shape, kShapeMin, kShapeMax);

@@ -7,9 +7,9 @@ namespace lineside::training {
 
 struct TailThreshold {
   double value = 0;
-  double low = 0, high = 0;      // 90 % interval: bootstrap over the scores
-  std::size_t exceedances = 0;   // that the tail was fitted to
-  bool fitted = false;           // false: too few, a cautious multiple of the largest instead
+  double low = 0, high = 0;     // 90 % interval: bootstrap over the scores
+  std::size_t exceedances = 0;  // that the tail was fitted to
+  bool fitted = false;          // false: too few, a cautious multiple of the largest instead
 };
 
 // The score that a normal window exceeds with probability `target`. With at least 30 exceedances over the 85 % quantile

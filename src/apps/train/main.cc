@@ -128,17 +128,18 @@ Result<int> train_condition(training::ConditionOptions& options) {
 }
 
 cli::Command condition_command(training::ConditionOptions& options) {
-  cli::Option inputs = cli::required("--input", "FILES...", "recordings in good order: files, or folders of them",
-                                     options.inputs);
+  cli::Option inputs =
+      cli::required("--input", "FILES...", "recordings in good order: files, or folders of them", options.inputs);
   cli::Option rate = cli::required("--rate", "HZ", "samples (or rows) per second", options.rate_hz);
   rate.min = 1e-7, rate.max = 1e7;
   return {
       .name = "condition",
       .summary = "learns what a machine in good order sounds like",
-      .details = "Takes CSV (also .gz; ',' or ';', with or without a header), WAV, NumPy .npy and .npz and MATLAB .mat "
-                 "(version 5). From 200 Hz on recordings are waveforms and are cut into windows of half a second; "
-                 "slower ones are telemetry, whose every row is judged with the rows before it. Record each speed and "
-                 "load, best twice: ten recordings of 2 s are enough to begin with.",
+      .details =
+          "Takes CSV (also .gz; ',' or ';', with or without a header), WAV, NumPy .npy and .npz and MATLAB .mat "
+          "(version 5). From 200 Hz on recordings are waveforms and are cut into windows of half a second; "
+          "slower ones are telemetry, whose every row is judged with the rows before it. Record each speed and "
+          "load, best twice: ten recordings of 2 s are enough to begin with.",
       .options = {std::move(inputs), std::move(rate),
                   cli::option("--columns", "LIST...", "channels by name or number (from 1), separated by ','",
                               options.columns),
