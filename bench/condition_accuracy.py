@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Accuracy of `lineside-train condition` and `lineside score` on labelled series and on simulated machines.
 
-./dev bench condition-accuracy [--sets skab,nab,simulated] [--half development|report|all] [--per-file]
+./dev bench condition-accuracy [--sets skab,nab,simulated] [--half development|report|all] [--per-file] [--data DIR]
 
 skab: each file's first 400 rows are learned as normal, the rest is judged row by row. Settings were chosen on the
   development half (every second file, in the order of their names); the report half says what they are worth. The
@@ -107,8 +107,7 @@ def report(name, counts, scored=None, **limits):
 
 # --- SKAB ---------------------------------------------------------------------------------------------------------
 
-def skab_files(half):
-    folder = DATA / "skab"
+def skab_files(folder, half):
     files = sorted(path for kind in ("valve1", "valve2", "other") for path in (folder / kind).glob("*.csv.gz"))
     chosen = {"development": files[0::2], "report": files[1::2], "all": files}[half]
     return [(f"{path.parent.name}/{path.name.split('.')[0]}", path) for path in chosen]
@@ -180,12 +179,12 @@ def trivial_pca(train, rows):
     return [t > t2_limit or rest > q_limit for t, rest in (statistics(scale(row)) for row in rows)]
 
 
-def skab(half, per_file):
+def skab(folder, half, per_file):
     keep = pathlib.Path(tempfile.mkdtemp(prefix="lineside-skab-"))
     names = ("lineside", "always alarm", "single channel over 3 deviations", "PCA T2+Q")
     protocol, corrected = {name: Counts() for name in names}, {name: Counts() for name in names}
     scored, left_out, rng = [], [], random.Random(2026)
-    for name, path in skab_files(half):
+    for name, path in skab_files(folder, half):
         rows, labels = read_skab(path)
         bundle = keep / "m.lsb"
         write_rows(keep / "train.csv", rows[:400])
@@ -222,8 +221,7 @@ def skab(half, per_file):
 
 # --- NAB ----------------------------------------------------------------------------------------------------------
 
-def nab():
-    folder = DATA / "nab"
+def nab(folder):
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["combined_windows"]
     keep = pathlib.Path(tempfile.mkdtemp(prefix="lineside-nab-"))
     for path in sorted(folder.glob("*.csv.gz")):
@@ -298,14 +296,15 @@ def main():
     parser.add_argument("--half", choices=("development", "report", "all"), default="report")
     parser.add_argument("--per-file", action="store_true")
     parser.add_argument("--machines", type=int, default=2, help="simulated ones")
+    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="folder with skab and nab")
     options = parser.parse_args()
     for name in options.sets.split(","):
-        if name in ("skab", "nab") and not (DATA / name).is_dir():
-            say(f"no {DATA / name}: {name} is left out")
+        if name in ("skab", "nab") and not (options.data / name).is_dir():
+            say(f"no {options.data / name}: {name} is left out")
         elif name == "skab":
-            skab(options.half, options.per_file)
+            skab(options.data / name, options.half, options.per_file)
         elif name == "nab":
-            nab()
+            nab(options.data / name)
         elif name == "simulated":
             simulated(options.machines)
         else:

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kMissingMax = 0.01, kFlatShare = 0.1, kNoSignal = 0.05, kClippedShare = 0.005;
 constexpr double kGainLog = 1.386;  // ln 4
-constexpr double kStepMemoryRows = 10, kGainLow = 5, kGainHigh = 20;
+constexpr double kStepMemoryRows = 5, kJump = 60, kGainLevelMin = 8, kGainLevelMax = 12.5, kGainNoiseMin = 4;
 
 }  // namespace
 
@@ -93,18 +93,20 @@ std::optional<std::string> RowHealth::next(float value) {
   if (!std::isfinite(value)) return "missing";
   const double step = first_ ? 0 : value - last_;
   run_ = !first_ && value == last_ ? run_ + 1 : 1;
-  level_ = first_ ? value : level_ + (value - level_) / kStepMemoryRows;
-  if (!first_ && step_power_ < 0) step_power_ = normal_.step_rms * normal_.step_rms;
-  if (step_power_ >= 0) step_power_ += (step * step - step_power_) / kStepMemoryRows;
+  // A jump is no noise: left out, so that the noise before and after it can be compared.
+  if (step_power_ < 0) step_power_ = normal_.step_rms * normal_.step_rms;
+  if (!first_ && std::abs(step) < kJump * normal_.step_rms)
+    step_power_ += (step * step - step_power_) / kStepMemoryRows;
   last_ = value, first_ = false;
   if (run_ > std::max(20.0, 4 * normal_.same_run_max)) return "stuck";
   // Only for a channel whose level is far from zero: there a factor can be told from an offset.
   const double scale = std::abs(normal_.median);
-  if (normal_.step_rms <= 0 || scale < 20 * normal_.step_rms || step_power_ < 0) return std::nullopt;
-  const double level = std::abs(level_) / scale, noise = std::sqrt(step_power_) / normal_.step_rms;
-  const auto is_tenfold = [](double ratio) { return ratio > kGainLow && ratio < kGainHigh; };
-  if ((is_tenfold(level) && is_tenfold(noise)) ||
-      (level > 0 && noise > 0 && is_tenfold(1 / level) && is_tenfold(1 / noise)))
+  if (normal_.step_rms <= 0 || scale < 20 * normal_.step_rms) return std::nullopt;
+  const double level = std::abs(value) / scale, noise = std::sqrt(step_power_) / normal_.step_rms;
+  const auto is_tenfold = [](double level_ratio, double noise_ratio) {
+    return level_ratio > kGainLevelMin && level_ratio < kGainLevelMax && noise_ratio > kGainNoiseMin;
+  };
+  if (is_tenfold(level, noise) || (level > 0 && noise > 0 && is_tenfold(1 / level, 1 / noise)))
     return std::format("gain changed {:.2g} times", level);
   return std::nullopt;
 }

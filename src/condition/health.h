@@ -35,7 +35,7 @@ class RowHealth {
  private:
   ChannelHealth normal_;
   float last_ = 0;
-  double run_ = 0, step_power_ = -1, level_ = 0;
+  double run_ = 0, step_power_ = -1;
   bool first_ = true;
 };
 

@@ -176,7 +176,7 @@ Columns read_columns(const Table& table) {
 bool is_time_name(std::string_view name) {
   std::string lower(name);
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  static constexpr std::string_view kNames[] = {"time",     "timestamp", "datetime", "date",      "t", "time_s",
+  static constexpr std::string_view kNames[] = {"time",     "timestamp", "datetime", "date",      "time_s",
                                                 "time [s]", "time (s)",  "seconds",  "date_time", "ts"};
   return std::ranges::contains(kNames, std::string_view(lower));
 }
@@ -216,7 +216,7 @@ double rate_of(const std::vector<double>& times) {
   for (std::size_t i = 1; i < look; ++i)
     if (times[i] > times[i - 1]) steps.push_back(times[i] - times[i - 1]);
   // Times that often stand still were rounded to more than a sample: they tell no rate.
-  if (steps.size() < 2 || steps.size() * 10 < look * 9) return 0;
+  if (steps.size() < 2 || steps.size() * 10 < (look - 1) * 9) return 0;
   // The mean of the middle half: clocks are often written with fewer digits than a step has.
   std::ranges::sort(steps);
   const std::size_t from = steps.size() / 4, to = steps.size() - from;

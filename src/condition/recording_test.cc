@@ -25,6 +25,7 @@ Recording csv(std::string_view text, const ReadOptions& options = {}) {
 }
 
 template <class T>
+  requires std::is_arithmetic_v<T>
 void put(Bytes& bytes, T value) {
   const auto raw = std::bit_cast<std::array<std::uint8_t, sizeof(T)>>(value);
   bytes.insert(bytes.end(), raw.begin(), raw.end());

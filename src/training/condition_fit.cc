@@ -13,7 +13,7 @@ using condition::Matrix;
 using condition::Model;
 using condition::Regime;
 
-constexpr double kSameState = 3, kSpreadMin = 1e-6, kDriftFactor = 4, kPrincipalShare = 0.9, kSpeedClear = 0.3;
+constexpr double kSameState = 2, kSpreadMin = 1e-6, kDriftFactor = 4, kPrincipalShare = 0.9, kSpeedClear = 0.3;
 constexpr std::size_t kStatesMax = 64, kAxesMax = 64, kNeighboursMax = 400, kBlocks = 8;
 
 std::vector<double> mean_of(const std::vector<const Sample*>& samples, std::size_t width) {

@@ -21,7 +21,7 @@ struct Sample {
 inline constexpr std::size_t kConditionFolds = 5;
 
 // Recordings whose mean features are alike get one state (leader clustering: a recording joins the nearest state within
-// three spreads, root mean square, or opens a new one); every window gets its recording's. One state for telemetry.
+// two spreads, root mean square, or opens a new one); every window gets its recording's. One state for telemetry.
 // Returns the number of states.
 std::size_t assign_states(std::vector<Sample>& samples, const condition::Model& model);
 

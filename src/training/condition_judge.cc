@@ -29,6 +29,8 @@ constexpr std::size_t kFaultWindowsMax = 30, kFaultRows = 120;
 // Telemetry: a level 4.25 of its drift-aware spreads from normal. Chosen on one half of SKAB's files
 // (docs/condition.md); below it a short normal stretch proves nothing.
 constexpr double kTelemetryDeviation = 4.25;
+// And how much further later rows lie than stretches of those that were learned; chosen likewise.
+constexpr double kTelemetryFactor = 1.7;
 
 struct Judgement {
   RawScores raw{};
@@ -187,14 +189,21 @@ struct Candidate {
 };
 
 // An ensemble is preferred to a single detector that is as good to within 0.01 on made-up faults: real ones are others.
+// For telemetry only ensembles are taken: short normal stretches hardly tell the detectors apart, and on SKAB's
+// development half single ones gave more false alarms.
 Judged choose(const std::vector<Judgement>& all, std::size_t faults, Model& model) {
   Judged judged;
   std::vector<Candidate> candidates;
   for (std::size_t kind = 0; kind < kDetectorKinds; ++kind)
     candidates.push_back({to_string(static_cast<DetectorKind>(kind)), {static_cast<DetectorKind>(kind)}});
-  candidates.push_back({"ensemble of five",
-                        {DetectorKind::extremes, DetectorKind::pca, DetectorKind::mahalanobis, DetectorKind::neighbours,
-                         DetectorKind::autoencoder}});
+  Candidate broad{"ensemble of four",
+                  {DetectorKind::extremes, DetectorKind::pca, DetectorKind::mahalanobis, DetectorKind::neighbours}};
+  // On telemetry's drift the autoencoder alarmed most: on SKAB's development half false alarms tripled with it.
+  if (model.regime == Regime::waveform) {
+    broad.name = "ensemble of five";
+    broad.members.push_back(DetectorKind::autoencoder);
+  }
+  candidates.push_back(std::move(broad));
   candidates.push_back({"ensemble of three", {DetectorKind::extremes, DetectorKind::pca, DetectorKind::mahalanobis}});
   double best = -1;
   std::size_t at = 0;
@@ -203,8 +212,9 @@ Judged choose(const std::vector<Judgement>& all, std::size_t faults, Model& mode
     judged.figures.push_back(figures_of(candidates[i].name, all, faults, [&](const RawScores& raw) {
       return condition::ensemble_score(model.detectors, raw);
     }));
-    const double value = judged.figures.back().mean + (candidates[i].members.size() > 1 ? 0.01 : 0);
-    if (value > best) best = value, at = i;
+    const bool several = candidates[i].members.size() > 1;
+    const double value = judged.figures.back().mean + (several ? 0.01 : 0);
+    if (value > best && (several || model.regime == Regime::waveform)) best = value, at = i;
   }
   model.detectors.members = candidates[at].members;
   judged.chosen = candidates[at].name;
@@ -256,12 +266,12 @@ Result<Judged> judge_detectors(const std::vector<Sample>& samples, std::size_t s
   const std::vector<double> normal = smoothed_normal(all, model);
   const TailThreshold tail = tail_threshold(normal, kFalseAlarmTarget, seed);
   auto& detectors = model.detectors;
-  const double factor = single && model.regime == Regime::waveform ? kSingleRecordingFactor : 1;
-  const double floor = model.regime == Regime::telemetry ? 1 : 0;
+  const bool telemetry = model.regime == Regime::telemetry;
+  const double factor = telemetry ? kTelemetryFactor : single ? kSingleRecordingFactor : 1, floor = telemetry ? 1 : 0;
   // The members' thresholds hold the factor already.
-  detectors.ensemble_threshold = std::max(tail.value * factor, floor);
-  detectors.threshold_low = std::max(tail.low, floor);
-  detectors.threshold_high = std::max(tail.high * factor, floor);
+  detectors.ensemble_threshold = std::max(tail.value, floor) * factor;
+  detectors.threshold_low = std::max(tail.low, floor) * factor;
+  detectors.threshold_high = std::max(tail.high, floor) * factor;
   judged.fitted = tail.fitted;
   judged.suspicious = static_cast<std::size_t>(
       std::ranges::count_if(normal, [&](double score) { return score > 2 * detectors.ensemble_threshold; }));

