@@ -17,7 +17,7 @@ BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "relea
 
 
 def scripts():
-    return {p.stem: p for p in sorted(HERE.glob("*.py")) if p.stem not in ("run", "figures")}
+    return {p.stem: p for p in sorted(HERE.glob("*.py")) if p.stem not in ("run", "figures", "simulated_machine")}
 
 
 def bound(figure):

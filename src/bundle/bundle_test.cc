@@ -271,5 +271,33 @@ TEST(Base64, IsStrictBothWays) {
   for (const char* bad : {"Zg=", "Zg==Zg==", " Zg==", "Zh==", "Z===", "===="}) EXPECT_FALSE(from_base64(bad)) << bad;
 }
 
+Manifest condition_manifest() {
+  Manifest manifest;
+  manifest.name = "motor", manifest.version = "1";
+  manifest.task = "condition";
+  manifest.input = {"deviations", {1, 8}};
+  manifest.output = {"reconstruction", {1, 8}};
+  return manifest;
+}
+
+TEST_F(BundleTest, OfACondition_HoldsDetectorsAndSignsThem) {
+  const Bytes detectors{'{', '}'};
+  auto bytes = make_bundle(condition_manifest(), kOnnx, &key_, detectors);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  const auto opened = open(*bytes);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_TRUE(std::ranges::equal(opened->detectors(), detectors));
+  EXPECT_EQ(to_json(opened->manifest()), to_json(condition_manifest()));
+  const auto at = std::ranges::search(*bytes, detectors).begin();
+  *at = '[';
+  EXPECT_EQ(refusal(*bytes), ErrorCode::bundle_signature);
+}
+
+TEST_F(BundleTest, DetectorsAreThereForACondition_AndOnlyThen) {
+  const Bytes detectors{'{', '}'};
+  EXPECT_FALSE(make_bundle(condition_manifest(), kOnnx, &key_));
+  EXPECT_FALSE(make_bundle(good_manifest(), kOnnx, &key_, detectors));
+}
+
 }  // namespace
 }  // namespace lineside::bundle

@@ -80,6 +80,23 @@ void check_tensors(const Manifest& manifest, Problems& problems) {
                                    to_string(manifest.output_kind), wanted));
 }
 
+void check_inspection(const Manifest& manifest, Problems& problems) {
+  if (const auto preprocess = lineside::validate(manifest.preprocess); !preprocess)
+    problems.check(false, preprocess.error().message);
+  check_labels(manifest, problems);
+  check_tensors(manifest, problems);
+}
+
+// An autoencoder: what goes in comes out.
+void check_vectors(const Manifest& manifest, Problems& problems) {
+  const auto& shape = manifest.input.shape;
+  problems.check(!manifest.input.name.empty() && !manifest.output.name.empty(), "input.name or output.name is empty");
+  problems.check(shape.size() == 2 && shape[0] == 1 && shape[1] > 0 && manifest.output.shape == shape,
+                 "input.shape and output.shape must both be [1,n]");
+  problems.check(manifest.input.type == PreprocessSpec::Type::f32 && manifest.output.type == PreprocessSpec::Type::f32,
+                 "input.type and output.type must be float32");
+}
+
 void check_share(const Share& share, std::string_view name, Problems& problems) {
   problems.check(share.count <= share.of && is_share(share.value) && is_share(share.low) && is_share(share.high) &&
                      share.low <= share.high,
@@ -105,11 +122,12 @@ Result<void> validate(const Manifest& manifest) {
   problems.check(is_name(manifest.name), "name must be 1..64 of a-z A-Z 0-9 . _ -");
   problems.check(is_name(manifest.version), "version must be 1..64 of a-z A-Z 0-9 . _ -");
   problems.check(manifest.counter >= 1, "counter must be at least 1");
-  problems.check(manifest.task == "inspection", std::format("task is '{}', only 'inspection' is known", manifest.task));
-  if (const auto preprocess = lineside::validate(manifest.preprocess); !preprocess)
-    problems.check(false, preprocess.error().message);
-  check_labels(manifest, problems);
-  check_tensors(manifest, problems);
+  problems.check(manifest.task == "inspection" || manifest.task == "condition",
+                 std::format("task is '{}', only 'inspection' and 'condition' are known", manifest.task));
+  if (manifest.task == "condition")
+    check_vectors(manifest, problems);
+  else
+    check_inspection(manifest, problems);
   problems.check(is_share(manifest.reject_threshold), "reject_threshold must be 0..1");
   problems.check(is_share(manifest.doubt_band), "doubt_band must be 0..1");
   problems.check(is_digest(manifest.training_data_sha256), "training.data_sha256 must be 64 hex digits or empty");

@@ -56,6 +56,8 @@ struct Manifest {
   std::string name;           // 1..64 of a-z A-Z 0-9 . _ -
   std::string version;        // likewise
   std::uint64_t counter = 1;  // from 1 on; a gateway takes only a higher one for the same name (anti-rollback)
+  // "inspection": all of this. "condition": a vector goes in and comes out ([1,n] float32 both); preprocess, labels and
+  // thresholds have no meaning and are not written: detectors.json holds what that task needs.
   std::string task = "inspection";
   TensorSpec input, output;
   OutputKind output_kind = OutputKind::probability;

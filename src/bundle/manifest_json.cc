@@ -259,6 +259,15 @@ void read(Reader& reader, Parity& parity) {
   reader.number("compared", parity.compared, true);
 }
 
+// What only pictures have.
+void read_inspection(Reader& reader, Manifest& manifest) {
+  reader.table("preprocess", true, [&](Reader& inner) { read(inner, manifest.preprocess); });
+  reader.list<std::string>("labels", manifest.labels, 0, true);
+  reader.list<std::string>("reject_labels", manifest.reject_labels, 0, true);
+  reader.number("reject_threshold", manifest.reject_threshold, true);
+  reader.number("doubt_band", manifest.doubt_band, reader.strict());
+}
+
 void read(Reader& reader, Manifest& manifest) {
   const bool strict = reader.strict();
   int format = kFormat;
@@ -268,16 +277,13 @@ void read(Reader& reader, Manifest& manifest) {
   reader.text("version", manifest.version, true);
   reader.number("counter", manifest.counter, strict);
   reader.text("task", manifest.task, strict);
+  const bool inspection = manifest.task != "condition";
   reader.table("input", true, [&](Reader& inner) { read(inner, manifest.input); });
   reader.table("output", true, [&](Reader& inner) {
     read(inner, manifest.output);
-    inner.choice("kind", manifest.output_kind, kKinds, true);
+    if (inspection) inner.choice("kind", manifest.output_kind, kKinds, true);
   });
-  reader.table("preprocess", true, [&](Reader& inner) { read(inner, manifest.preprocess); });
-  reader.list<std::string>("labels", manifest.labels, 0, true);
-  reader.list<std::string>("reject_labels", manifest.reject_labels, 0, true);
-  reader.number("reject_threshold", manifest.reject_threshold, true);
-  reader.number("doubt_band", manifest.doubt_band, strict);
+  if (inspection) read_inspection(reader, manifest);
   reader.choice("quantization", manifest.quantization, kQuantizations, strict);
   reader.table("test", false, [&](Reader& inner) { read(inner, manifest.test.emplace()); });
   reader.table("parity", false, [&](Reader& inner) { read(inner, manifest.parity.emplace()); });
@@ -324,20 +330,23 @@ Json from_yaml(const YAML::Node& node, int depth) {
 
 std::string to_json(const Manifest& manifest) {
   Json output = to_json(manifest.output);
-  output["kind"] = to_string(manifest.output_kind);
+  const bool inspection = manifest.task != "condition";
+  if (inspection) output["kind"] = to_string(manifest.output_kind);
   Json json = {{"format", kFormat},
                {"name", manifest.name},
                {"version", manifest.version},
                {"counter", manifest.counter},
                {"task", manifest.task},
                {"input", to_json(manifest.input)},
-               {"output", output},
-               {"preprocess", to_json(manifest.preprocess)},
-               {"labels", manifest.labels},
-               {"reject_labels", manifest.reject_labels},
-               {"reject_threshold", manifest.reject_threshold},
-               {"doubt_band", manifest.doubt_band},
-               {"quantization", to_string(manifest.quantization)}};
+               {"output", output}};
+  if (inspection) {
+    json["preprocess"] = to_json(manifest.preprocess);
+    json["labels"] = manifest.labels;
+    json["reject_labels"] = manifest.reject_labels;
+    json["reject_threshold"] = manifest.reject_threshold;
+    json["doubt_band"] = manifest.doubt_band;
+  }
+  json["quantization"] = to_string(manifest.quantization);
   if (manifest.test) json["test"] = to_json(*manifest.test);
   if (manifest.parity) json["parity"] = to_json(*manifest.parity);
   json["training"] = {

@@ -24,7 +24,8 @@ struct AddOption {
   }
   CLI::Option* operator()(std::vector<std::string>* target) const {
     CLI::Option* added = app.add_option(name, *target);
-    if (!is_positional(option)) added->allow_extra_args(false);  // "--key A --key B", not "--key A B"
+    // "--key A --key B", not "--key A B", unless its value says that it takes several: FILES...
+    if (!is_positional(option)) added->allow_extra_args(option.value_name.ends_with("..."));
     return added;
   }
   CLI::Option* operator()(auto* target) const { return app.add_option(name, *target); }

@@ -27,7 +27,7 @@ using Target = std::variant<bool*, std::int64_t*, int*, std::uint64_t*, double*,
 
 struct Option {
   std::string name;        // "--config", or "FILE" without dashes for a positional argument; "FILE..." takes several
-  std::string value_name;  // shown in --help: "FILE", "N", "ADDRESS"; file-like ones (FILE, DIR) complete as paths
+  std::string value_name;  // in --help: "FILE", "N"; file-like ones (FILE, DIR) complete as paths; "X...": several
   std::string help;        // one line, lower case, with unit and range
   Target target;
   bool required = false;

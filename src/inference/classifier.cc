@@ -139,6 +139,9 @@ Result<std::unique_ptr<gateway::Classifier>> make_classifier(const bundle::Bundl
                                                              MetricsRegistry& metrics,
                                                              const std::vector<std::string>& reject_classes) {
   const Manifest& manifest = bundle.manifest();
+  if (manifest.task != "inspection")
+    return fail(ErrorCode::bundle_invalid, std::format("{} is for the task {} and can't judge pictures",
+                                                       bundle::model_version(manifest), manifest.task));
   LINESIDE_ASSIGN(const auto rejects, choose_rejects(manifest, reject_classes));
   const SessionOptions options{
       .library = settings.library, .providers = settings.providers, .fallback_to_cpu = settings.fallback_to_cpu};

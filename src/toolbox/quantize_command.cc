@@ -93,6 +93,8 @@ Result<int> quantize_bundle(const QuantizeOptions& options) {
   LINESIDE_ASSIGN(const auto trust, trust_for_tools(options.trusted_keys));
   LINESIDE_ASSIGN(const auto source, bundle::Bundle::open(options.bundle, trust));
   auto manifest = source.manifest();
+  if (manifest.task != "inspection")
+    return fail(ErrorCode::model_unsupported, "only a bundle that judges pictures can be quantized");
   if (manifest.quantization != bundle::Quantization::fp32 || manifest.input.type != PreprocessSpec::Type::f32)
     return fail(ErrorCode::model_unsupported, "only a bundle in fp32 with a float32 input can be quantized");
   LINESIDE_ASSIGN(const auto tensors, load_tensors(options.images, manifest.preprocess));

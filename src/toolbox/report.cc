@@ -35,6 +35,20 @@ std::string signature(const bundle::Bundle& bundle) {
   return "names key " + bundle.signer_hint() + " (not checked: give --trusted-key)";
 }
 
+// A machine's model: no labels, no pictures.
+std::string describe_condition(const bundle::Bundle& bundle) {
+  const auto& manifest = bundle.manifest();
+  std::string text = std::format(
+      "model         {} (counter {})\ntask          condition\ninput         '{}', {} features\n"
+      "model.onnx    {} bytes, sha256 {}\ndetectors     {} bytes\nsignature     {}\n"
+      "trained on    {} windows, sha256 {}, seed {}\n",
+      bundle::model_version(manifest), manifest.counter, manifest.input.name, manifest.input.shape.back(),
+      bundle.onnx().size(), bundle.onnx_sha256(), bundle.detectors().size(), signature(bundle), manifest.training_items,
+      manifest.training_data_sha256, manifest.seed);
+  if (!manifest.created.empty()) text += std::format("created       {} by {}\n", manifest.created, manifest.tool);
+  return text;
+}
+
 }  // namespace
 
 std::string describe(const bundle::TestFigures& figures) {
@@ -47,6 +61,7 @@ std::string describe(const bundle::TestFigures& figures) {
 
 std::string describe(const bundle::Bundle& bundle) {
   const auto& manifest = bundle.manifest();
+  if (manifest.task == "condition") return describe_condition(bundle);
   std::string text = std::format(
       "model         {} (counter {})\ntask          {}\nlabels        {}\nrejects       {}\n"
       "threshold     {:.4f} (doubt band {:.4f})\npreprocessing {}\noutput        '{}', {}\nquantization  {}\n"

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "inference/classifier.h"
 #include "toolbox/commands.h"
+#include "toolbox/condition_score.h"
 #include "toolbox/report.h"
 #include "toolbox/scoring.h"
 #include "toolbox/trust.h"
@@ -20,6 +21,7 @@ struct ScoreOptions {
   fs::path bundle, images, out;
   std::vector<std::string> trusted_keys;
   std::string library;
+  ConditionScoreOptions condition;
 };
 
 void show_progress(std::size_t done, std::size_t of) {
@@ -52,6 +54,16 @@ std::string summary(const Scores& scores, const bundle::Manifest& manifest) {
 Result<int> score(const ScoreOptions& options) {
   LINESIDE_ASSIGN(const auto trust, trust_for_tools(options.trusted_keys));
   LINESIDE_ASSIGN(const auto bundle, bundle::Bundle::open(options.bundle, trust));
+  if (bundle.manifest().task == "condition") {
+    if (options.condition.inputs.empty() || options.condition.rate_hz <= 0)
+      return fail(ErrorCode::usage, "this bundle scores recordings: name them with --input and their --rate");
+    ConditionScoreOptions condition = options.condition;
+    condition.library = options.library;
+    condition.out = options.out;
+    return score_recordings(bundle, condition);
+  }
+  if (options.images.empty())
+    return fail(ErrorCode::usage, "this bundle scores pictures: name their folder with --images");
   const config::InferenceSettings settings{.library = options.library};
   MetricsRegistry metrics;
   LINESIDE_ASSIGN(const auto classifier, inference::make_classifier(bundle, settings, metrics));
@@ -66,22 +78,39 @@ Result<int> score(const ScoreOptions& options) {
 
 cli::Command score_command() {
   const auto options = std::make_shared<ScoreOptions>();
-  cli::Command command{.name = "score", .summary = "scores pictures with a model bundle"};
+  cli::Command command{.name = "score", .summary = "scores pictures or recordings with a model bundle"};
   command.details =
-      "Walks the folder and writes one line per picture: file, class (the first folder below DIR, or empty), score "
+      "Pictures: walks the folder and writes one line per picture: file, class (the first folder below DIR, or empty), "
+      "score "
       "(0..1, higher: more surely a reject) and verdict (pass or reject at the bundle's threshold).\n\n"
       "Where there are folders of good pictures (the model's label, or good, normal, ok, pass) and of rejects (any "
       "other, "
       "as in training) it prints AUROC, false-reject and escape rates with 95 % Wilson intervals. A picture that can't "
-      "be read is named and left out; the exit code is then 65.";
+      "be read is named and left out; the exit code is then 65.\n\n"
+      "Recordings: writes one line per window (from 200 Hz on; below that per row): file, start_s, score (higher: "
+      "further from normal), threshold, verdict (normal, anomaly, unknown_state or sensor_fault), state and the "
+      "features "
+      "that contributed most.";
   command.options = {
       cli::required("--bundle", "FILE", "the model bundle (.lsb)", options->bundle),
-      cli::required("--images", "DIR", "folder of pictures", options->images),
+      cli::option("--images", "DIR", "folder of pictures", options->images),
+      cli::option("--input", "FILES...", "recordings: files, or folders of them", options->condition.inputs),
+      {.name = "--rate",
+       .value_name = "HZ",
+       .help = "samples (or rows) per second of the recordings",
+       .target = &options->condition.rate_hz,
+       .min = 0,
+       .max = 1e7},
+      cli::option("--columns", "LIST...", "channels by name or number; without it those that were learned",
+                  options->condition.columns),
+      cli::option("--time-column", "NAME", "column of times of the recordings", options->condition.time_column),
       cli::required("--out", "FILE", "the results (CSV)", options->out),
       cli::option("--trusted-key", "FILE", "public key that must have signed the bundle", options->trusted_keys),
       cli::option("--library", "FILE", "libonnxruntime.so to use instead of the system's", options->library)};
   command.examples = {
-      {"lineside score --bundle caps.lsb --images new/ --out results.csv", "judges a model on pictures of your own"}};
+      {"lineside score --bundle caps.lsb --images new/ --out results.csv", "judges a model on pictures of your own"},
+      {"lineside score --bundle motor.lsb --input today/ --rate 20000 --out scores.csv",
+       "says how far a machine is from normal, window by window"}};
   command.run = [options] { return score(*options); };
   return command;
 }

@@ -1,7 +1,5 @@
 #include "training/inspection.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -9,11 +7,11 @@
 #include <filesystem>
 #include <format>
 #include <numeric>
-#include <system_error>
 
 #include "bundle/bundle.h"
 #include "training/augment.h"
 #include "training/dataset.h"
+#include "training/output.h"
 #include "training/pack.h"
 #include "training/split.h"
 #include "training/statistics.h"
@@ -188,25 +186,10 @@ Result<Learned> learn_in_parts(const Dataset& data, const InspectionOptions& opt
   return learned;
 }
 
-std::string name_from(const std::filesystem::path& file) {
-  std::string name;
-  for (const char c : file.stem().string()) {
-    const bool allowed = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
-    name += allowed ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : '-';
-  }
-  return name.empty() ? "inspection" : name.substr(0, 64);
-}
-
-std::string created_at() {  // only when told: the same seed must give the same bytes
-  const char* epoch = std::getenv("SOURCE_DATE_EPOCH");
-  if (epoch == nullptr) return "";
-  return to_rfc3339(WallTime{std::chrono::seconds{std::strtoll(epoch, nullptr, 10)}});
-}
-
 bundle::Manifest make_manifest(const InspectionOptions& options, const Dataset& data, const Learned& learned,
                                const Packed& packed) {
   bundle::Manifest manifest;
-  manifest.name = options.name.empty() ? name_from(options.out) : options.name;
+  manifest.name = options.name.empty() ? name_from(options.out, "inspection") : options.name;
   manifest.version = options.version;
   manifest.counter = options.counter;
   manifest.input = {"image", {1, 3, data.spec.height, data.spec.width}, PreprocessSpec::Type::f32};
@@ -248,30 +231,6 @@ PackInput pack_input(const InspectionOptions& options, const Dataset& data, cons
   return input;
 }
 
-Result<bundle::SigningKey> signing_key(const InspectionOptions& options, const Say& say) {
-  const std::filesystem::path path = options.key.empty() ? bundle::SigningKey::default_path() : options.key;
-  std::error_code ignored;
-  const bool there = std::filesystem::exists(path, ignored);
-  LINESIDE_ASSIGN(auto key, bundle::SigningKey::load_or_create(path));
-  if (!there) say(std::format("made a signing key: {0}; gateways trust {0}.pub", path.string()));
-  return key;
-}
-
-// Before the minutes of learning, not after them.
-Result<void> check_writable(const std::filesystem::path& out) {
-  std::error_code error;
-  const auto folder = out.has_parent_path() ? out.parent_path() : std::filesystem::path(".");
-  if (!std::filesystem::is_directory(folder, error))
-    return fail(ErrorCode::file_not_found,
-                std::format("--out {}: there is no folder {}", out.string(), folder.string()));
-  if (std::filesystem::is_directory(out, error))
-    return fail(ErrorCode::file_io, std::format("--out {0} is a folder: name a file, such as {0}.lsb", out.string()));
-  if (::access(folder.c_str(), W_OK) != 0)
-    return fail(ErrorCode::file_io, std::format("--out {}: can't write to {}: {}", out.string(), folder.string(),
-                                                std::generic_category().message(errno)));
-  return {};
-}
-
 std::string describe(const bundle::Share& share) {
   return std::format("{:.2f} % ({} of {}, 95 % interval {:.2f} to {:.2f} %)", 100 * share.value, share.count, share.of,
                      100 * share.low, 100 * share.high);
@@ -305,7 +264,7 @@ Result<InspectionReport> train_inspection(const InspectionOptions& options, Cloc
                                           const std::function<bool()>& stop) {
   const MonoTime start = clock.mono();
   LINESIDE_TRY(check_writable(options.out));
-  LINESIDE_ASSIGN(const auto key, signing_key(options, say));
+  LINESIDE_ASSIGN(const auto key, signing_key(options.key, say));
   MonoTime next_line = start + std::chrono::seconds{2};
   LINESIDE_ASSIGN(const Dataset data,
                   load_dataset({.images = options.images, .groups_csv = options.groups_csv, .size_px = options.size_px},

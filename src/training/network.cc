@@ -9,6 +9,8 @@
 #include <format>
 #include <numbers>
 
+#include "training/optimizer.h"
+
 namespace lineside::training {
 namespace {
 
@@ -38,37 +40,6 @@ auto guarded(F&& work) -> decltype(work()) {
     return fail(ErrorCode::internal, std::format("LibTorch: {}", error.what()));
   }
 }
-
-// AdamW (Loshchilov and Hutter 2019); the decay is for weights, not for biases and normalisation.
-class Optimizer {
- public:
-  explicit Optimizer(std::vector<at::Tensor> parameters) : parameters_(std::move(parameters)) {
-    for (const auto& parameter : parameters_) {
-      first_.push_back(at::zeros_like(parameter));
-      second_.push_back(at::zeros_like(parameter));
-    }
-  }
-
-  void step(double learning_rate, double weight_decay) {
-    constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEps = 1e-8;
-    const c10::NoGradGuard no_gradient;
-    ++steps_;
-    const double correction1 = 1 - std::pow(kBeta1, steps_), correction2 = 1 - std::pow(kBeta2, steps_);
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      at::Tensor& parameter = parameters_[i];
-      const at::Tensor gradient = parameter.grad();
-      first_[i].mul_(kBeta1).add_(gradient, 1 - kBeta1);
-      second_[i].mul_(kBeta2).addcmul_(gradient, gradient, 1 - kBeta2);
-      if (parameter.dim() > 1) parameter.mul_(1 - learning_rate * weight_decay);
-      parameter.addcdiv_(first_[i], (second_[i] / correction2).sqrt_().add_(kEps), -learning_rate / correction1);
-      parameter.mutable_grad() = at::Tensor();
-    }
-  }
-
- private:
-  std::vector<at::Tensor> parameters_, first_, second_;
-  int steps_ = 0;
-};
 
 struct Batch {
   at::Tensor inputs, reject, label;  // reject: 0 or 1; label: 0-based reject class, -1 unknown

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/signals.h"
 #include "cli/cli.h"
+#include "training/condition.h"
 #include "training/inspection.h"
 
 using namespace lineside;
@@ -118,12 +119,54 @@ cli::Command inspection_command(InspectionArguments& arguments) {
       .commands = {}};
 }
 
+Result<int> train_condition(training::ConditionOptions& options) {
+  options.tool = "lineside-train " LINESIDE_VERSION;
+  LINESIDE_ASSIGN(const auto report, training::train_condition(options, system_clock(), say, stop_requested));
+  std::puts(training::describe(report).c_str());
+  std::printf("wrote %s\n", options.out.c_str());
+  return 0;
+}
+
+cli::Command condition_command(training::ConditionOptions& options) {
+  cli::Option inputs =
+      cli::required("--input", "FILES...", "recordings in good order: files, or folders of them", options.inputs);
+  cli::Option rate = cli::required("--rate", "HZ", "samples (or rows) per second", options.rate_hz);
+  rate.min = 1e-7, rate.max = 1e7;
+  return {
+      .name = "condition",
+      .summary = "learns what a machine in good order sounds like",
+      .details =
+          "Takes CSV (also .gz; ',' or ';', with or without a header), WAV, NumPy .npy and .npz and MATLAB .mat "
+          "(version 5). From 200 Hz on recordings are waveforms and are cut into windows of half a second; "
+          "slower ones are telemetry, whose every row is judged with the rows before it. Record each speed and "
+          "load, best twice: ten recordings of 2 s are enough to begin with.",
+      .options = {std::move(inputs), std::move(rate),
+                  cli::option("--columns", "LIST...", "channels by name or number (from 1), separated by ','",
+                              options.columns),
+                  cli::option("--time-column", "NAME", "column of times; without it found by its name or content",
+                              options.time_column),
+                  cli::required("--out", "FILE", "the bundle to write (.lsb)", options.out),
+                  cli::option("--seed", "N", "the same seed and recordings give the same bundle", options.seed),
+                  cli::option("--name", "NAME", "the model's name; without it the file's", options.name),
+                  cli::option("--model-version", "TEXT", "the model's version", options.version),
+                  cli::option("--counter", "N", "a gateway takes only a higher one for the same name", options.counter),
+                  cli::option("--key", "FILE", "private key that signs; without it the user's own, made at first use",
+                              options.key)},
+      .examples = {{"lineside-train condition --input healthy/ --rate 20000 --out motor.lsb",
+                    "learn from a folder of recordings at 20 kHz"},
+                   {"lineside-train condition --input pump.csv --rate 1 --time-column datetime --out pump.lsb",
+                    "learn from rows that come once a second"}},
+      .run = [&options] { return train_condition(options); },
+      .commands = {}};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   catch_stop_signals();
   InspectionArguments arguments;
+  training::ConditionOptions condition;
   cli::Program program{.name = "lineside-train", .summary = "Learns models from a site's own data.", .root = {}};
-  program.root.commands = {inspection_command(arguments)};
+  program.root.commands = {inspection_command(arguments), condition_command(condition)};
   return cli::run(program, argc, argv);
 }

@@ -1,0 +1,173 @@
+#include "condition/features.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+#include <random>
+
+#include "condition/spectrum.h"
+
+namespace lineside::condition {
+namespace {
+
+constexpr double kTurn = 2 * std::numbers::pi, kRate = 20'000;
+constexpr std::size_t kWindow = 10'000;
+
+std::vector<float> sine(double hz, double amplitude) {
+  std::vector<float> x(kWindow);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] = static_cast<float>(amplitude * std::sin(kTurn * hz * static_cast<double>(i) / kRate));
+  return x;
+}
+
+std::vector<float> noise(double deviation, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, static_cast<float>(deviation));
+  std::vector<float> x(kWindow);
+  for (float& value : x) value = normal(random);
+  return x;
+}
+
+WaveformFront front() {
+  WaveformFront result{.window = kWindow, .hop = kWindow / 2, .bands = log_bands(kWindow, kRate), .demodulation = {}};
+  result.demodulation = {{{2'000, 4'000}, {4'000, 8'000}}};
+  return result;
+}
+
+// One channel's features by name.
+class Features {
+ public:
+  explicit Features(const std::vector<float>& x) {
+    const std::vector<std::string> channels{"x"};
+    const WaveformFront f = front();
+    info_ = waveform_features(f, channels);
+    WaveformExtractor extractor(f, kRate);
+    const std::vector<std::span<const float>> spans{x};
+    values_ = extractor.extract(spans);
+    speed_ = extractor.speed();
+  }
+  double operator[](std::string_view name) const {
+    for (std::size_t i = 0; i < info_.size(); ++i)
+      if (info_[i].name == name) return values_[i];
+    ADD_FAILURE() << "no feature " << name;
+    return 0;
+  }
+  Speed speed() const { return speed_; }
+  std::size_t count() const { return values_.size(); }
+  std::size_t named() const { return info_.size(); }
+
+ private:
+  std::vector<FeatureInfo> info_;
+  std::vector<float> values_;
+  Speed speed_;
+};
+
+TEST(WaveformFeatures, OfASine_AreItsClosedForms) {
+  const Features f(sine(100, 3));
+  EXPECT_NEAR(std::exp(f["rms"]), 3 / std::sqrt(2), 1e-3);
+  EXPECT_NEAR(std::exp(f["crest factor"]), std::sqrt(2), 1e-3);
+  EXPECT_NEAR(std::exp(f["kurtosis"]), 1.5, 1e-3);
+  EXPECT_NEAR(f["skewness"], 0, 1e-3);
+  EXPECT_NEAR(std::exp(f["velocity rms"]), 3 / std::sqrt(2) / (kTurn * 100), 0.01 * 3 / (kTurn * 100));
+}
+
+TEST(WaveformFeatures, AreAsManyAsTheirNames) {
+  const Features f(noise(1, 1));
+  EXPECT_EQ(f.count(), f.named());
+}
+
+TEST(WaveformFeatures, OfGaussianNoise_AreKurtosisThreeAndNoSpectralKurtosis) {
+  const Features f(noise(0.5, 2));
+  EXPECT_NEAR(std::exp(f["kurtosis"]), 3, 0.15);
+  EXPECT_NEAR(std::exp(f["rms"]), 0.5, 0.02);
+  EXPECT_NEAR(std::exp(f["spectral kurtosis 2000-4000 Hz"]) - 2, 0, 0.25);
+}
+
+TEST(Spectrum, PowerSumsToTheVariance) {
+  Spectrum spectrum(kWindow, kRate);
+  spectrum.load(noise(2, 3));
+  EXPECT_NEAR(spectrum.energy({0, kRate}), 4, 0.3);
+  spectrum.load(sine(1000, 2));
+  EXPECT_NEAR(spectrum.energy({990, 1010}), 2, 0.02);
+  EXPECT_LT(spectrum.energy({2000, 9000}), 1e-6);
+}
+
+TEST(Spectrum, EnvelopeOfAnAmplitudeModulatedTone_IsItsModulation) {
+  std::vector<float> x(kWindow);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double t = static_cast<double>(i) / kRate;
+    x[i] = static_cast<float>((1 + 0.5 * std::cos(kTurn * 40 * t)) * std::sin(kTurn * 3000 * t));
+  }
+  Spectrum spectrum(kWindow, kRate);
+  spectrum.load(x);
+  const Band band{2000, 4000};
+  const auto envelope = spectrum.envelope(band);
+  const double rate = spectrum.envelope_rate_hz(band);
+  ASSERT_GT(envelope.size(), 500U);
+  for (std::size_t i = envelope.size() / 10; i < envelope.size() * 9 / 10; ++i)
+    EXPECT_NEAR(envelope[i], 1 + 0.5 * std::cos(kTurn * 40 * static_cast<double>(i) / rate), 0.02) << i;
+}
+
+TEST(WaveformFeatures, SeeTheLineOfAModulation) {
+  std::vector<float> x = noise(1, 4);
+  const double before = Features(x)["envelope line 2000-4000 Hz"];
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] *= static_cast<float>(1 + 0.8 * std::cos(kTurn * 60 * static_cast<double>(i) / kRate));
+  EXPECT_GT(Features(x)["envelope line 2000-4000 Hz"], before + 0.7);
+}
+
+TEST(WaveformFeatures, FindTheShaftsSpeed) {
+  std::vector<float> x = noise(0.2, 5);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double t = static_cast<double>(i) / kRate;
+    x[i] += static_cast<float>(std::sin(kTurn * 29.3 * t) + 0.3 * std::sin(2 * kTurn * 29.3 * t));
+  }
+  EXPECT_NEAR(Features(x).speed().hz, 29.3, 1);
+  EXPECT_LT(Features(noise(1, 6)).speed().share, 0.5);
+}
+
+TEST(Kurtogram, ChoosesTheBandThatRings) {
+  std::vector<float> x = noise(0.3, 7);
+  for (std::size_t start = 100; start + 100 < x.size(); start += 250)
+    for (std::size_t i = 0; i < 60; ++i)
+      x[start + i] += static_cast<float>(3 * std::exp(-static_cast<double>(i) / 12) *
+                                         std::sin(kTurn * 5600 * static_cast<double>(i) / kRate));
+  const std::vector<std::span<const float>> windows{x};
+  const Band band = kurtogram_band(windows, kRate);
+  EXPECT_LE(band.low_hz, 5600);
+  EXPECT_GE(band.high_hz, 5600);
+}
+
+TEST(TelemetryFeatures, SeeAChannelThatLeavesTheOthers) {
+  std::mt19937 random(8);
+  std::normal_distribution<float> normal(0, 1);
+  Recording recording{.names = {"a", "b"}, .channels = {{}, {}}};
+  for (int i = 0; i < 400; ++i) {
+    const float common = normal(random);
+    recording.channels[0].push_back(10 + common + 0.1F * normal(random));
+    recording.channels[1].push_back(5 - common + 0.1F * normal(random));
+  }
+  const TelemetryFront learned = learn_telemetry(std::span(&recording, 1));
+  EXPECT_NEAR(learned.center[0], 10, 0.2);
+  TelemetryExtractor together(learned), apart(learned);
+  std::vector<float> same, other;
+  for (int i = 0; i < 40; ++i) {
+    same = together.extract(std::vector<float>{11, 4});
+    other = apart.extract(std::vector<float>{11, 6});
+  }
+  // Columns: level, short-term level, against the others.
+  EXPECT_NEAR(same[0], other[0], 1e-6);
+  EXPECT_GT(std::abs(other[2]), 3 * std::abs(same[2]));
+}
+
+TEST(TelemetryFeatures, KeepTheirAverages_WhenARowIsMissing) {
+  Recording recording{.names = {"a"}, .channels = {{0, 1, 2, 1, 0, 1, 2, 1}}};
+  const TelemetryFront learned = learn_telemetry(std::span(&recording, 1));
+  TelemetryExtractor extractor(learned);
+  const auto before = extractor.extract(std::vector<float>{2});
+  EXPECT_EQ(extractor.extract(std::vector<float>{std::nanf("")}), before);
+}
+
+}  // namespace
+}  // namespace lineside::condition

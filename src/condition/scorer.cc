@@ -1,0 +1,224 @@
+#include "condition/scorer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <format>
+#include <limits>
+
+#include "condition/health.h"
+#include "inference/session.h"
+
+namespace lineside::condition {
+namespace {
+
+constexpr double kRateToleranceShare = 0.02, kSpeedShareClear = 0.5, kSpeedStep = 0.08;
+
+// Straight lines over the missing samples; what is missing at the ends takes the nearest value.
+void bridge_gaps(std::vector<float>& values) {
+  std::size_t last = values.size();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) continue;
+    const std::size_t from = last == values.size() ? 0 : last + 1;
+    for (std::size_t j = from; j < i; ++j) {
+      const float share = last == values.size() ? 1.0F : static_cast<float>(j - last) / static_cast<float>(i - last);
+      values[j] = last == values.size() ? values[i] : values[last] + share * (values[i] - values[last]);
+    }
+    last = i;
+  }
+  for (std::size_t j = last == values.size() ? 0 : last + 1; j < values.size(); ++j)
+    values[j] = last == values.size() ? 0 : values[last];
+}
+
+WindowFeatures waveform_window(const Model& model, const Recording& recording, std::size_t first,
+                               WaveformExtractor& extractor) {
+  WindowFeatures result{.first_sample = first};
+  std::vector<std::vector<float>> bridged;
+  std::vector<std::span<const float>> spans;
+  for (std::size_t c = 0; c < model.channels.size(); ++c) {
+    const auto window = std::span(recording.channels[c]).subspan(first, model.waveform.window);
+    const WindowHealth health = measure_health(window);
+    if (c < model.health.size())
+      if (const auto fault = sensor_fault(model.health[c], health, window.size()))
+        result.fault += std::format("{}{}: {}", result.fault.empty() ? "" : "; ", model.channels[c], *fault);
+    bridge_gaps(bridged.emplace_back(window.begin(), window.end()));
+  }
+  for (const auto& channel : bridged) spans.emplace_back(channel);
+  // A clipped or overdriven window still has features worth a score; one with nothing in it has none.
+  for (const auto& channel : bridged)
+    if (measure_health(channel).rms == 0) return result;
+  result.x = extractor.extract(spans);
+  result.speed = extractor.speed();
+  return result;
+}
+
+std::vector<WindowFeatures> waveform_windows(const Model& model, const Recording& recording) {
+  const WaveformFront& front = model.waveform;
+  std::vector<WindowFeatures> windows;
+  if (recording.samples() < front.window) {
+    windows.push_back({.fault = std::format("recording of {} samples is shorter than a window of {}",
+                                            recording.samples(), front.window)});
+    return windows;
+  }
+  WaveformExtractor extractor(front, model.rate_hz);
+  for (std::size_t first = 0; first + front.window <= recording.samples(); first += front.hop)
+    windows.push_back(waveform_window(model, recording, first, extractor));
+  return windows;
+}
+
+std::vector<WindowFeatures> telemetry_rows(const Model& model, const Recording& recording) {
+  TelemetryExtractor extractor(model.telemetry);
+  std::vector<RowHealth> health(model.health.begin(), model.health.end());
+  std::vector<WindowFeatures> windows;
+  std::vector<float> row(model.channels.size());
+  for (std::size_t i = 0; i < recording.samples(); ++i) {
+    WindowFeatures& window = windows.emplace_back();
+    window.first_sample = i;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      row[c] = recording.channels[c][i];
+      if (c >= health.size()) continue;
+      if (const auto fault = health[c].next(row[c])) {
+        window.fault += std::format("{}{}: {}", window.fault.empty() ? "" : "; ", model.channels[c], *fault);
+        row[c] = std::numeric_limits<float>::quiet_NaN();
+      }
+    }
+    window.x = extractor.extract(row);
+  }
+  return windows;
+}
+
+std::string quoted(const std::string& field) {
+  if (field.find_first_of(",\"\n\r") == std::string::npos) return field;
+  std::string text = "\"";
+  for (const char c : field) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return text + "\"";
+}
+
+// Another speed than any that was learned, said by a shaft that is heard clearly; multiples of a learned one are no
+// other speed, since a fault can raise a harmonic over the first order.
+bool is_other_speed(const Model& model, Speed speed) {
+  if (speed.share < kSpeedShareClear) return false;
+  for (const State& state : model.states) {
+    if (state.speed_hz <= 0) return false;
+    for (const double factor : {1.0, 2.0, 3.0, 4.0, 0.5, 1.0 / 3})
+      if (std::abs(speed.hz - factor * state.speed_hz) < kSpeedStep * factor * state.speed_hz + 1) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const char* to_string(Verdict verdict) {
+  static constexpr const char* kNames[] = {"normal", "anomaly", "unknown_state", "sensor_fault"};
+  return kNames[static_cast<std::size_t>(verdict)];
+}
+
+Recording model_channels(const Model& model, const Recording& recording) {
+  Recording chosen{.file = recording.file, .stated_rate_hz = recording.stated_rate_hz, .times_s = recording.times_s};
+  for (const std::string& wanted : model.channels) {
+    const auto found = std::ranges::find(recording.names, wanted);
+    chosen.names.push_back(wanted);
+    if (found != recording.names.end())
+      chosen.channels.push_back(recording.channels[static_cast<std::size_t>(found - recording.names.begin())]);
+    else
+      chosen.channels.emplace_back(recording.samples(), std::numeric_limits<float>::quiet_NaN());
+  }
+  return chosen;
+}
+
+std::vector<WindowFeatures> extract_windows(const Model& model, const Recording& recording) {
+  return model.regime == Regime::waveform ? waveform_windows(model, recording) : telemetry_rows(model, recording);
+}
+
+Scorer::Scorer(Model model, Reconstruct reconstruct) : model_(std::move(model)), reconstruct_(std::move(reconstruct)) {}
+
+Result<std::unique_ptr<Scorer>> Scorer::create(const bundle::Bundle& bundle, const std::string& library) {
+  if (bundle.manifest().task != "condition")
+    return fail(ErrorCode::bundle_invalid,
+                std::format("the bundle's task is {}, not condition", bundle.manifest().task));
+  const auto json = bundle.detectors();
+  LINESIDE_ASSIGN(Model model, parse_model({reinterpret_cast<const char*>(json.data()), json.size()}));
+  LINESIDE_ASSIGN(auto made, inference::Session::create(bundle.onnx(), {.library = library}));
+  const std::shared_ptr<inference::Session> session = std::move(made);
+  LINESIDE_TRY(session->warm_up(1));
+  if (session->input_f32().size() != model.features.size() || session->output_f32().size() != model.features.size())
+    return fail(ErrorCode::bundle_invalid, "the autoencoder's input and output are not as long as the features");
+  return std::make_unique<Scorer>(std::move(model), [session](std::span<const float> z) -> Result<std::vector<float>> {
+    std::ranges::copy(z, session->input_f32().begin());
+    LINESIDE_TRY(session->run());
+    const auto output = session->output_f32();
+    return std::vector<float>(output.begin(), output.end());
+  });
+}
+
+Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
+  WindowScore result;
+  result.start_s = static_cast<double>(window.first_sample) / model_.rate_hz;
+  result.threshold = model_.detectors.ensemble_threshold;
+  if (window.x.empty()) {
+    result.verdict = Verdict::sensor_fault;
+    result.contributors = window.fault;
+    return result;
+  }
+  std::string fault = window.fault;
+  const Detectors& detectors = model_.detectors;
+  const std::size_t nearest = nearest_state(model_.states, detectors.spread, window.x);
+  const State& state = model_.states[nearest];
+  result.state = state.name;
+  const std::vector<double> z = deviations(state, detectors.spread, window.x);
+  if (model_.regime == Regime::waveform) {
+    std::vector<double> shift(z.size());
+    for (std::size_t i = 0; i < z.size(); ++i) shift[i] = window.x[i] - state.mean[i];
+    for (const std::string& channel : model_.channels)
+      if (const auto gain = gain_fault(model_.features, channel, shift); gain && fault.empty())
+        fault = channel + ": " + *gain;
+    if (is_other_speed(model_, window.speed)) {
+      result.verdict = Verdict::unknown_state;
+      result.state = std::format("unknown ({:.1f} Hz)", window.speed.hz);
+    }
+  }
+  LINESIDE_ASSIGN(const RawScores raw, raw_scores(detectors, model_.features, z, reconstruct_));
+  result.score = ensemble_score(detectors, raw);
+  result.contributors = contributors(model_.features, z);
+  if (!fault.empty()) {
+    result.verdict = Verdict::sensor_fault;
+    result.contributors = fault;
+  }
+  return result;
+}
+
+Result<std::vector<WindowScore>> Scorer::score(const Recording& recording, double rate_hz) const {
+  const auto differs = [&](double other) { return std::abs(other / model_.rate_hz - 1) > kRateToleranceShare; };
+  if (differs(rate_hz))
+    return fail(ErrorCode::usage,
+                std::format("--rate {}: this model learned from recordings at {} Hz", rate_hz, model_.rate_hz));
+  const bool wrong_rate = model_.regime == Regime::waveform && contradicts_rate(recording, model_.rate_hz);
+  std::vector<WindowFeatures> windows = extract_windows(model_, model_channels(model_, recording));
+  std::vector<WindowScore> scores;
+  std::vector<double> recent;  // logarithms of this file's latest scores
+  for (WindowFeatures& window : windows) {
+    if (wrong_rate) window.fault = std::format("the file says {:.6g} Hz", recording.stated_rate_hz);
+    LINESIDE_ASSIGN(WindowScore result, judge(window));
+    if (result.verdict != Verdict::sensor_fault) {
+      recent.push_back(std::log(std::max(result.score, 1e-9)));
+      if (recent.size() > model_.smooth_windows) recent.erase(recent.begin());
+      double sum = 0;
+      for (const double value : recent) sum += value;
+      result.score = std::exp(sum / static_cast<double>(recent.size()));
+      if (result.verdict == Verdict::normal && result.score >= result.threshold) result.verdict = Verdict::anomaly;
+    }
+    scores.push_back(std::move(result));
+  }
+  return scores;
+}
+
+std::string csv_header() { return "file,start_s,score,threshold,verdict,state,contributors\n"; }
+
+std::string to_csv(const std::string& file, const std::vector<WindowScore>& scores) {
+  std::string text;
+  for (const WindowScore& row : scores)
+    text += std::format("{},{:.6f},{:.6g},{:.6g},{},{},{}\n", quoted(file), row.start_s, row.score, row.threshold,
+                        to_string(row.verdict), quoted(row.state), quoted(row.contributors));
+  return text;
+}
+
+}  // namespace lineside::condition

@@ -1,0 +1,62 @@
+#pragma once
+// Scores recordings with a condition model: one result per window (waveform) or row (telemetry), in the order of time.
+// A result uses nothing from later than its own window.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bundle/bundle.h"
+#include "condition/detectors.h"
+#include "condition/features.h"
+#include "condition/model.h"
+#include "condition/recording.h"
+
+namespace lineside::condition {
+
+enum class Verdict : std::uint8_t { normal, anomaly, unknown_state, sensor_fault };
+const char* to_string(Verdict verdict);
+
+struct WindowScore {
+  double start_s = 0;    // from the beginning of the file: by the sample's number and the rate
+  double score = 0;      // larger: further from normal; 0 if a sensor's fault left nothing to score
+  double threshold = 1;  // at this and above it is an anomaly
+  Verdict verdict = Verdict::normal;
+  std::string state;
+  std::string contributors;  // the features furthest from normal, or what is wrong with which sensor
+};
+
+// One window's features with what the sensors' checks said.
+struct WindowFeatures {
+  std::size_t first_sample = 0;
+  std::vector<float> x;  // empty when a sensor's fault left nothing to score
+  Speed speed;
+  std::string fault;  // of a sensor; empty: none
+};
+
+// The channels of a recording that the model uses, in its order, short gaps (up to 1 %) bridged by straight lines.
+// A channel that is not there becomes NaN.
+Recording model_channels(const Model& model, const Recording& recording);
+// All windows of a recording; one with a fault if it is shorter than a window.
+std::vector<WindowFeatures> extract_windows(const Model& model, const Recording& recording);
+
+// Owner thread only.
+class Scorer {
+ public:
+  // Errors: bundle_invalid (not a condition bundle, or its parts don't fit), those of inference::Session::create.
+  static Result<std::unique_ptr<Scorer>> create(const bundle::Bundle& bundle, const std::string& library);
+  explicit Scorer(Model model, Reconstruct reconstruct);
+  const Model& model() const { return model_; }
+  // `rate_hz` as the person says. Errors: usage (it is another than the model's by more than 2 %), inference_failed.
+  Result<std::vector<WindowScore>> score(const Recording& recording, double rate_hz) const;
+
+ private:
+  Result<WindowScore> judge(const WindowFeatures& window) const;
+  Model model_;
+  Reconstruct reconstruct_;
+};
+
+// "file,start_s,score,threshold,verdict,state,contributors" (RFC 4180), without and with the header.
+std::string csv_header();
+std::string to_csv(const std::string& file, const std::vector<WindowScore>& scores);
+
+}  // namespace lineside::condition

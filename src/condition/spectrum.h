@@ -1,0 +1,47 @@
+#pragma once
+// Spectra and envelopes of one window of one channel. Not thread-safe: each thread has its own Spectrum.
+#include <complex>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace lineside::condition {
+
+struct Band {
+  double low_hz = 0, high_hz = 0;
+};
+
+// Plans for windows of one length. Amplitudes keep the signal's unit.
+class Spectrum {
+ public:
+  Spectrum(std::size_t samples, double rate_hz);
+  ~Spectrum();
+  Spectrum(const Spectrum&) = delete;
+  Spectrum& operator=(const Spectrum&) = delete;
+
+  // Takes in a window (its mean is removed). `signal` has the length given at construction.
+  void load(std::span<const float> signal);
+  double bin_hz() const { return bin_hz_; }
+  // Mean square of each bin with a Hann window (amplitude spectrum squared, corrected for the window's power), so that
+  // the sum over all bins is the variance of a stationary signal.
+  std::span<const double> power() const { return power_; }
+  // Sum of power() over low <= f < high.
+  double energy(Band band) const;
+  // Squared envelope's root: |analytic signal| of the part in `band`, sampled at envelope_rate_hz(band) (its own
+  // bandwidth is enough for a demodulated signal). Empty if the band has fewer than 16 bins.
+  std::vector<double> envelope(Band band) const;
+  double envelope_rate_hz(Band band) const;
+
+ private:
+  struct Plans;
+  std::size_t samples_;
+  double rate_hz_, bin_hz_;
+  std::unique_ptr<Plans> plans_;
+  std::vector<double> power_;
+};
+
+// Power of each bin of a real signal of any length (Hann window, mean removed), 0 .. rate/2.
+std::vector<double> power_spectrum(std::span<const double> signal, double rate_hz, double& bin_hz);
+
+}  // namespace lineside::condition

@@ -1,0 +1,227 @@
+#include "training/condition_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <format>
+#include <limits>
+#include <map>
+
+namespace lineside::training {
+namespace {
+
+using condition::Matrix;
+using condition::Model;
+using condition::Regime;
+
+constexpr double kSameState = 2, kSpreadMin = 1e-6, kDriftFactor = 4, kPrincipalShare = 0.9, kSpeedClear = 0.3;
+constexpr std::size_t kStatesMax = 64, kAxesMax = 64, kNeighboursMax = 400, kBlocks = 8;
+
+std::vector<double> mean_of(const std::vector<const Sample*>& samples, std::size_t width) {
+  std::vector<double> mean(width, 0.0);
+  for (const Sample* sample : samples)
+    for (std::size_t i = 0; i < width; ++i) mean[i] += sample->x[i];
+  for (double& value : mean) value /= static_cast<double>(std::max<std::size_t>(samples.size(), 1));
+  return mean;
+}
+
+std::map<std::size_t, std::vector<const Sample*>> by_recording(const std::vector<Sample>& samples) {
+  std::map<std::size_t, std::vector<const Sample*>> groups;
+  for (const Sample& sample : samples) groups[sample.recording].push_back(&sample);
+  return groups;
+}
+
+// Deviation within recordings, pooled, with each feature's floor.
+std::vector<double> spread_within(const std::map<std::size_t, std::vector<const Sample*>>& groups, const Model& model) {
+  std::vector<double> squares(model.features.size(), 0.0);
+  std::size_t degrees = 0;
+  for (const auto& [recording, members] : groups) {
+    const auto mean = mean_of(members, squares.size());
+    degrees += members.size() - 1;
+    for (const Sample* sample : members)
+      for (std::size_t i = 0; i < mean.size(); ++i) squares[i] += std::pow(sample->x[i] - mean[i], 2);
+  }
+  for (std::size_t i = 0; i < squares.size(); ++i)
+    squares[i] = std::sqrt(squares[i] / static_cast<double>(std::max<std::size_t>(degrees, 1)) +
+                           std::pow(model.features[i].spread_floor, 2) + kSpreadMin);
+  return squares;
+}
+
+double distance(const std::vector<double>& a, const std::vector<double>& b, const std::vector<double>& spread) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow((a[i] - b[i]) / spread[i], 2);
+  return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+double median_speed(const std::vector<const Sample*>& samples) {
+  std::vector<double> speeds, shares;
+  for (const Sample* sample : samples) speeds.push_back(sample->speed.hz), shares.push_back(sample->speed.share);
+  if (condition::quantile(shares, 0.5) < kSpeedClear) return 0;
+  const double middle = condition::quantile(speeds, 0.5);
+  const auto near = std::ranges::count_if(speeds, [&](double hz) { return std::abs(hz / middle - 1) < 0.05; });
+  return near * 2 > static_cast<std::ptrdiff_t>(speeds.size()) ? middle : 0;
+}
+
+// The excess of the deviation of block means over what independent rows would give.
+struct Drift {
+  double excess = 0, blocks = 0;
+};
+
+Drift drift_of(const std::vector<const Sample*>& rows, std::size_t feature, double spread, double memory_rows) {
+  const std::size_t length = std::max<std::size_t>(1, rows.size() / kBlocks);
+  std::vector<double> means;
+  for (std::size_t from = 0; from + length <= rows.size() && means.size() < kBlocks; from += length) {
+    double sum = 0;
+    for (std::size_t i = from; i < from + length; ++i) sum += rows[i]->x[feature];
+    means.push_back(sum / static_cast<double>(length));
+  }
+  if (means.size() < 2) return {};
+  double mean = 0, squares = 0;
+  for (const double value : means) mean += value / static_cast<double>(means.size());
+  for (const double value : means) squares += (value - mean) * (value - mean);
+  const double variance = squares / static_cast<double>(means.size() - 1);
+  const double expected = spread * spread * std::min(1.0, 2 * memory_rows / static_cast<double>(length));
+  return {.excess = std::sqrt(std::max(0.0, variance - expected)), .blocks = std::sqrt(variance)};
+}
+
+void fit_telemetry_spread(const std::vector<const Sample*>& rows, Model& model) {
+  const std::vector<double>& mean = model.states.front().mean;
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    double squares = 0;
+    for (const Sample* row : rows) squares += std::pow(row->x[i] - mean[i], 2);
+    const double spread = std::sqrt(squares / static_cast<double>(std::max<std::size_t>(rows.size(), 1)));
+    const bool is_short = model.features[i].role == condition::Role::impulse;
+    const Drift drift = drift_of(rows, i, spread, is_short ? model.telemetry.short_rows : model.telemetry.long_rows);
+    model.detectors.spread[i] = std::sqrt(spread * spread + std::pow(kDriftFactor * drift.excess, 2) +
+                                          drift.blocks * drift.blocks + std::pow(model.features[i].spread_floor, 2));
+  }
+}
+
+void fit_waveform_spread(const std::vector<const Sample*>& samples, Model& model) {
+  std::vector<double> squares(model.features.size(), 0.0);
+  std::size_t degrees = 0;
+  for (const Sample* sample : samples) {
+    const auto& mean = model.states[sample->state].mean;
+    for (std::size_t i = 0; i < squares.size(); ++i) squares[i] += std::pow(sample->x[i] - mean[i], 2);
+    ++degrees;
+  }
+  degrees -= std::min(degrees - 1, model.states.size());
+  for (std::size_t i = 0; i < squares.size(); ++i)
+    model.detectors.spread[i] =
+        std::sqrt(squares[i] / static_cast<double>(degrees) + std::pow(model.features[i].spread_floor, 2) + kSpreadMin);
+}
+
+// How far the covariance is drawn towards a multiple of the identity, 0..1.
+double shrinkage(const std::vector<std::vector<double>>& rows, const Matrix& covariance, double mu) {
+  double norm = 0, target = 0, noise = 0;
+  for (std::size_t i = 0; i < covariance.rows; ++i)
+    for (std::size_t j = 0; j < covariance.columns; ++j) {
+      const double value = covariance.at(i, j);
+      norm += value * value;
+      target += std::pow(value - (i == j ? mu : 0), 2);
+    }
+  for (const auto& row : rows) {
+    double along = 0;
+    for (std::size_t i = 0; i < row.size(); ++i) along += row[i] * condition::dot(covariance.row(i), row);
+    const double length = condition::dot(row, row);
+    noise += length * length - 2 * along + norm;
+  }
+  const double n = static_cast<double>(rows.size());
+  noise = std::max(noise, 0.0) / n / (n / 2);
+  return target > 0 ? std::clamp(noise / target, 0.01, 1.0) : 1;
+}
+
+}  // namespace
+
+std::size_t assign_states(std::vector<Sample>& samples, const Model& model) {
+  if (model.regime == Regime::telemetry) return 1;
+  const auto groups = by_recording(samples);
+  const auto spread = spread_within(groups, model);
+  std::vector<std::vector<double>> leaders;
+  std::map<std::size_t, std::size_t> state_of;
+  for (const auto& [recording, members] : groups) {
+    const auto mean = mean_of(members, spread.size());
+    std::size_t nearest = 0;
+    double least = std::numeric_limits<double>::infinity();
+    for (std::size_t s = 0; s < leaders.size(); ++s)
+      if (const double d = distance(mean, leaders[s], spread); d < least) least = d, nearest = s;
+    if (least > kSameState && leaders.size() < kStatesMax) {
+      nearest = leaders.size();
+      leaders.push_back(mean);
+    }
+    state_of[recording] = nearest;
+  }
+  for (Sample& sample : samples) sample.state = state_of[sample.recording];
+  return leaders.size();
+}
+
+void assign_folds(std::vector<Sample>& samples, std::size_t states, Regime regime) {
+  for (std::size_t s = 0; s < states; ++s) {
+    std::map<std::size_t, std::vector<Sample*>> recordings;
+    for (Sample& sample : samples)
+      if (sample.state == s) recordings[sample.recording].push_back(&sample);
+    std::size_t index = 0;
+    for (auto& [recording, members] : recordings) {
+      const std::size_t parts = regime == Regime::telemetry ? kConditionFolds : 2;
+      for (std::size_t i = 0; i < members.size(); ++i)
+        members[i]->fold = recordings.size() > 1 ? (index * kConditionFolds / recordings.size() + s) % kConditionFolds
+                                                 : (i * parts / members.size() + s) % kConditionFolds;
+      ++index;
+    }
+  }
+}
+
+void fit_states(const std::vector<Sample>& samples, std::size_t states, std::size_t fold, Model& model) {
+  std::vector<const Sample*> kept;
+  for (const Sample& sample : samples)
+    if (sample.fold != fold) kept.push_back(&sample);
+  model.states.clear();
+  model.detectors.spread.assign(model.features.size(), 1);
+  for (std::size_t s = 0; s < states; ++s) {
+    std::vector<const Sample*> members;
+    for (const Sample* sample : kept)
+      if (sample->state == s) members.push_back(sample);
+    condition::State state{
+        .name = {}, .speed_hz = median_speed(members), .mean = mean_of(members, model.features.size())};
+    // A state that is wholly held out has no normal of its own in this fold.
+    if (members.empty()) state.mean.assign(model.features.size(), std::numeric_limits<float>::max());
+    state.name = state.speed_hz > 0 ? std::format("s{} ({:.1f} Hz)", s + 1, state.speed_hz) : std::format("s{}", s + 1);
+    model.states.push_back(std::move(state));
+  }
+  if (kept.empty()) return;
+  if (model.regime == Regime::telemetry)
+    fit_telemetry_spread(kept, model);
+  else
+    fit_waveform_spread(kept, model);
+}
+
+void fit_detectors(const std::vector<std::vector<double>>& rows, condition::Detectors& detectors) {
+  const std::size_t width = rows.front().size();
+  Matrix table(rows.size(), width);
+  for (std::size_t r = 0; r < rows.size(); ++r) std::ranges::copy(rows[r], table.row(r).begin());
+  const Matrix covariance = condition::second_moments(table);
+  double trace = 0;
+  for (std::size_t i = 0; i < width; ++i) trace += covariance.at(i, i);
+  const double mu = trace / static_cast<double>(width), rho = shrinkage(rows, covariance, mu);
+  const condition::Eigen eigen = condition::symmetric_eigen(covariance);
+  const std::size_t axes = std::min({kAxesMax, width, std::max<std::size_t>(rows.size() / 2, 1)});
+  detectors.axes = Matrix(axes, width);
+  detectors.axis_variance.assign(eigen.values.begin(), eigen.values.begin() + static_cast<std::ptrdiff_t>(axes));
+  detectors.axis_variance_shrunk.clear();
+  double kept = 0, of_axes = 0;
+  detectors.principal = 0;
+  for (std::size_t k = 0; k < axes; ++k) {
+    std::ranges::copy(eigen.vectors.row(k), detectors.axes.row(k).begin());
+    detectors.axis_variance_shrunk.push_back((1 - rho) * eigen.values[k] + rho * mu);
+    if (kept < kPrincipalShare * trace) ++detectors.principal, kept += eigen.values[k];
+    of_axes += eigen.values[k];
+  }
+  const double rest = axes < width ? std::max(trace - of_axes, 0.0) / static_cast<double>(width - axes) : mu;
+  detectors.rest_variance_shrunk = (1 - rho) * rest + rho * mu;
+  detectors.q_scale = std::max(trace - kept, 1e-3 * trace);
+  const std::size_t step = (rows.size() + kNeighboursMax - 1) / kNeighboursMax;
+  const std::size_t count = (rows.size() + step - 1) / step;
+  detectors.neighbours = Matrix(count, width);
+  for (std::size_t i = 0; i < count; ++i) std::ranges::copy(rows[i * step], detectors.neighbours.row(i).begin());
+}
+
+}  // namespace lineside::training

@@ -1,0 +1,41 @@
+#pragma once
+// Fits the parts of a condition model that are figures of normal windows: operating states, spreads, detectors.
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "condition/detectors.h"
+#include "condition/features.h"
+#include "condition/model.h"
+
+namespace lineside::training {
+
+// One window of normal data.
+struct Sample {
+  std::vector<float> x;
+  std::size_t recording = 0, window = 0;  // of that recording
+  std::size_t state = 0, fold = 0;
+  condition::Speed speed;
+};
+
+inline constexpr std::size_t kConditionFolds = 5;
+
+// Recordings whose mean features are alike get one state (leader clustering: a recording joins the nearest state within
+// two spreads, root mean square, or opens a new one); every window gets its recording's. One state for telemetry.
+// Returns the number of states.
+std::size_t assign_states(std::vector<Sample>& samples, const condition::Model& model);
+
+// Whole recordings where a state has several, in blocks of neighbours (so that slow change shows); else contiguous
+// parts of the recording.
+void assign_folds(std::vector<Sample>& samples, std::size_t states, condition::Regime regime);
+
+// Means of the states and spreads within them, from the windows outside `fold` (kConditionFolds: all of them). For
+// telemetry a feature's spread includes what its slow drift may come to: the excess of the block means' deviation over
+// what independent rows would give, fourfold, since a drift goes on after the learning.
+void fit_states(const std::vector<Sample>& samples, std::size_t states, std::size_t fold, condition::Model& model);
+
+// Axes, variances and neighbours from deviations, a row each. The covariance is shrunk as Ledoit and Wolf (Journal of
+// Multivariate Analysis 88, 2004) estimate it, for half as many rows because windows overlap.
+void fit_detectors(const std::vector<std::vector<double>>& rows, condition::Detectors& detectors);
+
+}  // namespace lineside::training
