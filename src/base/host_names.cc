@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 
+#include <array>
 #include <condition_variable>
 #include <format>
 #include <mutex>

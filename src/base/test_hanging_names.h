@@ -5,6 +5,7 @@
 #include <netdb.h>
 
 #include <atomic>
+#include <chrono>
 #include <string_view>
 #include <thread>
 

@@ -47,7 +47,8 @@ class Client {
   // Starts; a broker that is not there is no error. Errors: file_not_found, file_io (password file, certificates),
   // config_invalid (TLS material that does not fit).
   static Result<std::unique_ptr<Client>> start(const ClientOptions& options, Handler& handler);
-  // Disconnects without the will, at most 2 s; without `reconnect` at once. The handler hears nothing after it.
+  // Disconnects without the will, within 2 s; without `reconnect` within 0.2 s. A handler's call that is under way is
+  // waited for, however long it takes. The handler hears nothing after it.
   ~Client();
 
   // Hands a message to the network thread; the number that on_acknowledged will tell. Errors: broker_unreachable when
