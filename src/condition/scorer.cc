@@ -4,6 +4,7 @@
 #include <cmath>
 #include <format>
 #include <limits>
+#include <optional>
 
 #include "condition/health.h"
 #include "inference/session.h"
@@ -29,18 +30,20 @@ void bridge_gaps(std::vector<float>& values) {
     values[j] = last == values.size() ? 0 : values[last];
 }
 
-WindowFeatures waveform_window(const Model& model, const Recording& recording, std::size_t first,
+void add_fault(WindowFeatures& window, const std::string& channel, const std::optional<std::string>& fault) {
+  if (fault) window.fault += std::format("{}{}: {}", window.fault.empty() ? "" : "; ", channel, *fault);
+}
+
+WindowFeatures waveform_window(const Model& model, std::span<const std::span<const float>> channels,
                                WaveformExtractor& extractor) {
-  WindowFeatures result{.first_sample = first};
+  WindowFeatures result;
   std::vector<std::vector<float>> bridged;
   std::vector<std::span<const float>> spans;
   for (std::size_t c = 0; c < model.channels.size(); ++c) {
-    const auto window = std::span(recording.channels[c]).subspan(first, model.waveform.window);
-    const WindowHealth health = measure_health(window);
+    const WindowHealth health = measure_health(channels[c]);
     if (c < model.health.size())
-      if (const auto fault = sensor_fault(model.health[c], health, window.size()))
-        result.fault += std::format("{}{}: {}", result.fault.empty() ? "" : "; ", model.channels[c], *fault);
-    bridge_gaps(bridged.emplace_back(window.begin(), window.end()));
+      add_fault(result, model.channels[c], sensor_fault(model.health[c], health, channels[c].size()));
+    bridge_gaps(bridged.emplace_back(channels[c].begin(), channels[c].end()));
   }
   for (const auto& channel : bridged) spans.emplace_back(channel);
   // A clipped or overdriven window still has features worth a score; one with nothing in it has none.
@@ -51,39 +54,19 @@ WindowFeatures waveform_window(const Model& model, const Recording& recording, s
   return result;
 }
 
-std::vector<WindowFeatures> waveform_windows(const Model& model, const Recording& recording) {
-  const WaveformFront& front = model.waveform;
-  std::vector<WindowFeatures> windows;
-  if (recording.samples() < front.window) {
-    windows.push_back({.fault = std::format("recording of {} samples is shorter than a window of {}",
-                                            recording.samples(), front.window)});
-    return windows;
-  }
-  WaveformExtractor extractor(front, model.rate_hz);
-  for (std::size_t first = 0; first + front.window <= recording.samples(); first += front.hop)
-    windows.push_back(waveform_window(model, recording, first, extractor));
-  return windows;
-}
-
-std::vector<WindowFeatures> telemetry_rows(const Model& model, const Recording& recording) {
-  TelemetryExtractor extractor(model.telemetry);
-  std::vector<RowHealth> health(model.health.begin(), model.health.end());
-  std::vector<WindowFeatures> windows;
+WindowFeatures telemetry_row(const Model& model, std::span<const std::span<const float>> channels,
+                             std::vector<RowHealth>& health, TelemetryExtractor& extractor) {
+  WindowFeatures result;
   std::vector<float> row(model.channels.size());
-  for (std::size_t i = 0; i < recording.samples(); ++i) {
-    WindowFeatures& window = windows.emplace_back();
-    window.first_sample = i;
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      row[c] = recording.channels[c][i];
-      if (c >= health.size()) continue;
-      if (const auto fault = health[c].next(row[c])) {
-        window.fault += std::format("{}{}: {}", window.fault.empty() ? "" : "; ", model.channels[c], *fault);
-        row[c] = std::numeric_limits<float>::quiet_NaN();
-      }
-    }
-    window.x = extractor.extract(row);
+  for (std::size_t c = 0; c < row.size(); ++c) {
+    row[c] = channels[c].front();
+    if (c >= health.size()) continue;
+    const auto fault = health[c].next(row[c]);
+    add_fault(result, model.channels[c], fault);
+    if (fault) row[c] = std::numeric_limits<float>::quiet_NaN();
   }
-  return windows;
+  result.x = extractor.extract(row);
+  return result;
 }
 
 std::string quoted(const std::string& field) {
@@ -125,8 +108,45 @@ Recording model_channels(const Model& model, const Recording& recording) {
   return chosen;
 }
 
+struct WindowExtractor::State {
+  explicit State(const Model& of) : model(of), health(of.health.begin(), of.health.end()) {
+    if (of.regime == Regime::waveform)
+      waveform.emplace(of.waveform, of.rate_hz);
+    else
+      telemetry.emplace(of.telemetry);
+  }
+  const Model& model;
+  std::optional<WaveformExtractor> waveform;
+  std::optional<TelemetryExtractor> telemetry;
+  std::vector<RowHealth> health;
+};
+
+WindowExtractor::WindowExtractor(const Model& model) : state_(std::make_unique<State>(model)) {}
+WindowExtractor::~WindowExtractor() = default;
+
+WindowFeatures WindowExtractor::next(std::span<const std::span<const float>> channels, std::size_t first_sample) {
+  WindowFeatures window = state_->waveform ? waveform_window(state_->model, channels, *state_->waveform)
+                                           : telemetry_row(state_->model, channels, state_->health, *state_->telemetry);
+  window.first_sample = first_sample;
+  return window;
+}
+
 std::vector<WindowFeatures> extract_windows(const Model& model, const Recording& recording) {
-  return model.regime == Regime::waveform ? waveform_windows(model, recording) : telemetry_rows(model, recording);
+  const bool waveform = model.regime == Regime::waveform;
+  const std::size_t length = waveform ? model.waveform.window : 1, hop = waveform ? model.waveform.hop : 1;
+  std::vector<WindowFeatures> windows;
+  if (waveform && recording.samples() < length) {
+    windows.push_back(
+        {.fault = std::format("recording of {} samples is shorter than a window of {}", recording.samples(), length)});
+    return windows;
+  }
+  WindowExtractor extractor(model);
+  std::vector<std::span<const float>> spans(recording.channels.size());
+  for (std::size_t first = 0; first + length <= recording.samples(); first += hop) {
+    for (std::size_t c = 0; c < spans.size(); ++c) spans[c] = std::span(recording.channels[c]).subspan(first, length);
+    windows.push_back(extractor.next(spans, first));
+  }
+  return windows;
 }
 
 Scorer::Scorer(Model model, Reconstruct reconstruct) : model_(std::move(model)), reconstruct_(std::move(reconstruct)) {}
@@ -186,6 +206,18 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
   return result;
 }
 
+Result<WindowScore> Scorer::score_next(const WindowFeatures& window, RecentScores& recent) const {
+  LINESIDE_ASSIGN(WindowScore result, judge(window));
+  if (result.verdict == Verdict::sensor_fault) return result;
+  recent.push_back(std::log(std::max(result.score, 1e-9)));
+  if (recent.size() > model_.smooth_windows) recent.erase(recent.begin());
+  double sum = 0;
+  for (const double value : recent) sum += value;
+  result.score = std::exp(sum / static_cast<double>(recent.size()));
+  if (result.verdict == Verdict::normal && result.score >= result.threshold) result.verdict = Verdict::anomaly;
+  return result;
+}
+
 Result<std::vector<WindowScore>> Scorer::score(const Recording& recording, double rate_hz) const {
   const auto differs = [&](double other) { return std::abs(other / model_.rate_hz - 1) > kRateToleranceShare; };
   if (differs(rate_hz))
@@ -194,18 +226,10 @@ Result<std::vector<WindowScore>> Scorer::score(const Recording& recording, doubl
   const bool wrong_rate = model_.regime == Regime::waveform && contradicts_rate(recording, model_.rate_hz);
   std::vector<WindowFeatures> windows = extract_windows(model_, model_channels(model_, recording));
   std::vector<WindowScore> scores;
-  std::vector<double> recent;  // logarithms of this file's latest scores
+  RecentScores recent;
   for (WindowFeatures& window : windows) {
     if (wrong_rate) window.fault = std::format("the file says {:.6g} Hz", recording.stated_rate_hz);
-    LINESIDE_ASSIGN(WindowScore result, judge(window));
-    if (result.verdict != Verdict::sensor_fault) {
-      recent.push_back(std::log(std::max(result.score, 1e-9)));
-      if (recent.size() > model_.smooth_windows) recent.erase(recent.begin());
-      double sum = 0;
-      for (const double value : recent) sum += value;
-      result.score = std::exp(sum / static_cast<double>(recent.size()));
-      if (result.verdict == Verdict::normal && result.score >= result.threshold) result.verdict = Verdict::anomaly;
-    }
+    LINESIDE_ASSIGN(WindowScore result, score_next(window, recent));
     scores.push_back(std::move(result));
   }
   return scores;

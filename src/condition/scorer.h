@@ -33,11 +33,27 @@ struct WindowFeatures {
   std::string fault;  // of a sensor; empty: none
 };
 
+using RecentScores = std::vector<double>;  // logarithms of the latest scores, which are averaged
+
 // The channels of a recording that the model uses, in its order, short gaps (up to 1 %) bridged by straight lines.
 // A channel that is not there becomes NaN.
 Recording model_channels(const Model& model, const Recording& recording);
 // All windows of a recording; one with a fault if it is shorter than a window.
 std::vector<WindowFeatures> extract_windows(const Model& model, const Recording& recording);
+
+// Windows one after the other, as they come: keeps what outlasts a window (transform plans, moving averages). Owner
+// thread only; the model must outlive it.
+class WindowExtractor {
+ public:
+  explicit WindowExtractor(const Model& model);
+  ~WindowExtractor();
+  // One span per channel of the model, in its order: waveform.window samples each; telemetry: one. Gaps are NaN.
+  WindowFeatures next(std::span<const std::span<const float>> channels, std::size_t first_sample);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // Owner thread only.
 class Scorer {
@@ -48,6 +64,9 @@ class Scorer {
   const Model& model() const { return model_; }
   // `rate_hz` as the person says. Errors: usage (it is another than the model's by more than 2 %), inference_failed.
   Result<std::vector<WindowScore>> score(const Recording& recording, double rate_hz) const;
+  // One window, with what the windows before it said: `recent` is the caller's, empty at the start of a recording.
+  // Errors: inference_failed.
+  Result<WindowScore> score_next(const WindowFeatures& window, RecentScores& recent) const;
 
  private:
   Result<WindowScore> judge(const WindowFeatures& window) const;
