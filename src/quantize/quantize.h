@@ -2,16 +2,20 @@
 // Static int8 quantization of an ONNX classifier: QuantizeLinear/DequantizeLinear pairs around every operator that has
 // an integer kernel (QDQ form), int8 weights symmetric per output channel, uint8 activations whose zero point is 0
 // after a ReLU, int32 biases. What follows the last Gemm (sigmoid, softmax) stays in float.
-// Ranges are collected by running the float model on calibration tensors.
+// Ranges are collected by running the float model on calibration tensors. Where the input is pixels scaled alike in all
+// channels, the quantized model takes the pixels themselves: nobody turns bytes into floats for the model to turn back.
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "bundle/manifest.h"
+#include "inference/session.h"
+#include "model/preprocess_spec.h"
 
 namespace lineside::quantize {
 
@@ -25,10 +29,24 @@ const char* to_string(Calibration method);
 // Each element: one input tensor (batch 1, flat, as the Preprocessor writes it).
 using CalibrationSet = std::span<const std::vector<float>>;
 
+// How a value becomes a byte: byte = round(value / scale) + zero_point, 0..255.
+struct Scale {
+  float scale = 1;
+  std::uint8_t zero_point = 0;
+};
+
+// The scale at which the input's bytes are the pixels. Nothing if `spec` gives no floats, scales its channels
+// differently, or has a zero that is no whole pixel value.
+std::optional<Scale> byte_input_of(const PreprocessSpec& spec);
+
+// Writes a float tensor into the session's first input, as bytes if the model takes those.
+void set_input(inference::Session& session, std::span<const float> values, const std::optional<Scale>& bytes);
+
 struct QuantizeOptions {
-  Calibration method = Calibration::min_max;
+  Calibration method = Calibration::min_max;  // of quantize_static
   double percentile = 99.99;
-  std::string library;  // libonnxruntime.so; empty: the system's
+  std::string library;              // libonnxruntime.so; empty: the system's
+  std::optional<Scale> byte_input;  // if set, the quantized model's input is uint8
 };
 
 // Errors: model_unsupported (not fp32, or an operator it does not know), dataset_invalid (no calibration tensors, or of
@@ -58,7 +76,7 @@ struct QuantizedModel {
   FusionReport fusion;
 };
 Result<QuantizedModel> quantize_best(std::span<const std::uint8_t> onnx, CalibrationSet calibration,
-                                     const std::string& library = {},
+                                     const QuantizeOptions& options = {},
                                      const std::function<void(const std::string&)>& progress = {});
 
 }  // namespace lineside::quantize

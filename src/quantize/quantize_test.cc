@@ -125,6 +125,47 @@ TEST(Quantize, QuantizesConcatAndSkipsWhatItDoesNotKnow) {
   EXPECT_LT(largest_difference(bytes, *int8, calibration), 0.05);
 }
 
+TEST(Quantize, TakesThePixelsThemselves_WhenTheInputIsScaledPixels) {
+  PreprocessSpec spec;
+  spec.mean.fill(128.0F / 255);
+  const auto bytes = byte_input_of(spec);
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(bytes->zero_point, 128);
+  auto inputs = pictures(8, 32);
+  for (auto& tensor : inputs)  // what a preprocessor makes of whole pixel values
+    for (float& value : tensor) value = (std::nearbyint(value * 100 + 128) / 255 - spec.mean[0]) * spec.scale[0];
+  const auto model = inference::make_dense_net(32, 8);
+  const auto int8 = quantize_static(model, inputs, {.byte_input = bytes});
+  ASSERT_TRUE(int8) << int8.error().message;
+  const auto report = check_fused(*int8);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(report->fused());
+  EXPECT_EQ(report->operators.count("QuantizeLinear"), 0U);
+  auto before = Session::create(model, {}), after = Session::create(*int8, {});
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ((*after)->inputs()[0].type, inference::ElementType::u8);
+  for (const auto& input : inputs) {
+    set_input(**after, input, bytes);
+    ASSERT_TRUE((*after)->run());
+    EXPECT_NEAR((*after)->output_f32()[0], run_once(**before, input), 0.06);
+  }
+}
+
+TEST(ByteInput, IsRefused_WhereAByteCanNotStandForTheInput) {
+  PreprocessSpec spec;
+  EXPECT_FALSE(byte_input_of(spec));  // its zero lies between two pixel values
+  spec.mean = {0, 0, 0.2F};
+  EXPECT_FALSE(byte_input_of(spec));
+  spec.mean.fill(0);
+  EXPECT_TRUE(byte_input_of(spec));
+  spec.scale = {1, 1, 2};
+  EXPECT_FALSE(byte_input_of(spec));
+  spec.color = PreprocessSpec::Color::gray;
+  EXPECT_TRUE(byte_input_of(spec));
+  spec.type = PreprocessSpec::Type::u8;
+  EXPECT_FALSE(byte_input_of(spec));
+}
+
 TEST(QuantizeBest, KeepsTheMethodWithTheSmallestError) {
   const auto model = inference::make_dense_net(32, 8, 3);
   const auto best = quantize_best(model, pictures(8, 32));

@@ -32,13 +32,18 @@ struct ChannelView {
 
 class Rewriter {
  public:
-  Rewriter(const Graph& graph, const Plan& plan, const std::map<std::string, Scale>& scales)
-      : graph_(graph), plan_(plan), scales_(scales), result_(graph.model) {}
+  Rewriter(const Graph& graph, const Plan& plan, const std::map<std::string, Scale>& scales, bool takes_bytes)
+      : graph_(graph), plan_(plan), scales_(scales), takes_bytes_(takes_bytes), result_(graph.model) {}
 
   onnx::ModelProto make() {
     auto& out = *result_.mutable_graph();
     out.clear_node();
-    if (scales_.contains(graph_.input)) add_pair(graph_.input, graph_.input);
+    if (scales_.contains(graph_.input)) {
+      if (takes_bytes_)
+        take_bytes();
+      else
+        add_pair(graph_.input, graph_.input);
+    }
     for (int i = 0; i < graph_.model.graph().node_size(); ++i) add_node(i);
     drop_unused_constants();
     for (auto& opset : *result_.mutable_opset_import())
@@ -71,14 +76,25 @@ class Rewriter {
 
   // value -> QuantizeLinear -> DequantizeLinear; who reads `value` from now on reads the result.
   void add_pair(const std::string& value, const std::string& made_as) {
-    const Scale& scale = scales_.at(value);
-    const auto scale_name =
-        add_constant(make_tensor<float>(value + "_scale", onnx::TensorProto::FLOAT, {}, {scale.scale}));
-    const auto zero_name =
-        add_constant(make_tensor<std::uint8_t>(value + "_zero", onnx::TensorProto::UINT8, {}, {scale.zero_point}));
+    const auto [scale_name, zero_name] = add_scale(value);
     add_quant_node("QuantizeLinear", made_as, scale_name, zero_name, value + "_q");
     add_quant_node("DequantizeLinear", value + "_q", scale_name, zero_name, value + "_dq");
     renamed_[value] = value + "_dq";
+  }
+
+  void take_bytes() {
+    for (auto& input : *out().mutable_input())
+      if (input.name() == graph_.input)
+        input.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::UINT8);
+    const auto [scale_name, zero_name] = add_scale(graph_.input);
+    add_quant_node("DequantizeLinear", graph_.input, scale_name, zero_name, graph_.input + "_dq");
+    renamed_[graph_.input] = graph_.input + "_dq";
+  }
+
+  std::pair<std::string, std::string> add_scale(const std::string& value) {
+    const Scale& scale = scales_.at(value);
+    return {add_constant(make_tensor<float>(value + "_scale", onnx::TensorProto::FLOAT, {}, {scale.scale})),
+            add_constant(make_tensor<std::uint8_t>(value + "_zero", onnx::TensorProto::UINT8, {}, {scale.zero_point}))};
   }
 
   void add_node(int index) {
@@ -168,6 +184,7 @@ class Rewriter {
   const Graph& graph_;
   const Plan& plan_;
   const std::map<std::string, Scale>& scales_;
+  bool takes_bytes_;
   onnx::ModelProto result_;
   std::map<std::string, std::string> renamed_;
 };
@@ -180,8 +197,9 @@ Scale make_scale(Range range) {
   return {scale, static_cast<std::uint8_t>(std::clamp(std::nearbyint(-low / scale), 0.0F, 255.0F))};
 }
 
-onnx::ModelProto rewrite(const Graph& graph, const Plan& plan, const std::map<std::string, Scale>& scales) {
-  return Rewriter(graph, plan, scales).make();
+onnx::ModelProto rewrite(const Graph& graph, const Plan& plan, const std::map<std::string, Scale>& scales,
+                         bool takes_bytes) {
+  return Rewriter(graph, plan, scales, takes_bytes).make();
 }
 
 }  // namespace lineside::quantize

@@ -6,17 +6,14 @@
 #include "quantize/calibration.h"
 #include "quantize/graph.h"
 #include "quantize/plan.h"
+#include "quantize/quantize.h"
 
 namespace lineside::quantize {
 
-// How a value becomes a byte: byte = round(value / scale) + zero_point, 0..255.
-struct Scale {
-  float scale = 1;
-  std::uint8_t zero_point = 0;
-};
 Scale make_scale(Range range);
 
-// `scales` has one for each value of plan.quantized.
-onnx::ModelProto rewrite(const Graph& graph, const Plan& plan, const std::map<std::string, Scale>& scales);
+// `scales` has one for each value of plan.quantized. `takes_bytes`: the graph's input becomes uint8, at its scale.
+onnx::ModelProto rewrite(const Graph& graph, const Plan& plan, const std::map<std::string, Scale>& scales,
+                         bool takes_bytes);
 
 }  // namespace lineside::quantize

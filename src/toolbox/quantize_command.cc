@@ -98,9 +98,13 @@ Result<int> quantize_bundle(const QuantizeOptions& options) {
   if (manifest.quantization != bundle::Quantization::fp32 || manifest.input.type != PreprocessSpec::Type::f32)
     return fail(ErrorCode::model_unsupported, "only a bundle in fp32 with a float32 input can be quantized");
   LINESIDE_ASSIGN(const auto tensors, load_tensors(options.images, manifest.preprocess));
+  const auto bytes = quantize::byte_input_of(manifest.preprocess);
   const auto progress = [](const std::string& line) { std::fputs((line + "\n").c_str(), stderr); };
-  LINESIDE_ASSIGN(const auto model, quantize::quantize_best(source.onnx(), tensors, options.library, progress));
+  LINESIDE_ASSIGN(
+      const auto model,
+      quantize::quantize_best(source.onnx(), tensors, {.library = options.library, .byte_input = bytes}, progress));
   manifest.quantization = model.kind;
+  if (bytes) manifest.input.type = manifest.preprocess.type = PreprocessSpec::Type::u8;
   manifest.version += "-int8";
   manifest.counter += 1;
   manifest.test.reset();  // measured on the float model

@@ -93,6 +93,7 @@ PreprocessSpec choose_spec(int width, int height, int size_px) {
   spec.height = round_to_step(side * height / longer);
   spec.type = PreprocessSpec::Type::u8;
   spec.layout = PreprocessSpec::Layout::nhwc;
+  spec.mean.fill(128.0F / 255);  // a whole pixel value, so that an int8 model can take the pixels as they are
   return spec;
 }
 

@@ -186,18 +186,25 @@ Result<Learned> learn_in_parts(const Dataset& data, const InspectionOptions& opt
   return learned;
 }
 
+// The pictures' own preprocessing leaves them as they were drawn; the networks want planes of floats.
+PreprocessSpec network_input(const Dataset& data) {
+  PreprocessSpec spec = data.spec;
+  spec.type = PreprocessSpec::Type::f32;
+  spec.layout = PreprocessSpec::Layout::nchw;
+  return spec;
+}
+
 bundle::Manifest make_manifest(const InspectionOptions& options, const Dataset& data, const Learned& learned,
                                const Packed& packed) {
   bundle::Manifest manifest;
   manifest.name = options.name.empty() ? name_from(options.out, "inspection") : options.name;
   manifest.version = options.version;
   manifest.counter = options.counter;
-  manifest.input = {"image", {1, 3, data.spec.height, data.spec.width}, PreprocessSpec::Type::f32};
+  manifest.input = {"image", {1, 3, data.spec.height, data.spec.width}, packed.input};
   manifest.output = {"scores", {1, static_cast<std::int64_t>(data.labels.size())}, PreprocessSpec::Type::f32};
   manifest.output_kind = bundle::OutputKind::probabilities;
-  manifest.preprocess = data.spec;
-  manifest.preprocess.type = PreprocessSpec::Type::f32;
-  manifest.preprocess.layout = PreprocessSpec::Layout::nchw;
+  manifest.preprocess = network_input(data);
+  manifest.preprocess.type = packed.input;
   manifest.labels = data.labels;
   manifest.reject_labels.assign(data.labels.begin() + 1, data.labels.end());
   manifest.reject_threshold = learned.threshold.value;
@@ -219,6 +226,7 @@ PackInput pack_input(const InspectionOptions& options, const Dataset& data, cons
                   .calibration = learned.calibration,
                   .threshold = learned.threshold.value,
                   .precision = options.precision,
+                  .preprocess = network_input(data),
                   .calibration_inputs = {},
                   .parity_inputs = {}};
   const auto spread = [&](const std::vector<std::size_t>& items, std::size_t most,

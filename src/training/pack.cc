@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <optional>
 
 #include "inference/session.h"
 #include "quantize/quantize.h"
@@ -27,12 +28,13 @@ Result<std::vector<double>> trained_scores(const PackInput& input) {
   return logits;
 }
 
-Result<std::vector<double>> onnx_scores(std::span<const std::uint8_t> onnx, const Inputs& inputs) {
+Result<std::vector<double>> onnx_scores(std::span<const std::uint8_t> onnx, const Inputs& inputs,
+                                        const std::optional<quantize::Scale>& bytes = {}) {
   LINESIDE_ASSIGN(const auto session, inference::Session::create(onnx, {}));
   LINESIDE_TRY(session->warm_up(1));
   std::vector<double> scores;
   for (const auto& input : inputs) {
-    std::ranges::copy(input, session->input_f32().begin());
+    quantize::set_input(*session, input, bytes);
     LINESIDE_TRY(session->run());
     scores.push_back(1 - static_cast<double>(session->output_f32()[0]));
   }
@@ -57,13 +59,15 @@ Difference compare(const std::vector<double>& a, const std::vector<double>& b, d
 
 Result<Packed> pack_int8(const Packed& fp32, const std::vector<double>& fp32_scores, const PackInput& input,
                          const std::function<void(const std::string&)>& say) {
-  LINESIDE_ASSIGN(auto quantized, quantize::quantize_best(fp32.onnx, input.calibration_inputs, {}, say));
+  const auto bytes = quantize::byte_input_of(input.preprocess);
+  LINESIDE_ASSIGN(auto quantized,
+                  quantize::quantize_best(fp32.onnx, input.calibration_inputs, {.byte_input = bytes}, say));
   if (!quantized.fusion.fused())
     return fail(
         ErrorCode::parity_failed,
         std::format("{} of {} convolutions of the int8 model stayed in float", quantized.fusion.float_convolutions,
                     quantized.fusion.float_convolutions + quantized.fusion.integer_convolutions));
-  LINESIDE_ASSIGN(const auto scores, onnx_scores(quantized.onnx, input.parity_inputs));
+  LINESIDE_ASSIGN(const auto scores, onnx_scores(quantized.onnx, input.parity_inputs, bytes));
   const Difference difference = compare(fp32_scores, scores, input.threshold);
   const auto flips_max =
       std::max<std::uint64_t>(1, static_cast<std::uint64_t>(kFlippedShareMax * static_cast<double>(scores.size())));
@@ -72,7 +76,10 @@ Result<Packed> pack_int8(const Packed& fp32, const std::vector<double>& fp32_sco
         ErrorCode::parity_failed,
         std::format("int8 differs from fp32 by {:.3f} on average (at most {}) and flips {} of {} verdicts (at most {})",
                     difference.mean, kInt8ErrorMeanMax, difference.flipped, scores.size(), flips_max));
-  Packed result{.onnx = std::move(quantized.onnx), .quantization = quantized.kind, .parity = fp32.parity};
+  Packed result{.onnx = std::move(quantized.onnx),
+                .input = bytes ? PreprocessSpec::Type::u8 : PreprocessSpec::Type::f32,
+                .quantization = quantized.kind,
+                .parity = fp32.parity};
   result.parity.int8_error_max = difference.max;
   result.parity.int8_error_mean = difference.mean;
   result.parity.flipped += difference.flipped;

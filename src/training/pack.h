@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "bundle/manifest.h"
+#include "model/preprocess_spec.h"
 #include "training/network.h"
 #include "training/statistics.h"
 
@@ -25,12 +26,14 @@ struct PackInput {
   Calibration calibration;
   double threshold = 0.5;
   Precision precision = Precision::best;
+  PreprocessSpec preprocess;                           // how the inputs below were made
   std::vector<std::vector<float>> calibration_inputs;  // for the ranges of int8
   std::vector<std::vector<float>> parity_inputs;       // on which the forms are compared
 };
 
 struct Packed {
   std::vector<std::uint8_t> onnx;
+  PreprocessSpec::Type input = PreprocessSpec::Type::f32;  // u8: the pixels themselves (int8 models)
   bundle::Quantization quantization = bundle::Quantization::fp32;
   bundle::Parity parity;
 };

@@ -1,55 +1,66 @@
 #include "vision/preprocess.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
 #endif
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <format>
+#include <vector>
 
 namespace lineside::vision {
 namespace {
 
-// The inner loops exist twice on x86-64: for AVX2, and for any CPU. Both give the same bits (no fused multiply-add).
+// On x86-64 the loops over rows exist twice: for AVX2, and for any CPU. Both give the same bits.
 // clang (clang-tidy) does not know all of these attributes.
 #if defined(__x86_64__) && !defined(__clang__) && !defined(LINESIDE_SANITIZE)
-#define LINESIDE_MANY_CPUS
 #define LINESIDE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
 #else
 #define LINESIDE_FOR_EACH_CPU
 #endif
 
-// Four floats at once: red, green, blue and a lane that is thrown away.
-typedef float Float4 __attribute__((vector_size(16)));
+// Everything between the picture and the tensor is in 1/256 of a pixel value, 16 bits, and weights are in 1/65536: the
+// upper half of a product is then in 1/256 again. It is cut, not rounded, so that nothing can overflow; each pass
+// starts from what its cuts cost on average.
+using Fine = std::uint16_t;
+constexpr int kFinePerPixel = 256;
+constexpr int kWeightSum = 65535;
 
-[[gnu::always_inline]] inline Float4 load4(const float* from) {
-  Float4 value;
-  __builtin_memcpy(&value, from, sizeof value);
-  return value;
+[[gnu::always_inline]] inline Fine share_of(Fine value, Fine weight) {
+  return static_cast<Fine>((std::uint32_t{value} * weight) >> 16);
 }
 
-[[gnu::always_inline]] inline void store4(Float4 value, float* to) { __builtin_memcpy(to, &value, sizeof value); }
+Fine cuts_of(int taps) { return static_cast<Fine>(std::min(taps / 2, kFinePerPixel / 2 - 1)); }
 
-// For each output position, which input positions it is made of and their weights (summing to 1).
+// For each output position, which input positions it is made of and their weights (summing to kWeightSum).
 struct Axis {
   struct Range {
     int first = 0, count = 0, weight = 0;  // input positions; index of the first weight
   };
   std::vector<Range> ranges;
-  std::vector<float> weights;
+  std::vector<Fine> weights;
   int taps = 0;  // input positions of each, once they are level
 
   void add(int first, std::span<const double> shares) {
-    double sum = 0;
+    double sum = 0, so_far = 0;
     for (double share : shares) sum += share;
     ranges.push_back({first, static_cast<int>(shares.size()), static_cast<int>(weights.size())});
-    for (double share : shares) weights.push_back(static_cast<float>(share / sum));
+    long given = 0;
+    for (double share : shares) {
+      so_far += share;
+      const long up_to_here = std::lround(so_far / sum * kWeightSum);
+      weights.push_back(static_cast<Fine>(up_to_here - given));
+      given = up_to_here;
+    }
   }
 
   // Gives all the same number of positions, those beyond their own with weight 0: loops that never vary are quicker.
   void make_level() {
     for (const Range& range : ranges) taps = std::max(taps, range.count);
-    std::vector<float> level;
+    std::vector<Fine> level;
     for (Range& range : ranges) {
       const auto own = weights.begin() + range.weight;
       range.weight = static_cast<int>(level.size());
@@ -90,112 +101,135 @@ Axis make_axis(int input_size, int output_size) {
   return axis;
 }
 
-#if defined(LINESIDE_MANY_CPUS)
-// One row of floats = weighted sum of rows of bytes, from column `i` on.
-[[gnu::always_inline]] inline void blend_one_by_one(const std::uint8_t* row, std::ptrdiff_t stride,
-                                                    std::span<const float> weights, float* out, int i, int count) {
-  for (; i < count; ++i) {
-    float sum = 0;
-    const std::uint8_t* from = row + i;
-    for (const float weight : weights) {
-      sum += weight * static_cast<float>(*from);
-      from += stride;
-    }
+// Adds `kRows` weighted rows of bytes to `start`, or to what `out` holds if that is null.
+template <int kRows>
+[[gnu::always_inline]] inline void add_rows(const std::uint8_t* row, std::ptrdiff_t stride, const Fine* weights,
+                                            const Fine* start, Fine* __restrict out, int count) {
+  for (int i = 0; i < count; ++i) {
+    Fine sum = start == nullptr ? out[i] : *start;
+    for (int k = 0; k < kRows; ++k)
+      sum = static_cast<Fine>(sum + share_of(static_cast<Fine>(row[i + k * stride] * kFinePerPixel), weights[k]));
     out[i] = sum;
   }
 }
 
-__attribute__((target("avx2"))) void blend_rows(const std::uint8_t* row, std::ptrdiff_t stride,
-                                                std::span<const float> weights, float* out, int count) {
-  int i = 0;
-  for (; i + 16 <= count; i += 16) {
-    __m256 low = _mm256_setzero_ps(), high = low;
-    const std::uint8_t* from = row + i;
-    for (const float weight : weights) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-      const __m256 share = _mm256_set1_ps(weight);
-      low = _mm256_add_ps(low, _mm256_mul_ps(share, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes))));
-      high = _mm256_add_ps(
-          high, _mm256_mul_ps(share, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes)))));
-      from += stride;
-    }
-    _mm256_storeu_ps(out + i, low);
-    _mm256_storeu_ps(out + i + 8, high);
-  }
-  blend_one_by_one(row, stride, weights, out, i, count);
-}
-__attribute__((target("default")))
-#endif
-void blend_rows(const std::uint8_t* row, std::ptrdiff_t stride, std::span<const float> weights, float* __restrict out,
-                int count) {
-  for (int i = 0; i < count; ++i) out[i] = weights[0] * static_cast<float>(row[i]);
-  for (std::size_t k = 1; k < weights.size(); ++k) {
-    row += stride;
-    const float weight = weights[k];
-    for (int i = 0; i < count; ++i) out[i] += weight * static_cast<float>(row[i]);
-  }
+// One row = weighted sum of rows of bytes.
+LINESIDE_FOR_EACH_CPU void blend_rows(const std::uint8_t* row, std::ptrdiff_t stride, std::span<const Fine> weights,
+                                      Fine* __restrict out, int count) {
+  constexpr int kRows = 4;
+  const Fine start = cuts_of(static_cast<int>(weights.size()));
+  const Fine* from = &start;
+  const Fine* weight = weights.data();
+  auto left = static_cast<int>(weights.size());
+  for (; left > kRows; left -= kRows, row += kRows * stride, weight += kRows, from = nullptr)
+    add_rows<kRows>(row, stride, weight, from, out, count);
+  if (left == 1) return add_rows<1>(row, stride, weight, from, out, count);
+  if (left == 2) return add_rows<2>(row, stride, weight, from, out, count);
+  if (left == 3) return add_rows<3>(row, stride, weight, from, out, count);
+  add_rows<kRows>(row, stride, weight, from, out, count);
 }
 
+// A pixel: red, green, blue and a lane that is thrown away.
+constexpr int kLanes = 4;
+
+// One output pixel = weighted sum of neighbours in the row. `weights`: those of each tap for all lanes of `kAtOnce`
+// output pixels that are made at once.
+constexpr std::size_t kAtOnce = 2;
+
+#if defined(__SSE2__)
 template <int kTaps>
-[[gnu::always_inline]] inline void shrink_rgb(const float* row, const Axis& axis, int taps, float* out) {
-  for (const auto& range : axis.ranges) {
-    const float* weight = axis.weights.data() + range.weight;
-    const float* from = row + static_cast<std::ptrdiff_t>(range.first) * 3;
-    Float4 sum = load4(from) * weight[0];
-    for (int k = 1; k < (kTaps > 0 ? kTaps : taps); ++k)
-      sum += load4(from + static_cast<std::ptrdiff_t>(k) * 3) * weight[k];
-    store4(sum, out);
-    out += 4;
+[[gnu::always_inline]] inline void shrink_rgb(const Fine* row, std::span<const Axis::Range> ranges, const Fine* weights,
+                                              int taps, Fine* out) {
+  const auto pixel = [](const Fine* from) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)); };
+  const __m128i start = _mm_set1_epi16(static_cast<short>(cuts_of(taps)));
+  for (std::size_t x = 0; x < ranges.size(); x += kAtOnce, out += kAtOnce * kLanes) {
+    const Fine* left = row + static_cast<std::ptrdiff_t>(ranges[x].first) * 3;
+    const Fine* right = row + static_cast<std::ptrdiff_t>(ranges[std::min(x + 1, ranges.size() - 1)].first) * 3;
+    __m128i sum = start;
+    for (int k = 0; k < (kTaps > 0 ? kTaps : taps); ++k, left += 3, right += 3, weights += kAtOnce * kLanes)
+      sum = _mm_add_epi16(sum, _mm_mulhi_epu16(_mm_unpacklo_epi64(pixel(left), pixel(right)),
+                                               _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights))));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), sum);
   }
 }
+#else
+template <int kTaps>
+void shrink_rgb(const Fine* row, std::span<const Axis::Range> ranges, const Fine* weights, int taps, Fine* out) {
+  for (std::size_t x = 0; x < ranges.size(); ++x, out += kLanes) {
+    const Fine* weight = weights + (x / kAtOnce * static_cast<std::size_t>(taps) * kAtOnce + x % kAtOnce) * kLanes;
+    const Fine* from = row + static_cast<std::ptrdiff_t>(ranges[x].first) * 3;
+    std::fill_n(out, kLanes, cuts_of(taps));
+    for (int k = 0; k < taps; ++k, from += 3, weight += kAtOnce * kLanes)
+      for (int lane = 0; lane < kLanes; ++lane)
+        out[lane] = static_cast<Fine>(out[lane] + share_of(from[lane], *weight));
+  }
+}
+#endif
 
-LINESIDE_FOR_EACH_CPU void shrink_row_rgb(const float* row, const Axis& axis, float* out) {
+void shrink_row_rgb(const Fine* row, const Axis& axis, const Fine* weights, Fine* out) {
   switch (axis.taps) {
     case 2:
-      return shrink_rgb<2>(row, axis, 2, out);
+      return shrink_rgb<2>(row, axis.ranges, weights, 2, out);
     case 3:
-      return shrink_rgb<3>(row, axis, 3, out);
+      return shrink_rgb<3>(row, axis.ranges, weights, 3, out);
     case 4:
-      return shrink_rgb<4>(row, axis, 4, out);
+      return shrink_rgb<4>(row, axis.ranges, weights, 4, out);
     case 5:
-      return shrink_rgb<5>(row, axis, 5, out);
+      return shrink_rgb<5>(row, axis.ranges, weights, 5, out);
     default:
-      return shrink_rgb<0>(row, axis, axis.taps, out);
+      return shrink_rgb<0>(row, axis.ranges, weights, axis.taps, out);
   }
 }
 
-void shrink_row_gray(const float* row, const Axis& axis, float* out) {
+// The weights as shrink_rgb() wants them.
+std::vector<Fine> weights_of_lanes(const Axis& axis) {
+  std::vector<Fine> result;
+  for (std::size_t x = 0; x < axis.ranges.size(); x += kAtOnce)
+    for (int k = 0; k < axis.taps; ++k)
+      for (std::size_t i = 0; i < kAtOnce; ++i) {
+        const auto& range = axis.ranges[std::min(x + i, axis.ranges.size() - 1)];
+        result.insert(result.end(), kLanes, axis.weights[static_cast<std::size_t>(range.weight + k)]);
+      }
+  return result;
+}
+
+void shrink_row_gray(const Fine* row, const Axis& axis, Fine* out) {
   for (const auto& range : axis.ranges) {
-    const float* weight = axis.weights.data() + range.weight;
-    float sum = row[range.first] * weight[0];
-    for (int k = 1; k < axis.taps; ++k) sum += row[range.first + k] * weight[k];
+    const Fine* weight = axis.weights.data() + range.weight;
+    Fine sum = cuts_of(axis.taps);
+    for (int k = 0; k < axis.taps; ++k) sum = static_cast<Fine>(sum + share_of(row[range.first + k], weight[k]));
     *out++ = sum;
   }
 }
 
-// Pixels of four floats into three planes, each (value / 255 - mean) * scale; mean and scale in the order of the
-// pixel's lanes.
-LINESIDE_FOR_EACH_CPU void split_planes(const float* from, int count, Float4 mean, Float4 scale, float* to0, float* to1,
-                                        float* to2) {
-  int x = 0;
-  for (; x + 4 <= count; x += 4, from += 16) {
-    Float4 pixels[4];
-    for (int i = 0; i < 4; ++i) pixels[i] = (load4(from + i * 4) * (1.0F / 255.0F) - mean) * scale;
-    const Float4 first01 = __builtin_shufflevector(pixels[0], pixels[1], 0, 4, 1, 5);
-    const Float4 first23 = __builtin_shufflevector(pixels[2], pixels[3], 0, 4, 1, 5);
-    const Float4 last01 = __builtin_shufflevector(pixels[0], pixels[1], 2, 6, 3, 7);
-    const Float4 last23 = __builtin_shufflevector(pixels[2], pixels[3], 2, 6, 3, 7);
-    store4(__builtin_shufflevector(first01, first23, 0, 1, 4, 5), to0 + x);
-    store4(__builtin_shufflevector(first01, first23, 2, 3, 6, 7), to1 + x);
-    store4(__builtin_shufflevector(last01, last23, 0, 1, 4, 5), to2 + x);
-  }
-  for (; x < count; ++x, from += 4) {
-    const Float4 pixel = (load4(from) * (1.0F / 255.0F) - mean) * scale;
-    to0[x] = pixel[0], to1[x] = pixel[1], to2[x] = pixel[2];
+Fine luma(Fine red, Fine green, Fine blue) {  // BT.601
+  return static_cast<Fine>(0.299F * red + 0.587F * green + 0.114F * blue + 0.5F);
+}
+
+float normalised(Fine value, float mean, float scale) {
+  return (static_cast<float>(value) * (1.0F / (255 * kFinePerPixel)) - mean) * scale;
+}
+
+std::uint8_t to_byte(Fine value) {
+  return static_cast<std::uint8_t>(static_cast<Fine>(value + kFinePerPixel / 2) / kFinePerPixel);
+}
+
+// Pixels of four lanes into three planes.
+LINESIDE_FOR_EACH_CPU void split_planes(const Fine* from, int count, const std::array<float, 3>& mean,
+                                        const std::array<float, 3>& scale, const std::array<float*, 3>& to) {
+  for (std::size_t c = 0; c < 3; ++c) {
+    const float offset = mean[c], factor = scale[c];
+    float* plane = to[c];
+    for (int x = 0; x < count; ++x) plane[x] = normalised(from[x * kLanes + static_cast<int>(c)], offset, factor);
   }
 }
 
-std::uint8_t to_byte(float value) { return static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F)); }
+LINESIDE_FOR_EACH_CPU void split_planes(const Fine* from, int count, const std::array<std::uint8_t*, 3>& to) {
+  for (std::size_t c = 0; c < 3; ++c) {
+    std::uint8_t* plane = to[c];
+    for (int x = 0; x < count; ++x) plane[x] = to_byte(from[x * kLanes + static_cast<int>(c)]);
+  }
+}
 
 struct Inset {
   int x = 0, y = 0, width = 0, height = 0;
@@ -222,9 +256,10 @@ struct Preprocessor::State {
   int crop_x = 0, crop_y = 0, crop_width = 0;
   Inset inset;
   Axis across, down;
-  std::vector<float> row;     // one blended row, and zeros for those who read beyond it
-  std::vector<float> colors;  // one output row, four floats a pixel
-  std::vector<float> grays;
+  std::vector<Fine> across_lanes;  // weights_of_lanes(across)
+  std::vector<Fine> row;           // one blended row, and zeros for those who read beyond it
+  std::vector<Fine> colors;        // one output row, kLanes a pixel
+  std::vector<Fine> grays;
 
   bool prepare(const ImageView& image);
   void make_row(const ImageView& image, int y);
@@ -237,7 +272,7 @@ struct Preprocessor::State {
   template <class T>
   Result<void> run(const ImageView& image, std::span<T> out);
   template <class T>
-  T finish(float value, int channel) const;
+  T finish(Fine value, int channel) const;
 };
 
 // False if there is nothing to look at.
@@ -252,10 +287,11 @@ bool Preprocessor::State::prepare(const ImageView& image) {
   inset = fit_inside(spec, crop_width, bottom - top);
   across = make_axis(crop_width, inset.width);
   across.make_level();
+  across_lanes = weights_of_lanes(across);
   down = make_axis(bottom - top, inset.height);
-  row.assign(static_cast<std::size_t>(crop_width + across.taps) * 3 + 4, 0.0F);
-  colors.assign(static_cast<std::size_t>(inset.width) * 4, 0.0F);
-  grays.assign(static_cast<std::size_t>(inset.width), 0.0F);
+  row.assign(static_cast<std::size_t>(crop_width + across.taps) * 3 + kLanes, Fine{0});
+  colors.assign((static_cast<std::size_t>(inset.width) + kAtOnce) * kLanes, Fine{0});
+  grays.assign(static_cast<std::size_t>(inset.width), Fine{0});
   width = image.width, height = image.height, format = image.format;
   return true;
 }
@@ -269,25 +305,24 @@ void Preprocessor::State::make_row(const ImageView& image, int y) {
   const std::span weights(down.weights.data() + range.weight, static_cast<std::size_t>(range.count));
   blend_rows(from, image.stride_bytes, weights, row.data(), crop_width * channels);
   if (channels == 3) {
-    shrink_row_rgb(row.data(), across, colors.data());
+    shrink_row_rgb(row.data(), across, across_lanes.data(), colors.data());
     if (spec.color == PreprocessSpec::Color::gray)
       for (std::size_t x = 0; x < grays.size(); ++x)
-        grays[x] = 0.299F * colors[x * 4] + 0.587F * colors[x * 4 + 1] + 0.114F * colors[x * 4 + 2];
+        grays[x] = luma(colors[x * kLanes], colors[x * kLanes + 1], colors[x * kLanes + 2]);
   } else {
     shrink_row_gray(row.data(), across, grays.data());
     if (spec.color != PreprocessSpec::Color::gray)
-      for (std::size_t x = 0; x < grays.size(); ++x) store4(Float4{grays[x], grays[x], grays[x], 0}, &colors[x * 4]);
+      for (std::size_t x = 0; x < grays.size(); ++x) std::fill_n(&colors[x * kLanes], 3, grays[x]);
   }
 }
 
 template <>
-float Preprocessor::State::finish<float>(float value, int channel) const {
-  const auto c = static_cast<std::size_t>(channel);
-  return (value * (1.0F / 255.0F) - spec.mean[c]) * spec.scale[c];
+float Preprocessor::State::finish<float>(Fine value, int channel) const {
+  return normalised(value, spec.mean[static_cast<std::size_t>(channel)], spec.scale[static_cast<std::size_t>(channel)]);
 }
 
 template <>
-std::uint8_t Preprocessor::State::finish<std::uint8_t>(float value, int) const {
+std::uint8_t Preprocessor::State::finish<std::uint8_t>(Fine value, int) const {
   return to_byte(value);
 }
 
@@ -297,22 +332,20 @@ void Preprocessor::State::store_color_row(int y, T* out) const {
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(spec.width) * spec.height;
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(inset.y + y) * spec.width + inset.x;
   const bool swapped = spec.color == PreprocessSpec::Color::bgr;
-  if constexpr (std::is_same_v<T, float>)
-    if (planes) {
-      const std::size_t red = swapped ? 2 : 0, blue = 2 - red;
-      const auto plane_of = [&](std::size_t channel) {
-        return out + at + static_cast<std::ptrdiff_t>(channel) * plane;
-      };
-      return split_planes(colors.data(), inset.width, Float4{spec.mean[red], spec.mean[1], spec.mean[blue], 0},
-                          Float4{spec.scale[red], spec.scale[1], spec.scale[blue], 0}, plane_of(red), plane_of(1),
-                          plane_of(blue));
-    }
+  if (planes) {
+    std::array to{out + at, out + at + plane, out + at + 2 * plane};  // red, green, blue
+    auto mean = spec.mean, scale = spec.scale;
+    if (swapped) std::swap(to[0], to[2]), std::swap(mean[0], mean[2]), std::swap(scale[0], scale[2]);
+    if constexpr (std::is_same_v<T, float>)
+      return split_planes(colors.data(), inset.width, mean, scale, to);
+    else
+      return split_planes(colors.data(), inset.width, to);
+  }
   for (int c = 0; c < 3; ++c) {
     const int source = swapped ? 2 - c : c;
-    T* to = planes ? out + c * plane + at : out + at * 3 + c;
-    const float* from = colors.data() + source;
-    const int step = planes ? 1 : 3;
-    for (int x = 0; x < inset.width; ++x) to[static_cast<std::ptrdiff_t>(x) * step] = finish<T>(from[x * 4], c);
+    T* to = out + at * 3 + c;
+    const Fine* from = colors.data() + source;
+    for (int x = 0; x < inset.width; ++x) to[static_cast<std::ptrdiff_t>(x) * 3] = finish<T>(from[x * kLanes], c);
   }
 }
 
@@ -330,7 +363,9 @@ void Preprocessor::State::fill_border(T* out) const {
   const bool planes = spec.layout == PreprocessSpec::Layout::nchw;
   const std::size_t pixels = element_count(spec) / static_cast<std::size_t>(channels);
   for (int c = 0; c < channels; ++c) {
-    const T value = finish<T>(spec.mean[static_cast<std::size_t>(c)] * 255.0F, c);
+    T value{};  // the mean itself: 0
+    if constexpr (std::is_same_v<T, std::uint8_t>)
+      value = static_cast<T>(std::lround(std::clamp(spec.mean[static_cast<std::size_t>(c)], 0.0F, 1.0F) * 255));
     T* to = planes ? out + static_cast<std::size_t>(c) * pixels : out + c;
     const std::size_t step = planes ? 1 : static_cast<std::size_t>(channels);
     for (std::size_t i = 0; i < pixels; ++i) to[i * step] = value;

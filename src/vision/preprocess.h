@@ -6,6 +6,7 @@
 // average where it shrinks, bilinear (pixel centres) where it grows; colour order, or BT.601 luma for gray; f32:
 // (value / 255 - mean) * scale; u8: rounded 0..255. Letterbox keeps the aspect ratio, centred; its border is the mean
 // colour, which in an f32 tensor is 0.
+// Computed in 16 bits: within 0.1 of a pixel value (of 255) of the exact mean, if no side shrinks more than 200-fold.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
