@@ -224,11 +224,32 @@ LINESIDE_FOR_EACH_CPU void split_planes(const Fine* from, int count, const std::
   }
 }
 
+// The same in bytes.
 LINESIDE_FOR_EACH_CPU void split_planes(const Fine* from, int count, const std::array<std::uint8_t*, 3>& to) {
-  for (std::size_t c = 0; c < 3; ++c) {
-    std::uint8_t* plane = to[c];
-    for (int x = 0; x < count; ++x) plane[x] = to_byte(from[x * kLanes + static_cast<int>(c)]);
+  int x = 0;
+#if defined(__SSE2__)
+  const __m128i half = _mm_set1_epi16(kFinePerPixel / 2);
+  const auto bytes_of = [half](const Fine* pixels) {  // of four pixels
+    const auto* four = reinterpret_cast<const __m128i*>(pixels);
+    return _mm_packus_epi16(_mm_srli_epi16(_mm_add_epi16(_mm_loadu_si128(four), half), 8),
+                            _mm_srli_epi16(_mm_add_epi16(_mm_loadu_si128(four + 1), half), 8));
+  };
+  for (; x + 16 <= count; x += 16, from += std::ptrdiff_t{16} * kLanes) {
+    // Each step brings what belongs to a plane closer together; after four, planes of 16.
+    __m128i a = bytes_of(from), b = bytes_of(from + 16), c = bytes_of(from + 32), d = bytes_of(from + 48);
+    const auto interleave = [&] {
+      const __m128i first = _mm_unpacklo_epi8(a, c), second = _mm_unpackhi_epi8(a, c);
+      const __m128i third = _mm_unpacklo_epi8(b, d), fourth = _mm_unpackhi_epi8(b, d);
+      a = first, b = second, c = third, d = fourth;
+    };
+    for (int step = 0; step < 4; ++step) interleave();
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to[0] + x), a);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to[1] + x), b);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to[2] + x), c);
   }
+#endif
+  for (; x < count; ++x, from += kLanes)
+    for (std::size_t c = 0; c < 3; ++c) to[c][x] = to_byte(from[c]);
 }
 
 struct Inset {
