@@ -50,7 +50,8 @@ Result<std::string> describe(const Options& options, const PreprocessSpec& spec,
                                                  spec.scale[0] != spec.scale[1] || spec.scale[1] != spec.scale[2]))
     return fail(ErrorCode::model_unsupported, "onnxinference can't normalise each channel by itself");
   const bool raw = spec.type == PreprocessSpec::Type::u8;
-  const double offset = raw ? 0 : -255.0 * static_cast<double>(spec.mean[0]);
+  // Without an offset it would ask for bytes in planes, which its own pad does not take; a quarter is cut off again.
+  const double offset = raw ? 0.25 : -255.0 * static_cast<double>(spec.mean[0]);
   const double divisor = raw ? 1 : 255.0 / static_cast<double>(spec.scale[0]);
   return std::format(
       "appsrc name=frames format=time block=true max-buffers=4 caps=video/x-raw,format=RGB,width={},height={},"
