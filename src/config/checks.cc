@@ -1,11 +1,13 @@
 #include "config/checks.h"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <format>
 #include <map>
 #include <set>
+
 
 namespace lineside::config {
 namespace {
@@ -14,9 +16,18 @@ void needs(bool is_there, const std::string& key, const std::string& why, Findin
   if (!is_there) findings.problem(key, "is missing; " + why);
 }
 
-// `looked_for` needed_by_all: without this file nothing runs; here: only one part does not.
-void readable(const std::string& path, const std::string& key, Findings& findings,
-              NamedFiles looked_for = NamedFiles::here) {
+constexpr std::size_t kStationCamerasMax = 8;  // so many votes an item has room for
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+bool is_ip_address(const std::string& text) {
+  unsigned char bytes[sizeof(in6_addr)];
+  return inet_pton(AF_INET, text.c_str(), bytes) == 1 || inet_pton(AF_INET6, text.c_str(), bytes) == 1;
+}
+
+}  // namespace
+
+void check_readable(const std::string& path, const std::string& key, Findings& findings, NamedFiles looked_for) {
   if (path.empty() || findings.files() > looked_for) return;
   if (!std::filesystem::exists(path)) {
     findings.problem(key, std::format("there is no file {}", path));
@@ -27,36 +38,26 @@ void readable(const std::string& path, const std::string& key, Findings& finding
   }
 }
 
-constexpr std::size_t kStationCamerasMax = 8;  // so many votes an item has room for
-
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
-
-struct TlsKeys {
-  std::string host, ca, cert, key, username, password;  // names of the keys
-  std::string unless{};  // how a broker elsewhere is allowed without TLS, for the message
-};
-
-struct TlsValues {
-  const std::string &host, &ca, &cert, &key, &username, &password;
-  bool tls, plain = false;
-};
-
-void check_broker(const TlsKeys& keys, const TlsValues& values, Findings& findings) {
-  if (values.tls) {
-    needs(!values.ca.empty(), keys.ca, "TLS needs the broker's certificate authority", findings);
-  } else if (!is_loopback(values.host) && !values.plain) {
-    findings.problem(keys.host, std::format("without TLS the broker must be on this machine, not on {}{}", values.host,
-                                            keys.unless));
+void check_broker(const std::string& before, const BrokerAccess& broker, Findings& findings, bool plain,
+                  const std::string& unless) {
+  if (broker.tls) {
+    needs(!broker.ca_file.empty(), before + "ca_file", "TLS needs the broker's certificate authority", findings);
+  } else if (!is_loopback(broker.host) && !plain) {
+    findings.problem(before + "host",
+                     std::format("without TLS the broker must be on this machine, not on {}{}", broker.host, unless));
   }
-  if (values.cert.empty() != values.key.empty())
-    findings.problem(values.cert.empty() ? keys.key : keys.cert, "certificate and private key go together: name both");
-  if (!values.username.empty())
-    needs(!values.password.empty(), keys.password, "the user name needs a password", findings);
-  readable(values.ca, keys.ca, findings);
-  readable(values.cert, keys.cert, findings);
-  readable(values.key, keys.key, findings);
-  readable(values.password, keys.password, findings);
+  if (broker.cert_file.empty() != broker.key_file.empty())
+    findings.problem(before + (broker.cert_file.empty() ? "key_file" : "cert_file"),
+                     "certificate and private key go together: name both");
+  if (!broker.username.empty())
+    needs(!broker.password_file.empty(), before + "password_file", "the user name needs a password", findings);
+  check_readable(broker.ca_file, before + "ca_file", findings);
+  check_readable(broker.cert_file, before + "cert_file", findings);
+  check_readable(broker.key_file, before + "key_file", findings);
+  check_readable(broker.password_file, before + "password_file", findings);
 }
+
+namespace {
 
 void check_kind_of_camera(const CameraSettings& camera, const std::string& at, Findings& findings) {
   using Kind = CameraSettings::Kind;
@@ -99,21 +100,18 @@ std::string output_of(const ActuatorSettings& actuator) {
     case Kind::gpio:
       return std::format("line {} of {}", actuator.line, actuator.chip);
     case Kind::modbus:
-      return std::format("coil {} of unit {} at {}:{}", actuator.coil, actuator.unit, actuator.host, actuator.port);
+      return std::format("coil {} of unit {} at {}:{}", actuator.coil, actuator.unit, actuator.at.host,
+                         actuator.at.port);
     case Kind::mqtt:
-      return std::format("topic {} at {}:{}", actuator.topic, actuator.host, actuator.port);
+      return std::format("topic {} at {}:{}", actuator.topic, actuator.at.host, actuator.at.port);
   }
   return {};
 }
 
 void check_mqtt_actuator(const ActuatorSettings& actuator, const std::string& at, Findings& findings) {
   needs(!actuator.topic.empty(), at + ".topic", "an mqtt actuator needs its topic", findings);
-  if (actuator.tls && actuator.plain) findings.problem(at + ".plain", "contradicts tls: choose one");
-  check_broker({at + ".host", at + ".ca_file", at + ".cert_file", at + ".key_file", at + ".username",
-                at + ".password_file", ": set tls, or plain if that network is trusted"},
-               {actuator.host, actuator.ca_file, actuator.cert_file, actuator.key_file, actuator.username,
-                actuator.password_file, actuator.tls, actuator.plain},
-               findings);
+  if (actuator.at.tls && actuator.plain) findings.problem(at + ".plain", "contradicts tls: choose one");
+  check_broker(at + ".", actuator.at, findings, actuator.plain, ": set tls, or plain if that network is trusted");
 }
 
 void check_actuator(const StationSettings& station, const std::string& at, Findings& findings) {
@@ -153,7 +151,7 @@ void check_station(const StationSettings& station, const std::string& at, const 
                                                        station.cameras.size()));
   if (station.trigger.kind == TriggerSettings::Kind::gpio)
     needs(!station.trigger.chip.empty(), at + ".trigger.chip", "a gpio trigger needs its chip", findings);
-  readable(station.bundle, at + ".bundle", findings);
+  check_readable(station.bundle, at + ".bundle", findings);
   check_actuator(station, at, findings);
 }
 
@@ -191,27 +189,18 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
     check_station(settings.stations[i], at, cameras, findings);
   }
   const UplinkSettings& uplink = settings.uplink;
-  if (uplink.enabled)
-    check_broker({"uplink.host", "uplink.ca_file", "uplink.cert_file", "uplink.key_file", "uplink.username",
-                  "uplink.password_file"},
-                 {uplink.host, uplink.ca_file, uplink.cert_file, uplink.key_file, uplink.username, uplink.password_file,
-                  uplink.tls},
-                 findings);
+  if (uplink.enabled) check_broker("uplink.", uplink.broker, findings);
   if (uplink.reconnect_min > uplink.reconnect_max)
     findings.problem("uplink.reconnect_min_ms", "is above reconnect_max_ms");
   for (std::size_t i = 0; i < settings.inference.trusted_keys.size(); ++i)
-    readable(settings.inference.trusted_keys[i], std::format("inference.trusted_keys[{}]", i), findings,
-             NamedFiles::needed_by_all);
-  readable(settings.inference.library, "inference.library", findings, NamedFiles::needed_by_all);
+    check_readable(settings.inference.trusted_keys[i], std::format("inference.trusted_keys[{}]", i), findings,
+                   NamedFiles::needed_by_all);
+  check_readable(settings.inference.library, "inference.library", findings, NamedFiles::needed_by_all);
   if (settings.inference.providers.empty()) findings.problem("inference.providers", "is empty; name at least cpu");
 }
 
 void check_hub(const HubSettings& settings, Findings& findings) {
-  check_broker({"broker_host", "broker_ca_file", "broker_cert_file", "broker_key_file", "broker_username",
-                "broker_password_file"},
-               {settings.broker_host, settings.broker_ca_file, settings.broker_cert_file, settings.broker_key_file,
-                settings.broker_username, settings.broker_password_file, settings.broker_tls},
-               findings);
+  check_broker("broker_", settings.broker, findings);
   if (settings.http_cert_file.empty() != settings.http_key_file.empty())
     findings.problem(settings.http_cert_file.empty() ? "http_key_file" : "http_cert_file",
                      "certificate and private key go together: name both");
@@ -219,9 +208,13 @@ void check_hub(const HubSettings& settings, Findings& findings) {
     findings.problem("http_address", std::format("{} is reachable by others, and passwords would cross the network in "
                                                  "the clear: use 127.0.0.1 and put a TLS proxy in front (docs/hub.md)",
                                                  settings.http_address));
-  readable(settings.http_cert_file, "http_cert_file", findings);
-  readable(settings.http_key_file, "http_key_file", findings);
-  readable(settings.metrics_token_file, "metrics_token_file", findings);
+  for (std::size_t i = 0; i < settings.http_trusted_proxies.size(); ++i)
+    if (!is_ip_address(settings.http_trusted_proxies[i]))
+      findings.problem(std::format("http_trusted_proxies[{}]", i),
+                       std::format("'{}' is not an IP address", settings.http_trusted_proxies[i]));
+  check_readable(settings.http_cert_file, "http_cert_file", findings);
+  check_readable(settings.http_key_file, "http_key_file", findings);
+  check_readable(settings.metrics_token_file, "metrics_token_file", findings);
 }
 
 void check_plant(const PlantSettings& settings, Findings& findings) {

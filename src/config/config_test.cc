@@ -59,9 +59,44 @@ TEST_F(Config, ReadsAGoodFile_WithPathsBesideIt) {
   EXPECT_EQ(settings.cameras.at(0).path, folder_ / "pictures");
   EXPECT_EQ(settings.stations.at(0).bundle, folder_ / "caps.lsb");
   EXPECT_EQ(settings.stations[0].actuator.kind, ActuatorSettings::Kind::modbus);
-  EXPECT_EQ(settings.stations[0].actuator.port, 1502);
+  EXPECT_EQ(settings.stations[0].actuator.at.port, 1502);
   EXPECT_EQ(settings.stations[0].actuator.pulse, milliseconds{20}) << "a key left out has its default";
   EXPECT_FALSE(settings.stations[0].reject_threshold.has_value());
+}
+
+TEST_F(Config, TakesABrokersKeys_InEachOfTheirPlaces) {
+  const auto keys = [](const std::string& before) {
+    return std::format(
+        "{0}host: b.test, {0}port: 1234, {0}tls: true, {0}ca_file: ca, {0}cert_file: crt, "
+        "{0}key_file: key, {0}username: u, {0}password_file: pw",
+        before);
+  };
+  const auto settings = gateway(std::format("gateway: g\ndata_dir: d\nuplink: {{{}}}\ncameras: [{{name: c, path: "
+                                            "pictures}}]\nstations: [{{name: s, cameras: "
+                                            "[c], bundle: caps.lsb, actuator: {{kind: gpio, chip: gpiochip0, {}}}}}]\n",
+                                            keys(""), keys("")))
+                            .value();
+  for (const char* file : {"ca", "crt", "key", "pw"}) std::ofstream(folder_ / file) << "x";
+  std::ofstream(folder_ / "hub.yaml") << "{data_dir: d, " << keys("broker_") << "}\n";
+  const auto hub = load_hub_settings(folder_ / "hub.yaml").value();
+  for (const BrokerAccess& broker : {settings.uplink.broker, settings.stations[0].actuator.at, hub.broker}) {
+    EXPECT_EQ(broker.host, "b.test");
+    EXPECT_EQ(broker.port, 1234);
+    EXPECT_TRUE(broker.tls);
+    EXPECT_EQ(broker.ca_file, folder_ / "ca");
+    EXPECT_EQ(broker.cert_file, folder_ / "crt");
+    EXPECT_EQ(broker.key_file, folder_ / "key");
+    EXPECT_EQ(broker.username, "u");
+    EXPECT_EQ(broker.password_file, folder_ / "pw");
+  }
+  const auto plain = gateway(
+                         "gateway: g\ndata_dir: d\ncameras: [{name: c, path: pictures}]\nstations: [{name: s, cameras: "
+                         "[c], bundle: caps.lsb}]\n")
+                         .value();
+  EXPECT_EQ(plain.uplink.broker.port, 8883);
+  EXPECT_TRUE(plain.uplink.broker.tls);
+  EXPECT_EQ(plain.stations[0].actuator.at.port, 502) << "the table's defaults are those of the place, not of a broker";
+  EXPECT_FALSE(plain.stations[0].actuator.at.tls);
 }
 
 TEST_F(Config, KeepsAnAbsolutePath) {
@@ -265,6 +300,8 @@ TEST_F(Config, OfAnotherMachine_DoesNotNeedItsFilesHere) {
 TEST_F(Config, KnowsAHubAndAPlantByTheirKeys) {
   EXPECT_EQ(check_settings_file(write(kGood)).value(), "gateway");
   EXPECT_EQ(check_settings_file(write("data_dir: d\nbroker_tls: false\n")).value(), "hub");
+  EXPECT_THAT(problems("data_dir: d\nbroker_tls: false\nhttp_trusted_proxies: [127.0.0.1, proxy.test]\n"),
+              HasSubstr("http_trusted_proxies[1]: 'proxy.test' is not an IP address"));
   EXPECT_EQ(check_settings_file(write("lines:\n  - {name: a}\n")).value(), "plant");
   EXPECT_THAT(check_settings_file(write("data_dir: d\nbroker_tls: false\nhttp_address: 0.0.0.0\n")).error().message,
               HasSubstr("passwords would cross the network in the clear"));

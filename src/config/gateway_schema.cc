@@ -1,3 +1,4 @@
+#include "config/broker_table.h"
 #include "config/gateway_settings.h"
 #include "config/table.h"
 
@@ -74,8 +75,14 @@ Table<ActuatorSettings> actuator_table() {
       .text("chip", &ActuatorSettings::chip, TextRule::any, "gpio: chip, as gpiochip0 or /dev/gpiochip0.")
       .integer("line", &ActuatorSettings::line, "", 0, 4095, "gpio: line offset on the chip.")
       .flag("active_low", &ActuatorSettings::active_low, "gpio: the output is on when the line is low.")
-      .text("host", &ActuatorSettings::host, TextRule::any, "modbus, mqtt: host name or address.")
-      .integer("port", &ActuatorSettings::port, "", 1, kPortMax, "modbus, mqtt: TCP port.")
+      .beside("", &ActuatorSettings::at,
+              broker_table(ActuatorSettings{}.at,
+                           {.of_kind = "mqtt: ",
+                            .host = "modbus, mqtt: host name or address.",
+                            .port = "modbus, mqtt: TCP port.",
+                            .without_tls = "Without it the broker must be on this machine, or `plain` set.",
+                            .certificate = "certificate for the actuator's broker (PEM), not the uplink's where that "
+                                           "broker is the same."}))
       .integer("unit", &ActuatorSettings::unit, "", 0, 255, "modbus: unit identifier.")
       .integer("coil", &ActuatorSettings::coil, "", 0, 65'535, "modbus: address of the reject coil, from 0.")
       .integer("item_register", &ActuatorSettings::item_register, "", -1, 65'534,
@@ -84,19 +91,10 @@ Table<ActuatorSettings> actuator_table() {
                "modbus: coil that stands for the safe state; -1: none.")
       .flag("read_back", &ActuatorSettings::read_back, "modbus: read the coil after writing it.")
       .text("topic", &ActuatorSettings::topic, TextRule::any, "mqtt: topic of the reject message.")
-      .flag("tls", &ActuatorSettings::tls,
-            "mqtt: use TLS. Without it the broker must be on this machine, or `plain` set.")
       .flag(
           "plain", &ActuatorSettings::plain,
           "mqtt: allow a broker on another machine without TLS. Whoever is on that network can then fire the rejector, "
           "keep it from firing and read the password.")
-      .text("ca_file", &ActuatorSettings::ca_file, TextRule::path, "mqtt: certificate authority of the broker (PEM).")
-      .text("cert_file", &ActuatorSettings::cert_file, TextRule::path,
-            "mqtt: certificate for the actuator's broker (PEM), not the uplink's where that broker is the same.")
-      .text("key_file", &ActuatorSettings::key_file, TextRule::path, "mqtt: the certificate's private key (PEM).")
-      .text("username", &ActuatorSettings::username, TextRule::any, "mqtt: user name, where the broker asks for one.")
-      .text("password_file", &ActuatorSettings::password_file, TextRule::path,
-            "mqtt: file whose first line is the password.")
       .milliseconds("timeout_ms", &ActuatorSettings::timeout, 1, 60'000, "How long the device may take to answer.");
 }
 
@@ -163,14 +161,12 @@ Table<OutboxSettings> outbox_table() {
 Table<UplinkSettings> uplink_table() {
   return Table<UplinkSettings>("The uplink")
       .flag("enabled", &UplinkSettings::enabled, "Send to a hub; without it the gateway works alone.")
-      .text("host", &UplinkSettings::host, TextRule::any, "The MQTT broker's host name or address.")
-      .integer("port", &UplinkSettings::port, "", 1, kPortMax, "The broker's TCP port.")
-      .flag("tls", &UplinkSettings::tls, "Use TLS. Without it the broker must be on this machine.")
-      .text("ca_file", &UplinkSettings::ca_file, TextRule::path, "Certificate authority of the broker (PEM).")
-      .text("cert_file", &UplinkSettings::cert_file, TextRule::path, "This gateway's certificate (PEM).")
-      .text("key_file", &UplinkSettings::key_file, TextRule::path, "The certificate's private key (PEM).")
-      .text("username", &UplinkSettings::username, TextRule::any, "User name, where the broker asks for one.")
-      .text("password_file", &UplinkSettings::password_file, TextRule::path, "File whose first line is the password.")
+      .beside("", &UplinkSettings::broker,
+              broker_table({}, {.of_kind = "",
+                                .host = "The MQTT broker's host name or address.",
+                                .port = "The broker's TCP port.",
+                                .without_tls = "Without it the broker must be on this machine.",
+                                .certificate = "this gateway's certificate (PEM)."}))
       .milliseconds("batch_delay_ms", &UplinkSettings::batch_delay, 0, 60'000,
                     "A batch waits at most this long for more records.")
       .integer("batch_records", &UplinkSettings::batch_records, "", 1, 10'000, "Most records in one batch.")

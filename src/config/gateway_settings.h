@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "model/broker_access.h"
 #include "model/verdict.h"
 
 namespace lineside::config {
@@ -47,18 +48,14 @@ struct ActuatorSettings {
   std::string chip;  // gpio
   int line = 0;
   bool active_low = false;
-  std::string host = "127.0.0.1";  // modbus TCP, mqtt
-  int port = 502;
-  int unit = 1;            // modbus unit id
-  int coil = 0;            // modbus coil address, from 0
+  BrokerAccess at{.port = 502, .tls = false};  // modbus TCP: host and port; mqtt: all
+  int unit = 1;                                // modbus unit id
+  int coil = 0;                                // modbus coil address, from 0
   int item_register = -1;  // modbus: holding register pair that takes the item number before the coil; -1: none
   int safe_coil = -1;      // modbus: coil that stands for the safe state; -1: none
   bool read_back = true;   // modbus: read the coil after writing it
   std::string topic;       // mqtt
-  bool tls = false;        // mqtt
   bool plain = false;      // mqtt: without TLS on another machine's broker too
-  std::string ca_file, cert_file, key_file;
-  std::string username, password_file;
   milliseconds timeout{50};
 };
 
@@ -104,11 +101,7 @@ struct OutboxSettings {
 
 struct UplinkSettings {
   bool enabled = false;
-  std::string host = "127.0.0.1";
-  int port = 8883;
-  bool tls = true;
-  std::string ca_file, cert_file, key_file;
-  std::string username, password_file;
+  BrokerAccess broker;
   milliseconds batch_delay{200};  // a batch waits at most this long for more records
   int batch_records = 500;
   int in_flight_batches = 4;

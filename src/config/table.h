@@ -1,5 +1,6 @@
 #pragma once
-// Builds a Schema for a settings struct T. Defaults are taken from a fresh T, so they stand in one place only.
+// Builds a Schema for a settings struct T. Defaults are taken from a T, a fresh one unless another is given, so they
+// stand in one place only.
 #include <chrono>
 #include <concepts>
 #include <optional>
@@ -14,11 +15,13 @@ namespace lineside::config {
 template <class T>
 class Table {
  public:
-  explicit Table(std::string title) { schema_.title = std::move(title); }
+  explicit Table(std::string title, T defaults = {}) : defaults_(std::move(defaults)) {
+    schema_.title = std::move(title);
+  }
 
   Table& flag(std::string key, bool T::* member, std::string description) {
     Field& field = add(std::move(key), Kind::flag, std::move(description));
-    field.default_value = T{}.*member;
+    field.default_value = defaults_.*member;
     field.set = [member](void* object, const Value& value) { as_t(object).*member = std::get<bool>(value); };
     return *this;
   }
@@ -26,7 +29,7 @@ class Table {
   template <std::integral I>
   Table& integer(std::string key, I T::* member, std::string unit, double min, double max, std::string description) {
     Field& field = add(std::move(key), Kind::integer, std::move(description), std::move(unit), min, max);
-    field.default_value = static_cast<std::int64_t>(T{}.*member);
+    field.default_value = static_cast<std::int64_t>(defaults_.*member);
     field.set = [member](void* object, const Value& value) {
       as_t(object).*member = static_cast<I>(std::get<std::int64_t>(value));
     };
@@ -37,7 +40,7 @@ class Table {
   Table& milliseconds(std::string key, std::chrono::milliseconds T::* member, double min, double max,
                       std::string description) {
     Field& field = add(std::move(key), Kind::integer, std::move(description), "ms", min, max);
-    field.default_value = std::int64_t{(T{}.*member).count()};
+    field.default_value = std::int64_t{(defaults_.*member).count()};
     field.set = [member](void* object, const Value& value) {
       as_t(object).*member = std::chrono::milliseconds{std::get<std::int64_t>(value)};
     };
@@ -47,7 +50,7 @@ class Table {
   Table& number(std::string key, double T::* member, std::string unit, double min, double max,
                 std::string description) {
     Field& field = add(std::move(key), Kind::number, std::move(description), std::move(unit), min, max);
-    field.default_value = T{}.*member;
+    field.default_value = defaults_.*member;
     field.set = [member](void* object, const Value& value) { as_t(object).*member = std::get<double>(value); };
     return *this;
   }
@@ -62,7 +65,7 @@ class Table {
   Table& text(std::string key, std::string T::* member, TextRule rule, std::string description) {
     Field& field = add(std::move(key), Kind::text, std::move(description));
     field.rule = rule;
-    field.default_value = T{}.*member;
+    field.default_value = defaults_.*member;
     field.set = [member](void* object, const Value& value) { as_t(object).*member = std::get<std::string>(value); };
     return *this;
   }
@@ -70,7 +73,7 @@ class Table {
   Table& text_list(std::string key, std::vector<std::string> T::* member, TextRule rule, std::string description) {
     Field& field = add(std::move(key), Kind::text_list, std::move(description));
     field.rule = rule;
-    field.default_value = T{}.*member;
+    field.default_value = defaults_.*member;
     field.set = [member](void* object, const Value& value) {
       as_t(object).*member = std::get<std::vector<std::string>>(value);
     };
@@ -83,7 +86,7 @@ class Table {
     Field& field = add(std::move(key), Kind::choice, std::move(description));
     for (const auto& [name, value] : choices) {
       field.choices.push_back(name);
-      if (value == T{}.*member) field.default_value = name;
+      if (value == defaults_.*member) field.default_value = name;
     }
     field.set = [member, choices](void* object, const Value& value) {
       for (const auto& [name, choice] : choices)
@@ -116,6 +119,18 @@ class Table {
     return *this;
   }
 
+  // The keys of another table, each behind `prefix`, beside this one's own; their values go into `member`. For
+  // tables without objects and lists.
+  template <class U>
+  Table& beside(const std::string& prefix, U T::* member, const Table<U>& other) {
+    for (const Field& field : other.schema().fields) {
+      Field& mine = schema_.fields.emplace_back(field);
+      mine.key = prefix + field.key;
+      mine.set = [member, set = field.set](void* object, const Value& value) { set(&(as_t(object).*member), value); };
+    }
+    return *this;
+  }
+
   // Makes the last key required.
   Table& required() {
     schema_.fields.back().required = true;
@@ -140,6 +155,7 @@ class Table {
     return field;
   }
 
+  T defaults_;
   Schema schema_;
 };
 

@@ -42,10 +42,10 @@ Result<std::string> read_password(const std::string& file) {
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
 Result<void> check_files(const ClientOptions& options) {
-  for (const std::string& file : {options.ca_file, options.cert_file, options.key_file})
+  for (const std::string& file : {options.broker.ca_file, options.broker.cert_file, options.broker.key_file})
     if (!file.empty() && !std::filesystem::is_regular_file(file))
       return fail(ErrorCode::file_not_found, std::format("there is no TLS file {}", file));
-  if (options.cert_file.empty() != options.key_file.empty())
+  if (options.broker.cert_file.empty() != options.broker.key_file.empty())
     return fail(ErrorCode::config_invalid, "a client certificate and its key must be given together");
   return {};
 }
@@ -61,13 +61,14 @@ class Client::Impl {
   // The thread keeps `self` alive.
   Result<void> start(const std::shared_ptr<Impl>& self) {
     start_library();
-    LINESIDE_ASSIGN(const std::string password, read_password(options_.password_file));
+    LINESIDE_ASSIGN(const std::string password, read_password(options_.broker.password_file));
     mosquitto_ = mosquitto_new(or_null(options_.client_id), true, this);
     if (mosquitto_ == nullptr) return fail(ErrorCode::internal, "libmosquitto could not make a client");
     mosquitto_threaded_set(mosquitto_, true);
     mosquitto_int_option(mosquitto_, MOSQ_OPT_TCP_NODELAY, 1);
-    if (!options_.username.empty()) mosquitto_username_pw_set(mosquitto_, options_.username.c_str(), or_null(password));
-    if (options_.tls) LINESIDE_TRY(set_tls());
+    if (!options_.broker.username.empty())
+      mosquitto_username_pw_set(mosquitto_, options_.broker.username.c_str(), or_null(password));
+    if (options_.broker.tls) LINESIDE_TRY(set_tls());
     if (!options_.will_topic.empty())
       mosquitto_will_set(mosquitto_, options_.will_topic.c_str(), static_cast<int>(options_.will_payload.size()),
                          options_.will_payload.data(), 1, true);
@@ -124,14 +125,14 @@ class Client::Impl {
 
   std::unexpected<Error> not_connected() const {
     return fail(ErrorCode::broker_unreachable,
-                std::format("no connection to the MQTT broker {}:{}", options_.host, options_.port));
+                std::format("no connection to the MQTT broker {}:{}", options_.broker.host, options_.broker.port));
   }
 
   Result<void> set_tls() {
     LINESIDE_TRY(check_files(options_));
-    const char* system_certificates = options_.ca_file.empty() ? "/etc/ssl/certs" : nullptr;
-    int code = mosquitto_tls_set(mosquitto_, or_null(options_.ca_file), system_certificates,
-                                 or_null(options_.cert_file), or_null(options_.key_file), nullptr);
+    const char* system_certificates = options_.broker.ca_file.empty() ? "/etc/ssl/certs" : nullptr;
+    int code = mosquitto_tls_set(mosquitto_, or_null(options_.broker.ca_file), system_certificates,
+                                 or_null(options_.broker.cert_file), or_null(options_.broker.key_file), nullptr);
     if (code == MOSQ_ERR_SUCCESS) code = mosquitto_tls_opts_set(mosquitto_, 1, "tlsv1.2", nullptr);
     if (code != MOSQ_ERR_SUCCESS)
       return fail(ErrorCode::config_invalid, std::format("TLS settings are not usable: {}", mosquitto_strerror(code)));
@@ -179,7 +180,7 @@ class Client::Impl {
       lost(why);
       if (stopping()) break;
       const std::string& reason = refused_.empty() ? why : refused_;
-      const std::string text = std::format("{}:{}: {}", options_.host, options_.port, reason);
+      const std::string text = std::format("{}:{}: {}", options_.broker.host, options_.broker.port, reason);
       tell([&](Handler& handler) { handler.on_disconnected(text); });
       if (!options_.reconnect) break;
       pause();
@@ -197,7 +198,7 @@ class Client::Impl {
       wake_.notify_all();
     };
     set_looking_up(true);
-    const int code = mosquitto_connect_async(mosquitto_, options_.host.c_str(), options_.port,
+    const int code = mosquitto_connect_async(mosquitto_, options_.broker.host.c_str(), options_.broker.port,
                                              static_cast<int>(options_.keep_alive.count()));
     const int why = errno;
     set_looking_up(false);

@@ -9,15 +9,12 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/broker_access.h"
 
 namespace lineside::mqtt {
 
 struct ClientOptions {
-  std::string host = "127.0.0.1";
-  int port = 1883;
-  bool tls = false;
-  std::string ca_file, cert_file, key_file;  // ca_file empty: the system's certificates
-  std::string username, password_file;
+  BrokerAccess broker;
   std::string client_id;     // empty: the broker makes one
   std::string will_topic;    // empty: no last will
   std::string will_payload;  // retained, QoS 1

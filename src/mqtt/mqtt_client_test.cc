@@ -44,7 +44,7 @@ TEST(MqttClient, IsDestroyedAtOnce_WhenTheNameServerHangs_AndTellsNobodyAfterwar
 
 TEST(MqttClient, EndsWithItsFirstConnection_WhenItShallNotReconnect) {
   Deaf handler;
-  auto client = Client::start({.host = "127.0.0.1", .port = 1, .reconnect = false, .reconnect_min = 1ms}, handler);
+  auto client = Client::start({.broker = {.port = 1, .tls = false}, .reconnect = false, .reconnect_min = 1ms}, handler);
   ASSERT_TRUE(client);
   ASSERT_TRUE(eventually([&] { return handler.heard > 0; }));
   std::this_thread::sleep_for(50ms);
@@ -54,7 +54,7 @@ TEST(MqttClient, EndsWithItsFirstConnection_WhenItShallNotReconnect) {
 TEST(MqttClient, CallsARefusedConnectionRefused_WithTlsToo) {
   for (const bool tls : {false, true}) {
     Deaf handler;
-    auto client = Client::start({.host = "127.0.0.1", .port = 1, .tls = tls, .reconnect = false}, handler);
+    auto client = Client::start({.broker = {.port = 1, .tls = tls}, .reconnect = false}, handler);
     ASSERT_TRUE(client);
     ASSERT_TRUE(eventually([&] { return handler.heard > 0; }));
     EXPECT_EQ(handler.first, "127.0.0.1:1: Connection refused");
@@ -63,7 +63,7 @@ TEST(MqttClient, CallsARefusedConnectionRefused_WithTlsToo) {
 
 TEST(MqttClient, RefusesTlsFilesThatAreNotThere) {
   Deaf handler;
-  const auto client = Client::start({.tls = true, .ca_file = "/nowhere/ca.crt"}, handler);
+  const auto client = Client::start({.broker = {.ca_file = "/nowhere/ca.crt"}}, handler);
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().code, ErrorCode::file_not_found);
 }

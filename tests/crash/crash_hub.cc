@@ -57,8 +57,8 @@ int run(const char* database, int port, const std::string& bug) {
   auto store = hub::Store::open(database, system_clock(), metrics);
   if (!store) return std::fprintf(stderr, "%s\n", to_string(store.error()).c_str()), 3;
   config::HubSettings settings;
-  settings.broker_port = port;
-  settings.broker_tls = false;
+  settings.broker.port = port;
+  settings.broker.tls = false;
   settings.keep_days = 0;
   AckBeforeCommit planted(**store);
   hub::BatchSink& sink = bug == "ack-before-commit" ? static_cast<hub::BatchSink&>(planted) : **store;

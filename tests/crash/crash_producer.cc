@@ -96,8 +96,8 @@ int run(const std::filesystem::path& dir, int port, int rate, const std::string&
   auto outbox = gateway::Outbox::open(dir / "outbox", outbox_settings, system_clock(), metrics);
   if (!outbox) return std::fprintf(stderr, "%s\n", to_string(outbox.error()).c_str()), 3;
   config::UplinkSettings settings;
-  settings.port = port;
-  settings.tls = false;
+  settings.broker.port = port;
+  settings.broker.tls = false;
   settings.batch_delay = 20ms;
   settings.ack_timeout = 500ms;
   settings.reconnect_min = 50ms;

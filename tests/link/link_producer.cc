@@ -54,8 +54,8 @@ int run(const std::filesystem::path& dir, int port, int pictures, const std::str
   put_pictures(**outbox, pictures);
   if (!(*outbox)->flush(10s)) return 3;
   config::UplinkSettings settings;
-  settings.port = port;
-  settings.tls = false;
+  settings.broker.port = port;
+  settings.broker.tls = false;
   auto uplink = gateway::Uplink::start(settings, "t1", "g1", **outbox, system_clock(), metrics);
   if (!uplink) return std::fprintf(stderr, "%s\n", to_string(uplink.error()).c_str()), 3;
 

@@ -39,10 +39,10 @@ class FedGateway {
     auto fed = std::make_unique<FedGateway>();
     config::UplinkSettings uplink;
     uplink.enabled = true;
-    uplink.port = port;
-    uplink.ca_file = work / name / "ca.crt";
-    uplink.cert_file = work / name / "gateway.crt";
-    uplink.key_file = work / name / "gateway.key";
+    uplink.broker.port = port;
+    uplink.broker.ca_file = work / name / "ca.crt";
+    uplink.broker.cert_file = work / name / "gateway.crt";
+    uplink.broker.key_file = work / name / "gateway.key";
     LINESIDE_ASSIGN(fed->outbox_, gateway::Outbox::open(work / name / "outbox", {}, system_clock(), fed->metrics_));
     LINESIDE_ASSIGN(fed->uplink_, gateway::Uplink::start(uplink, "default", name, *fed->outbox_, system_clock(),
                                                          fed->metrics_, "0.1.0"));

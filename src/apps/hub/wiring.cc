@@ -59,13 +59,13 @@ Result<int> serve(const fs::path& config) {
   LINESIDE_ASSIGN(context.metrics_token, first_line(settings.metrics_token_file));
   context.broker_connected = [&] { return ingest->status().connected; };
   LINESIDE_ASSIGN(const auto server, Server::start({settings.http_address, settings.http_port, settings.http_cert_file,
-                                                    settings.http_key_file, database},
+                                                    settings.http_key_file, database, settings.http_trusted_proxies},
                                                    context, feed));
   feed.start();
   log(LogLevel::info, "hub", "serving",
       {{"page", std::format("{}://{}:{}/", settings.http_cert_file.empty() ? "http" : "https", settings.http_address,
                             settings.http_port)},
-       {"broker", std::format("{}:{}", settings.broker_host, settings.broker_port)}});
+       {"broker", std::format("{}:{}", settings.broker.host, settings.broker.port)}});
   while (!wait_for_stop(std::chrono::minutes{10})) {
     if (auto forgotten = accounts->forget_expired(); !forgotten)
       log(LogLevel::warning, "hub", "ended sessions were not deleted", {{"reason", to_string(forgotten.error())}});

@@ -18,7 +18,7 @@ TEST_P(HangingNameServer, HoldsNobodyUp_BeyondTheDeadline) {
   const testing::NamesHang hang;
   ActuatorSettings settings;
   settings.kind = GetParam();
-  settings.host = "plc.hangs.test";
+  settings.at.host = "plc.hangs.test";
   settings.topic = "t";
   settings.timeout = 100ms;
   Clock& clock = system_clock();

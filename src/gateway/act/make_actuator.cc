@@ -15,7 +15,7 @@ Result<std::unique_ptr<Actuator>> make_actuator(const config::ActuatorSettings& 
       if (settings.chip.empty()) return fail(ErrorCode::config_invalid, "a GPIO actuator needs its `chip`");
       return std::make_unique<GpioActuator>(settings, clock, make_gpiod_output_line(settings));
     case Kind::modbus:
-      if (settings.host.empty()) return fail(ErrorCode::config_invalid, "a Modbus actuator needs its `host`");
+      if (settings.at.host.empty()) return fail(ErrorCode::config_invalid, "a Modbus actuator needs its `host`");
       return std::make_unique<ModbusActuator>(settings, clock);
     case Kind::mqtt:
       if (settings.topic.empty()) return fail(ErrorCode::config_invalid, "an MQTT actuator needs its `topic`");

@@ -11,7 +11,7 @@ namespace lineside::gateway {
 using namespace std::chrono_literals;
 using SafeState = config::ActuatorSettings::SafeState;
 
-void ModbusActuator::Free::operator()(modbus_t* context) const {
+void ModbusActuator::close(modbus_t* context) {
   modbus_close(context);
   modbus_free(context);
 }
@@ -19,14 +19,14 @@ void ModbusActuator::Free::operator()(modbus_t* context) const {
 ModbusActuator::ModbusActuator(const config::ActuatorSettings& settings, Clock& clock)
     : settings_(settings),
       clock_(clock),
-      names_(settings.host),
+      names_(settings.at.host),
       timer_(std::make_unique<PulseTimer>([this](const PulseTimer& timer) { return end_pulse(timer); })) {}
 
 ModbusActuator::~ModbusActuator() { timer_.reset(); }
 
 std::unexpected<Error> ModbusActuator::too_late(const std::string& what) const {
   return fail(ErrorCode::timeout,
-              std::format("Modbus {}:{} unit {}: {}", settings_.host, settings_.port, settings_.unit, what));
+              std::format("Modbus {}:{} unit {}: {}", settings_.at.host, settings_.at.port, settings_.unit, what));
 }
 
 // Says why libmodbus failed. An exception is an answer: the connection is sound and stays.
@@ -38,7 +38,7 @@ std::unexpected<Error> ModbusActuator::failed(const std::string& what) {
     connected_ = false;
   }
   return fail(ErrorCode::actuator_unreachable,
-              std::format("Modbus {}:{} unit {}: {}: {}{}", settings_.host, settings_.port, settings_.unit, what,
+              std::format("Modbus {}:{} unit {}: {}: {}{}", settings_.at.host, settings_.at.port, settings_.unit, what,
                           exception ? "it answers with the exception " : "", modbus_strerror(why)));
 }
 
@@ -69,7 +69,7 @@ Result<void> ModbusActuator::connect(MonoTime deadline) {
   const auto addresses = names_.addresses(std::max<nanoseconds>(rest, 0ns));
   if (!addresses)
     return fail(ErrorCode::actuator_unreachable,
-                std::format("Modbus {}:{}: {}", settings_.host, settings_.port, addresses.error().message));
+                std::format("Modbus {}:{}: {}", settings_.at.host, settings_.at.port, addresses.error().message));
   Result<void> done;
   for (std::size_t tries = 0; tries < addresses->size(); ++tries, ++next_address_)
     if (done = connect_to((*addresses)[next_address_ % addresses->size()], deadline); done) break;
@@ -77,7 +77,7 @@ Result<void> ModbusActuator::connect(MonoTime deadline) {
 }
 
 Result<void> ModbusActuator::connect_to(const std::string& address, MonoTime deadline) {
-  const std::string service = std::to_string(settings_.port);
+  const std::string service = std::to_string(settings_.at.port);
   context_.reset(modbus_new_tcp_pi(address.c_str(), service.c_str()));
   if (!context_ || modbus_set_slave(context_.get(), settings_.unit) != 0) return failed("its address is not usable");
   LINESIDE_TRY(limit_time(deadline));
@@ -100,8 +100,8 @@ Result<void> ModbusActuator::confirm_coil(int coil, bool on, MonoTime deadline) 
   if (modbus_read_bits(context_.get(), coil, 1, &value) != 1) return failed(std::format("coil {} can't be read", coil));
   if ((value != 0) == on) return {};
   return fail(ErrorCode::actuator_unreachable,
-              std::format("Modbus {}:{} unit {}: coil {} was switched {} but reads back {}", settings_.host,
-                          settings_.port, settings_.unit, coil, on ? "on" : "off", on ? "off" : "on"));
+              std::format("Modbus {}:{} unit {}: coil {} was switched {} but reads back {}", settings_.at.host,
+                          settings_.at.port, settings_.unit, coil, on ? "on" : "off", on ? "off" : "on"));
 }
 
 Result<void> ModbusActuator::write_item(std::uint64_t item, MonoTime deadline) {
@@ -160,7 +160,7 @@ Result<void> ModbusActuator::probe(MonoTime deadline) {
     return failed(std::format("coil {} can't be read", settings_.coil));
   if (timer_->overdue())
     return fail(ErrorCode::actuator_unreachable,
-                std::format("Modbus {}:{} unit {}: coil {} can't be switched off", settings_.host, settings_.port,
+                std::format("Modbus {}:{} unit {}: coil {} can't be switched off", settings_.at.host, settings_.at.port,
                             settings_.unit, settings_.coil));
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/host_names.h"
+#include "base/owned.h"
 #include "config/gateway_settings.h"
 #include "gateway/act/pulse_timer.h"
 #include "gateway/api/actuator.h"
@@ -27,9 +28,7 @@ class ModbusActuator final : public Actuator {
   Result<void> go_safe(MonoTime deadline) override;
 
  private:
-  struct Free {
-    void operator()(modbus_t* context) const;
-  };
+  static void close(modbus_t* context);
   Result<std::unique_lock<std::timed_mutex>> lock(MonoTime deadline);
   Result<void> connect(MonoTime deadline);
   Result<void> connect_to(const std::string& address, MonoTime deadline);
@@ -46,7 +45,7 @@ class ModbusActuator final : public Actuator {
   Clock& clock_;
   HostNames names_;
   std::timed_mutex mutex_;  // held for one exchange; guards what follows
-  std::unique_ptr<modbus_t, Free> context_;
+  Owned<modbus_t, close> context_;
   bool connected_ = false;
   std::size_t next_address_ = 0;  // the one that worked last, or the one after that which did not
   std::unique_ptr<PulseTimer> timer_;

@@ -96,7 +96,7 @@ class ModbusServer {
 config::ActuatorSettings settings_for(int port) {
   config::ActuatorSettings settings;
   settings.kind = config::ActuatorSettings::Kind::modbus;
-  settings.port = port;
+  settings.at.port = port;
   settings.item_register = 0;
   settings.safe_coil = 1;
   settings.pulse = 20ms;

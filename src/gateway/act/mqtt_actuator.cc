@@ -16,14 +16,7 @@ namespace {
 
 mqtt::ClientOptions client_options(const config::ActuatorSettings& settings) {
   mqtt::ClientOptions options;
-  options.host = settings.host;
-  options.port = settings.port;
-  options.tls = settings.tls;
-  options.ca_file = settings.ca_file;
-  options.cert_file = settings.cert_file;
-  options.key_file = settings.key_file;
-  options.username = settings.username;
-  options.password_file = settings.password_file;
+  options.broker = settings.at;
   options.keep_alive = 10s;
   options.reconnect = false;
   return options;
@@ -104,7 +97,9 @@ MqttActuator::MqttActuator(const config::ActuatorSettings& settings, Clock& cloc
 
 MqttActuator::~MqttActuator() = default;
 
-std::string MqttActuator::broker() const { return std::format("MQTT broker {}:{}", settings_.host, settings_.port); }
+std::string MqttActuator::broker() const {
+  return std::format("MQTT broker {}:{}", settings_.at.host, settings_.at.port);
+}
 
 Result<void> MqttActuator::connect(MonoTime deadline) {
   if (connection_ && connection_->ended()) connection_.reset();

@@ -65,7 +65,7 @@ class MqttActuatorTest : public ::testing::Test {
  protected:
   MqttActuatorTest() {
     settings_.kind = config::ActuatorSettings::Kind::mqtt;
-    settings_.port = broker_.port();
+    settings_.at.port = broker_.port();
     settings_.topic = "plant/line1/rejector";
     settings_.timeout = 500ms;
   }
@@ -151,14 +151,14 @@ class MqttActuatorTlsTest : public ::testing::Test {
         folder_));
     std::ofstream(folder_ + "/password") << "secret\n";
     settings_.kind = config::ActuatorSettings::Kind::mqtt;
-    settings_.host = "localhost";
-    settings_.port = broker_->port();
+    settings_.at.host = "localhost";
+    settings_.at.port = broker_->port();
     settings_.topic = "t";
     settings_.timeout = 5s;
-    settings_.tls = true;
-    settings_.ca_file = folder_ + "/broker.crt";
-    settings_.username = "rejector";
-    settings_.password_file = folder_ + "/password";
+    settings_.at.tls = true;
+    settings_.at.ca_file = folder_ + "/broker.crt";
+    settings_.at.username = "rejector";
+    settings_.at.password_file = folder_ + "/password";
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
   Result<void> open() const { return MqttActuator(settings_, system_clock()).open(system_clock().mono() + 5s); }
@@ -175,15 +175,15 @@ TEST_F(MqttActuatorTlsTest, FiresOverTls_WithAPasswordFromAFile) {
 }
 
 TEST_F(MqttActuatorTlsTest, TrustsNobodyElse_AndSaysWhatIsWrong) {
-  settings_.host = "127.0.0.1";  // not the certificate's name
+  settings_.at.host = "127.0.0.1";  // not the certificate's name
   EXPECT_FALSE(open());
-  settings_.host = "localhost";
-  settings_.ca_file.clear();  // the system's authorities do not know this one
+  settings_.at.host = "localhost";
+  settings_.at.ca_file.clear();  // the system's authorities do not know this one
   EXPECT_FALSE(open());
-  settings_.ca_file = folder_ + "/none.crt";
+  settings_.at.ca_file = folder_ + "/none.crt";
   EXPECT_THAT(open().error().message, HasSubstr("there is no TLS file"));
-  settings_.ca_file = folder_ + "/broker.crt";
-  std::ofstream(settings_.password_file) << "wrong\n";
+  settings_.at.ca_file = folder_ + "/broker.crt";
+  std::ofstream(settings_.at.password_file) << "wrong\n";
   EXPECT_THAT(open().error().message, HasSubstr("not authorised"));
 }
 
@@ -193,7 +193,7 @@ TEST(MqttActuator, GivesUpInTime_WhenWhatListensIsNoBroker) {
   config::ActuatorSettings settings;
   settings.kind = config::ActuatorSettings::Kind::mqtt;
   settings.topic = "t";
-  settings.port = port;
+  settings.at.port = port;
   MqttActuator actuator(settings, system_clock());
   const auto before = system_clock().mono();
   const auto opened = actuator.open(before + 100ms);

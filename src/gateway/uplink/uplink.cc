@@ -111,14 +111,7 @@ class Uplink::Impl final : public mqtt::Handler {
 
   Result<void> start() {
     mqtt::ClientOptions options;
-    options.host = settings_.host;
-    options.port = settings_.port;
-    options.tls = settings_.tls;
-    options.ca_file = settings_.ca_file;
-    options.cert_file = settings_.cert_file;
-    options.key_file = settings_.key_file;
-    options.username = settings_.username;
-    options.password_file = settings_.password_file;
+    options.broker = settings_.broker;
     // Names have no dot in them: two gateways never share an id, for which the broker would disconnect them in turn.
     options.client_id = std::format("lineside.{}.{}", tenant_, gateway_);
     options.will_topic = state_topic_;
@@ -153,7 +146,8 @@ class Uplink::Impl final : public mqtt::Handler {
     if (auto done = client_->subscribe(ack_topic_, 0); !done)
       log(LogLevel::warning, "uplink", "can't subscribe", {{"reason", done.error().message}});
     publish_state(true);
-    log(LogLevel::info, "uplink", "connected", {{"broker", std::format("{}:{}", settings_.host, settings_.port)}});
+    log(LogLevel::info, "uplink", "connected",
+        {{"broker", std::format("{}:{}", settings_.broker.host, settings_.broker.port)}});
   }
 
   // Nothing is sent before acknowledgements can come back.

@@ -26,7 +26,7 @@ class FakeHub final : public mqtt::Handler {
  public:
   FakeHub(int port, std::string old_epoch) : old_epoch_(std::move(old_epoch)) {
     const std::lock_guard wait(start_);
-    client_ = mqtt::Client::start({.host = "127.0.0.1", .port = port}, *this).value();
+    client_ = mqtt::Client::start({.broker = {.port = port, .tls = false}}, *this).value();
   }
   void on_connected() override {
     const std::lock_guard wait(start_);
@@ -85,9 +85,10 @@ TEST(Uplink, SendsNoRecordUnderTwoEpochs_WhenTheOutboxIsAnOldCopy_AndTheHubAnswe
   const std::string old_epoch = outbox->epoch();
   FakeHub hub(broker.port(), old_epoch);
   ASSERT_TRUE(eventually([&] { return hub.ready.load(); }));
-  const auto uplink = Uplink::start({.enabled = true, .port = broker.port(), .tls = false, .batch_delay = 1ms}, "t1",
-                                    "g1", *outbox, system_clock(), metrics)
-                          .value();
+  const auto uplink =
+      Uplink::start({.enabled = true, .broker = {.port = broker.port(), .tls = false}, .batch_delay = 1ms}, "t1", "g1",
+                    *outbox, system_clock(), metrics)
+          .value();
   ASSERT_TRUE(eventually([&] { return hub.bulk_asked.load(); }));
   std::this_thread::sleep_for(100ms);  // the answer for urgent has come meanwhile: the hub has 1000, the outbox 8
   hub.answer(Lane::bulk, old_epoch, 5);
@@ -105,9 +106,9 @@ TEST(Uplink, EndsWell_WhenTheBrokerAcceptsItJustThen) {
   for (int i = 0; i < 5; ++i) {
     int port = 0;
     const int listener = mqtt::testing::listen_somewhere(port);
-    auto uplink =
-        Uplink::start({.enabled = true, .port = port, .tls = false}, "t1", "g1", *outbox, system_clock(), metrics)
-            .value();
+    auto uplink = Uplink::start({.enabled = true, .broker = {.port = port, .tls = false}}, "t1", "g1", *outbox,
+                                system_clock(), metrics)
+                      .value();
     const int connection = ::accept(listener, nullptr, nullptr);
     std::array<char, 256> hello{};
     EXPECT_GT(::read(connection, hello.data(), hello.size()), 0);
@@ -125,7 +126,7 @@ TEST(Uplink, EndsWell_WhenTheBrokerAcceptsItJustThen) {
 struct StateReader final : mqtt::Handler {
   explicit StateReader(int port) {
     const std::lock_guard wait(start);
-    client = mqtt::Client::start({.host = "127.0.0.1", .port = port}, *this).value();
+    client = mqtt::Client::start({.broker = {.port = port, .tls = false}}, *this).value();
   }
   void on_connected() override {
     const std::lock_guard wait(start);
@@ -155,8 +156,8 @@ TEST(Uplink, TellsWhatWaits_InItsState) {
   for (int i = 0; i < 3; ++i) outbox->put(Lane::bulk, VerdictRecord{.station = "s"});
   ASSERT_TRUE(outbox->flush(10s));
   StateReader reader(broker.port());
-  const auto uplink = Uplink::start({.enabled = true, .port = broker.port(), .tls = false}, "t1", "g1", *outbox,
-                                    system_clock(), metrics)
+  const auto uplink = Uplink::start({.enabled = true, .broker = {.port = broker.port(), .tls = false}}, "t1", "g1",
+                                    *outbox, system_clock(), metrics)
                           .value();
   EXPECT_TRUE(eventually(
       [&] { return reader.has(R"("waiting":{"urgent":{"records":0,"oldest_s":0.0},"bulk":{"records":3,)"); }));

@@ -66,6 +66,7 @@ broker_key_file: hub.key
 # The page is for this machine; for others put a TLS proxy in front (docs/hub.md).
 http_address: 127.0.0.1
 http_port: {}
+#http_trusted_proxies: [127.0.0.1]
 metrics_token_file: metrics.token
 )",
                      options.broker_port, options.http_port);

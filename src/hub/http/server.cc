@@ -3,12 +3,13 @@
 #include <drogon/HttpAppFramework.h>
 #include <drogon/WebSocketController.h>
 #include <drogon/utils/Utilities.h>
-#include <trantor/utils/Logger.h>
 
 #include <future>
 
 #include "base/bounded_queue.h"
 #include "base/log.h"
+#include "hub/http/caller.h"
+#include "hub/http/drogon_log.h"
 #include "hub/http/listen_check.h"
 #include "hub/http/page_assets.h"
 
@@ -69,23 +70,15 @@ HttpResponsePtr asset_response(const HttpRequestPtr& request, const PageAsset& a
   return response;
 }
 
-struct Caller {
-  std::string address;
-  bool secure = false;
-};
+using Proxies = std::vector<std::string>;
 
-// A TLS proxy in front of the hub, on this machine, says for whom it asks. Nobody else is believed.
-Caller caller_of(const HttpRequestPtr& request, bool secure) {
-  Caller caller{request->getPeerAddr().toIp(), secure};
-  if (!is_loopback(caller.address)) return caller;
-  if (request->getHeader("x-forwarded-proto") == "https") caller.secure = true;
-  const auto& chain = request->getHeader("x-forwarded-for");
-  if (!chain.empty()) caller.address = chain.substr(chain.find_last_of(", ") + 1);
-  return caller;
+Caller caller_of(const HttpRequestPtr& request, const Proxies& proxies, bool secure) {
+  return caller_behind(proxies, request->getPeerAddr().toIp(), secure, request->getHeader("x-forwarded-for"),
+                       request->getHeader("x-forwarded-proto"));
 }
 
-Request to_request(const HttpRequestPtr& from, bool secure) {
-  const auto caller = caller_of(from, secure);
+Request to_request(const HttpRequestPtr& from, const Proxies& proxies, bool secure) {
+  const auto caller = caller_of(from, proxies, secure);
   Request request;
   request.secure = caller.secure;
   request.method = from->getMethodString();
@@ -117,12 +110,13 @@ class OpenPage final : public LivePage {
 
 class LiveController final : public drogon::WebSocketController<LiveController, false> {
  public:
-  LiveController(LiveFeed& feed, bool secure) : feed_(feed), secure_(secure) {}
+  LiveController(LiveFeed& feed, Proxies proxies, bool secure)
+      : feed_(feed), proxies_(std::move(proxies)), secure_(secure) {}
 
   void handleNewConnection(const HttpRequestPtr& request, const WebSocketConnectionPtr& connection) override {
     // A WebSocket knows no same-origin rule: another site's page could open one with the user's cookie.
     const bool same = same_origin(request->getHeader("origin"), request->getHeader("host"));
-    const auto cookie = cookie_name(caller_of(request, secure_).secure);
+    const auto cookie = cookie_name(caller_of(request, proxies_, secure_).secure);
     auto id = same ? feed_.join(request->getCookie(cookie), std::make_shared<OpenPage>(connection))
                    : fail(ErrorCode::auth_forbidden, "");
     if (!id) return connection->shutdown(drogon::CloseCode::kViolation, std::string(code_name(id.error().code)));
@@ -142,6 +136,7 @@ class LiveController final : public drogon::WebSocketController<LiveController, 
 
  private:
   LiveFeed& feed_;
+  const Proxies proxies_;
   const bool secure_;
 };
 
@@ -165,6 +160,7 @@ struct Server::State {
 
   ApiContext& context;
   bool secure = false;  // this program does TLS itself
+  Proxies proxies;
   LatencyHistogram& seconds;
   Counter& refused;
   BoundedQueue<Job> queries{"http.queries", 128, WhenFull::reject_new};
@@ -199,7 +195,7 @@ void Server::State::handle(const HttpRequestPtr& request, Reply&& reply) {
   }
   const bool checks_password = !reads && (path.ends_with("/session") || path.ends_with("/password"));
   auto& queue = checks_password ? passwords : queries;
-  if (queue.push({to_request(request, secure), reply})) return;
+  if (queue.push({to_request(request, proxies, secure), reply})) return;
   refused.add();
   auto busy = to_response(problem(503, {ErrorCode::limit_reached, "The hub is busy; try again in a moment."}));
   busy->addHeader("Retry-After", "2");
@@ -210,7 +206,6 @@ void Server::State::configure(const ServerSettings& settings) {
   auto& app = drogon::app();
   app.disableSigtermHandling()
       .setThreadNum(1)
-      .setLogLevel(trantor::Logger::kError)
       .enableServerHeader(false)
       .enableGzip(false)
       .enableBrotli(false)
@@ -254,6 +249,7 @@ Server::~Server() {
 }
 
 Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, ApiContext& context, LiveFeed& feed) {
+  route_drogon_log();
   const bool secure = !settings.cert_file.empty();
   if (!secure && !is_loopback(settings.address))
     return fail(
@@ -270,6 +266,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, Ap
   server->state_ = std::make_unique<State>(context);
   auto* state = server->state_.get();
   state->secure = secure;
+  state->proxies = settings.trusted_proxies;
   for (int i = 0; i <= kQueryWorkers; ++i) {
     LINESIDE_ASSIGN(auto queries, Queries::open(settings.database));
     auto& queue = i < kQueryWorkers ? state->queries : state->passwords;
@@ -277,7 +274,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, Ap
         [state, &queue, api = Api(context, std::move(queries))]() mutable { state->work(queue, std::move(api)); });
   }
   state->configure(settings);
-  drogon::app().registerController(std::make_shared<LiveController>(feed, secure));
+  drogon::app().registerController(std::make_shared<LiveController>(feed, settings.trusted_proxies, secure));
   auto running = std::make_shared<std::promise<void>>();
   auto started = running->get_future();
   drogon::app().registerBeginningAdvice([running] { running->set_value(); });

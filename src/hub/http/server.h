@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "hub/http/api.h"
@@ -16,8 +17,9 @@ namespace lineside::hub {
 struct ServerSettings {
   std::string address = "127.0.0.1";
   int port = 8780;
-  std::string cert_file, key_file;  // both empty: plain HTTP, on loopback addresses only
-  std::filesystem::path database;   // for the queries of the worker threads
+  std::string cert_file, key_file;           // both empty: plain HTTP, on loopback addresses only
+  std::filesystem::path database;            // for the queries of the worker threads
+  std::vector<std::string> trusted_proxies;  // addresses; see caller.h
 };
 
 // One in a process, and once (Drogon's application is a singleton). Threads: Drogon's own, two that answer queries, one

@@ -32,14 +32,7 @@ struct Message {
 
 mqtt::ClientOptions client_options(const config::HubSettings& settings) {
   mqtt::ClientOptions options;
-  options.host = settings.broker_host;
-  options.port = settings.broker_port;
-  options.tls = settings.broker_tls;
-  options.ca_file = settings.broker_ca_file;
-  options.cert_file = settings.broker_cert_file;
-  options.key_file = settings.broker_key_file;
-  options.username = settings.broker_username;
-  options.password_file = settings.broker_password_file;
+  options.broker = settings.broker;
   options.reconnect_max = std::chrono::seconds{5};
   return options;
 }

@@ -37,7 +37,7 @@ class FakeSink final : public BatchSink {
 class Gateways final : public mqtt::Handler {
  public:
   explicit Gateways(int port) {
-    client_ = mqtt::Client::start({.host = "127.0.0.1", .port = port}, *this).value();
+    client_ = mqtt::Client::start({.broker = {.port = port, .tls = false}}, *this).value();
     wait([&] { return subscribed_; });
   }
   void send(const std::string& gateway) {
@@ -85,9 +85,9 @@ class IngestTest : public ::testing::Test {
   void SetUp() override {
     if (!broker_.there()) GTEST_SKIP() << "mosquitto is not installed";
     store_ = Store::open(folder_ / "hub.db", system_clock(), metrics_).value();
-    ingest_ = Ingest::start({.broker_host = "127.0.0.1", .broker_port = broker_.port(), .broker_tls = false}, sink_,
-                            *store_, system_clock(), metrics_)
-                  .value();
+    ingest_ =
+        Ingest::start({.broker = {.port = broker_.port(), .tls = false}}, sink_, *store_, system_clock(), metrics_)
+            .value();
     for (int i = 0; i < 10'000 && !ingest_->status().connected; ++i) std::this_thread::sleep_for(1ms);
     ASSERT_TRUE(ingest_->status().connected);
   }
