@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <numeric>
 
@@ -48,6 +47,21 @@ double extremes(std::span<const double> z) {
          static_cast<double>(count);
 }
 
+// A new value differs from the mean of n = freedom + 1 by its own spread and by the mean's.
+double normal_deviate(double z, double freedom) {
+  const double n = freedom + 1, student = z / std::sqrt((1 + 1 / n) * n / std::max(freedom, 1.0));
+  const double size =
+      (8 * freedom + 1) / (8 * freedom + 3) * std::sqrt(freedom * std::log1p(student * student / freedom));
+  return std::copysign(size, z);
+}
+
+// Between the largest deviation and their root mean square.
+double fourth_powers(std::span<const double> z) {
+  double sum = 0;
+  for (const double value : z) sum += value * value * value * value;
+  return std::sqrt(std::sqrt(4 * sum / static_cast<double>(z.size())));
+}
+
 struct Subspace {
   double t2 = 0, q = 0, mahalanobis = 0;
 };
@@ -72,8 +86,8 @@ Subspace project(const Detectors& d, std::span<const double> z) {
 }  // namespace
 
 const char* to_string(DetectorKind kind) {
-  static constexpr const char* kNames[] = {"rms",         "kurtosis",   "extremes",   "pca",
-                                           "mahalanobis", "neighbours", "autoencoder"};
+  static constexpr const char* kNames[] = {"rms",         "kurtosis",   "extremes",    "pca",
+                                           "mahalanobis", "neighbours", "autoencoder", "fourth powers"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -91,10 +105,12 @@ std::size_t nearest_state(const std::vector<State>& states, std::span<const doub
   return best;
 }
 
-std::vector<double> deviations(const State& state, std::span<const double> spread, std::span<const float> x) {
+std::vector<double> deviations(const State& state, const Detectors& detectors, std::span<const float> x) {
   std::vector<double> z(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i)
-    z[i] = std::clamp((x[i] - state.mean[i]) / spread[i], -kDeviationClip, kDeviationClip);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    z[i] = std::clamp((x[i] - state.mean[i]) / detectors.spread[i], -kDeviationClip, kDeviationClip);
+    if (!detectors.freedom.empty()) z[i] = normal_deviate(z[i], detectors.freedom[i]);
+  }
   return z;
 }
 
@@ -113,6 +129,7 @@ Result<RawScores> raw_scores(const Detectors& detectors, std::span<const Feature
   set(DetectorKind::rms, largest_of(Role::level, features, z, true));
   set(DetectorKind::kurtosis, largest_of(Role::impulse, features, z, false));
   set(DetectorKind::extremes, extremes(z));
+  set(DetectorKind::powers, fourth_powers(z));
   const Subspace subspace = project(detectors, z);
   const double principal = static_cast<double>(std::max<std::size_t>(detectors.principal, 1));
   set(DetectorKind::pca, std::sqrt(0.5 * (subspace.t2 / principal + subspace.q / (detectors.q_scale + kTiny))));
@@ -135,19 +152,6 @@ double ensemble_score(const Detectors& detectors, const RawScores& raw) {
     sum += std::log(std::max(raw[index], kTiny) / std::max(detectors.threshold[index], kTiny));
   }
   return detectors.members.empty() ? 0 : std::exp(sum / static_cast<double>(detectors.members.size()));
-}
-
-std::string contributors(std::span<const FeatureInfo> features, std::span<const double> z, std::size_t most) {
-  std::vector<std::size_t> order(z.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  most = std::min(most, order.size());
-  std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(most),
-                            [&](std::size_t a, std::size_t b) { return std::abs(z[a]) > std::abs(z[b]); });
-  std::string text;
-  for (std::size_t i = 0; i < most; ++i)
-    text += std::format("{}{} {} {:+.1f}", i == 0 ? "" : "; ", features[order[i]].channel, features[order[i]].name,
-                        z[order[i]]);
-  return text;
 }
 
 }  // namespace lineside::condition

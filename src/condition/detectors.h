@@ -18,8 +18,10 @@ inline constexpr double kDeviationClip = 60;
 // The state whose normal is nearest: mean of the squared deviations, each counting at most 9, so that the features a
 // fault changes don't decide.
 std::size_t nearest_state(const std::vector<State>& states, std::span<const double> spread, std::span<const float> x);
-// (x - mean) / spread, clipped.
-std::vector<double> deviations(const State& state, std::span<const double> spread, std::span<const float> x);
+// (x - mean) / spread, clipped. Where the spread is known from few independent values (Detectors::freedom), a Student
+// deviation of a new value, turned into the normal one of the same probability (Wallace, Annals of Mathematical
+// Statistics 30, 1959): four spreads of a channel that drifted up and down only twice are no surprise.
+std::vector<double> deviations(const State& state, const Detectors& detectors, std::span<const float> x);
 
 // The autoencoder: a window's deviations, squeezed by squeeze(), go in; what it gives back is compared with them.
 using Reconstruct = std::function<Result<std::vector<float>>(std::span<const float>)>;
@@ -32,8 +34,5 @@ Result<RawScores> raw_scores(const Detectors& detectors, std::span<const Feature
                              std::span<const double> z, const Reconstruct& reconstruct);
 // Geometric mean of the members' scores, each over its threshold.
 double ensemble_score(const Detectors& detectors, const RawScores& raw);
-
-// The features furthest from normal, "channel feature +3.2", joined by "; ".
-std::string contributors(std::span<const FeatureInfo> features, std::span<const double> z, std::size_t most = 3);
 
 }  // namespace lineside::condition

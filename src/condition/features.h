@@ -48,12 +48,13 @@ class TelemetryExtractor {
 
  private:
   const TelemetryFront& front_;
-  std::vector<double> short_, long_, residual_;
+  std::vector<double> level_, residual_;
 };
 
 // Learned from normal rows: robust centre and scale of each channel, and the residual's weights (the inverse of the
 // ridge-regularised correlation matrix: its row i, divided by its diagonal, is channel i less its regression on the
-// others).
+// others). As a regressor a channel counts at most two of its deviations: far outside of what was learned nothing is
+// known of how it goes with the others.
 TelemetryFront learn_telemetry(std::span<const Recording> recordings);
 
 }  // namespace lineside::condition

@@ -43,9 +43,9 @@ struct WaveformFront {
 };
 
 struct TelemetryFront {
-  double short_rows = 3, long_rows = 8;  // time constants of the moving averages
-  std::vector<double> center, scale;     // per channel
-  Matrix residual;                       // row i: how channel i differs from what the others predict of it
+  double level_rows = 5;              // time constant of the moving averages
+  std::vector<double> center, scale;  // per channel
+  Matrix residual;                    // row i: how channel i differs from what the others predict of it
 };
 
 struct State {
@@ -54,12 +54,13 @@ struct State {
   std::vector<double> mean;  // of the features
 };
 
-enum class DetectorKind : std::uint8_t { rms, kurtosis, extremes, pca, mahalanobis, neighbours, autoencoder };
-inline constexpr std::size_t kDetectorKinds = 7;
+enum class DetectorKind : std::uint8_t { rms, kurtosis, extremes, pca, mahalanobis, neighbours, autoencoder, powers };
+inline constexpr std::size_t kDetectorKinds = 8;
 const char* to_string(DetectorKind kind);
 
 struct Detectors {
   std::vector<double> spread;                // per feature: deviations are divided by it
+  std::vector<double> freedom;               // per feature: of how many independent values spread is known; empty: many
   Matrix axes;                               // principal axes of the deviations, a row each
   std::vector<double> axis_variance;         // of the training data along them
   std::vector<double> axis_variance_shrunk;  // for the Mahalanobis distance

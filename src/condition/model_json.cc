@@ -8,7 +8,7 @@ namespace lineside::condition {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr std::size_t kFeaturesMax = 20'000, kBytesMax = std::size_t{256} << 20;
 
 // Nine digits are plenty for what is compared with noise, and keep the file small.
@@ -58,6 +58,7 @@ Json to_json(const Detectors& d) {
   Json members = Json::array();
   for (const DetectorKind kind : d.members) members.push_back(to_string(kind));
   return {{"spread", numbers(d.spread)},
+          {"freedom", numbers(d.freedom)},
           {"axes", to_json(d.axes)},
           {"axis_variance", numbers(d.axis_variance)},
           {"axis_variance_shrunk", numbers(d.axis_variance_shrunk)},
@@ -74,6 +75,7 @@ Json to_json(const Detectors& d) {
 Detectors detectors_from(const Json& json) {
   Detectors d;
   d.spread = json.at("spread").get<std::vector<double>>();
+  d.freedom = json.at("freedom").get<std::vector<double>>();
   d.axes = matrix_from(json.at("axes"));
   d.axis_variance = json.at("axis_variance").get<std::vector<double>>();
   d.axis_variance_shrunk = json.at("axis_variance_shrunk").get<std::vector<double>>();
@@ -105,6 +107,7 @@ void check(const Model& m) {
   const Detectors& d = m.detectors;
   need(d.spread.size() == features && (axes == 0 || d.axes.columns == features), "spread or axes don't fit");
   for (const double spread : d.spread) need(spread > 0, "a spread is not positive");
+  need(d.freedom.empty() || d.freedom.size() == features, "the degrees of freedom don't fit");
   need(d.axis_variance.size() == axes && d.axis_variance_shrunk.size() == axes && d.principal <= axes,
        "the axes' variances don't fit");
   need(d.neighbours.rows == 0 || d.neighbours.columns == features, "the neighbours don't fit");
@@ -119,9 +122,9 @@ void check(const Model& m) {
   } else {
     const TelemetryFront& t = m.telemetry;
     need(t.center.size() == channels && t.scale.size() == channels && t.residual.rows == channels &&
-             t.residual.columns == channels && t.long_rows >= 1 && t.short_rows >= 1,
+             t.residual.columns == channels && t.level_rows >= 1,
          "the channels' figures don't fit");
-    need(features == channels * (channels > 1 ? 3 : 2), "the features are not those of its channels");
+    need(features == channels * (channels > 1 ? 2 : 1), "the features are not those of its channels");
   }
   need(m.smooth_windows >= 1 && m.smooth_windows <= 1000, "smooth_windows is out of range");
 }
@@ -142,8 +145,7 @@ Model model_from(const Json& json) {
     for (const Json& bands : front->at("demodulation")) m.waveform.demodulation.push_back(bands_from(bands));
   }
   if (const auto front = json.find("telemetry"); front != json.end()) {
-    m.telemetry.short_rows = front->at("short_rows").get<double>();
-    m.telemetry.long_rows = front->at("long_rows").get<double>();
+    m.telemetry.level_rows = front->at("level_rows").get<double>();
     m.telemetry.center = front->at("center").get<std::vector<double>>();
     m.telemetry.scale = front->at("scale").get<std::vector<double>>();
     m.telemetry.residual = matrix_from(front->at("residual"));
@@ -180,8 +182,7 @@ std::string to_json(const Model& m) {
                         {"bands", bands_json(m.waveform.bands)},
                         {"demodulation", demodulation}};
   } else {
-    json["telemetry"] = {{"short_rows", m.telemetry.short_rows},
-                         {"long_rows", m.telemetry.long_rows},
+    json["telemetry"] = {{"level_rows", m.telemetry.level_rows},
                          {"center", numbers(m.telemetry.center)},
                          {"scale", numbers(m.telemetry.scale)},
                          {"residual", to_json(m.telemetry.residual)}};

@@ -184,7 +184,7 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
   const std::size_t nearest = nearest_state(model_.states, detectors.spread, window.x);
   const State& state = model_.states[nearest];
   result.state = state.name;
-  const std::vector<double> z = deviations(state, detectors.spread, window.x);
+  const std::vector<double> z = deviations(state, detectors, window.x);
   if (model_.regime == Regime::waveform) {
     std::vector<double> shift(z.size());
     for (std::size_t i = 0; i < z.size(); ++i) shift[i] = window.x[i] - state.mean[i];
@@ -198,7 +198,8 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
   }
   LINESIDE_ASSIGN(const RawScores raw, raw_scores(detectors, model_.features, z, reconstruct_));
   result.score = ensemble_score(detectors, raw);
-  result.contributors = contributors(model_.features, z);
+  result.explanation.contributions = contributions(model_.features, z);
+  result.contributors = to_text(result.explanation);
   if (!fault.empty()) {
     result.verdict = Verdict::sensor_fault;
     result.contributors = fault;
@@ -209,11 +210,13 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
 Result<WindowScore> Scorer::score_next(const WindowFeatures& window, RecentScores& recent) const {
   LINESIDE_ASSIGN(WindowScore result, judge(window));
   if (result.verdict == Verdict::sensor_fault) return result;
-  recent.push_back(std::log(std::max(result.score, 1e-9)));
-  if (recent.size() > model_.smooth_windows) recent.erase(recent.begin());
+  auto& logarithms = recent.logarithms;
+  logarithms.push_back(std::log(std::max(result.score, 1e-9)));
+  if (logarithms.size() > model_.smooth_windows) logarithms.erase(logarithms.begin());
   double sum = 0;
-  for (const double value : recent) sum += value;
-  result.score = std::exp(sum / static_cast<double>(recent.size()));
+  for (const double value : logarithms) sum += value;
+  result.score = std::exp(sum / static_cast<double>(logarithms.size()));
+  result.explanation.distance = result.score / std::max(result.threshold, 1e-9);
   if (result.verdict == Verdict::normal && result.score >= result.threshold) result.verdict = Verdict::anomaly;
   return result;
 }

@@ -7,6 +7,7 @@
 
 #include "bundle/bundle.h"
 #include "condition/detectors.h"
+#include "condition/explain.h"
 #include "condition/features.h"
 #include "condition/model.h"
 #include "condition/recording.h"
@@ -22,7 +23,8 @@ struct WindowScore {
   double threshold = 1;  // at this and above it is an anomaly
   Verdict verdict = Verdict::normal;
   std::string state;
-  std::string contributors;  // the features furthest from normal, or what is wrong with which sensor
+  std::string contributors;  // to_text(explanation), or what is wrong with which sensor
+  Explanation explanation;   // empty with a sensor's fault
 };
 
 // One window's features with what the sensors' checks said.
@@ -33,7 +35,10 @@ struct WindowFeatures {
   std::string fault;  // of a sensor; empty: none
 };
 
-using RecentScores = std::vector<double>;  // logarithms of the latest scores, which are averaged
+// What a recording or a live stream remembers between its windows. Start a new one after a gap.
+struct RecentScores {
+  std::vector<double> logarithms;  // of the latest scores, which are averaged
+};
 
 // The channels of a recording that the model uses, in its order, short gaps (up to 1 %) bridged by straight lines.
 // A channel that is not there becomes NaN.

@@ -33,6 +33,24 @@ std::size_t fast_even_size(std::size_t size) {
 
 }  // namespace
 
+// A real transform with its window and buffers.
+struct RealTransform {
+  std::size_t samples, size;
+  RealPlan plan;
+  std::vector<double> window;
+  std::vector<kiss_fft_scalar> input;
+  std::vector<kiss_fft_cpx> output;
+  std::vector<double> power;
+  explicit RealTransform(std::size_t count)
+      : samples(count),
+        size(fast_even_size(std::max<std::size_t>(count, 2))),
+        plan(kiss_fftr_alloc(static_cast<int>(size), 0, nullptr, nullptr)),
+        window(hann(count)),
+        input(size, 0),
+        output(size / 2 + 1),
+        power(size / 2 + 1) {}
+};
+
 struct Spectrum::Plans {
   std::size_t size = 0;
   RealPlan forward;
@@ -41,6 +59,8 @@ struct Spectrum::Plans {
   std::vector<kiss_fft_scalar> input;
   std::vector<kiss_fft_cpx> output, plain;  // windowed, and without a window for the envelope
   std::map<std::size_t, ComplexPlan> inverse;
+  std::map<std::size_t, RealTransform> envelopes;  // by their length
+  std::vector<kiss_fft_cpx> bins, analytic;
   kiss_fft_state* inverse_of(std::size_t count) {
     auto& plan = inverse[count];
     if (!plan) plan.reset(kiss_fft_alloc(static_cast<int>(count), 1, nullptr, nullptr));
@@ -70,8 +90,19 @@ void Spectrum::load(std::span<const float> signal) {
   const double mean = std::accumulate(signal.begin(), signal.end(), 0.0) / static_cast<double>(samples_);
   for (std::size_t i = 0; i < samples_; ++i) p.input[i] = static_cast<kiss_fft_scalar>(signal[i] - mean);
   kiss_fftr(p.forward.get(), p.input.data(), p.plain.data());
-  for (std::size_t i = 0; i < samples_; ++i) p.input[i] *= static_cast<kiss_fft_scalar>(p.window[i]);
-  kiss_fftr(p.forward.get(), p.input.data(), p.output.data());
+  if (p.size == samples_) {
+    // Hann's window has three bins of its own: -1/4, 1/2, -1/4.
+    const std::size_t last = p.plain.size() - 1;
+    for (std::size_t i = 0; i <= last; ++i) {
+      const kiss_fft_cpx below = i > 0 ? p.plain[i - 1] : kiss_fft_cpx{p.plain[1].r, -p.plain[1].i};
+      const kiss_fft_cpx above = i < last ? p.plain[i + 1] : kiss_fft_cpx{p.plain[last - 1].r, -p.plain[last - 1].i};
+      p.output[i] = {0.5F * p.plain[i].r - 0.25F * (below.r + above.r),
+                     0.5F * p.plain[i].i - 0.25F * (below.i + above.i)};
+    }
+  } else {
+    for (std::size_t i = 0; i < samples_; ++i) p.input[i] *= static_cast<kiss_fft_scalar>(p.window[i]);
+    kiss_fftr(p.forward.get(), p.input.data(), p.output.data());
+  }
   const double scale = 2 / (p.window_power * static_cast<double>(p.size));
   for (std::size_t i = 0; i < power_.size(); ++i) {
     const double re = p.output[i].r, im = p.output[i].i;
@@ -100,35 +131,39 @@ std::vector<double> Spectrum::envelope(Band band) const {
   if (count < kEnvelopeBinsMin) return {};
   // The band's bins moved down to zero: the magnitude does not care about the shift, and few bins make a short result.
   const auto size = static_cast<std::size_t>(kiss_fft_next_fast_size(static_cast<int>(count)));
-  std::vector<kiss_fft_cpx> bins(size, {0, 0}), analytic(size);
-  std::copy_n(p.plain.begin() + static_cast<std::ptrdiff_t>(from), count, bins.begin());
-  kiss_fft(p.inverse_of(size), bins.data(), analytic.data());
+  p.bins.assign(size, {0, 0});
+  p.analytic.resize(size);
+  std::copy_n(p.plain.begin() + static_cast<std::ptrdiff_t>(from), count, p.bins.begin());
+  kiss_fft(p.inverse_of(size), p.bins.data(), p.analytic.data());
   // Zero padding behind the window holds no signal.
   const auto used = std::max<std::size_t>(8, size * samples_ / p.size);
   std::vector<double> result(std::min(used, size));
   const double scale = 2 / static_cast<double>(p.size);
   for (std::size_t i = 0; i < result.size(); ++i) {
-    const double re = analytic[i].r, im = analytic[i].i;
+    const double re = p.analytic[i].r, im = p.analytic[i].i;
     result[i] = std::sqrt(re * re + im * im) * scale;
   }
   return result;
 }
 
-std::vector<double> power_spectrum(std::span<const double> signal, double rate_hz, double& bin_hz) {
-  const std::size_t size = fast_even_size(std::max<std::size_t>(signal.size(), 2));
-  bin_hz = rate_hz / static_cast<double>(size);
-  const RealPlan plan(kiss_fftr_alloc(static_cast<int>(size), 0, nullptr, nullptr));
-  std::vector<kiss_fft_scalar> input(size, 0);
-  const double mean = std::accumulate(signal.begin(), signal.end(), 0.0) / static_cast<double>(signal.size());
-  const std::vector<double> window = hann(signal.size());
-  for (std::size_t i = 0; i < signal.size(); ++i)
-    input[i] = static_cast<kiss_fft_scalar>((signal[i] - mean) * window[i]);
-  std::vector<kiss_fft_cpx> output(size / 2 + 1);
-  kiss_fftr(plan.get(), input.data(), output.data());
-  std::vector<double> power(output.size());
-  for (std::size_t i = 0; i < power.size(); ++i)
-    power[i] = static_cast<double>(output[i].r) * output[i].r + static_cast<double>(output[i].i) * output[i].i;
-  return power;
+std::span<const double> Spectrum::envelope_power(std::span<const double> envelope, double rate_hz,
+                                                 double& bin_hz) const {
+  RealTransform& t = plans_->envelopes.try_emplace(envelope.size(), envelope.size()).first->second;
+  bin_hz = rate_hz / static_cast<double>(t.size);
+  const double mean = std::accumulate(envelope.begin(), envelope.end(), 0.0) / static_cast<double>(envelope.size());
+  for (std::size_t i = 0; i < envelope.size(); ++i)
+    t.input[i] = static_cast<kiss_fft_scalar>((envelope[i] - mean) * t.window[i]);
+  kiss_fftr(t.plan.get(), t.input.data(), t.output.data());
+  for (std::size_t i = 0; i < t.power.size(); ++i)
+    t.power[i] =
+        static_cast<double>(t.output[i].r) * t.output[i].r + static_cast<double>(t.output[i].i) * t.output[i].i;
+  return t.power;
+}
+
+std::size_t quick_length(std::size_t samples) {
+  for (std::size_t length = samples - samples % 2; length > 2; length -= 2)
+    if (fast_even_size(length) == length) return length;
+  return samples;
 }
 
 }  // namespace lineside::condition

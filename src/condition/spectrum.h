@@ -1,5 +1,6 @@
 #pragma once
-// Spectra and envelopes of one window of one channel. Not thread-safe: each thread has its own Spectrum.
+// Spectra and envelopes of one window of one channel. Not thread-safe: each thread has its own Spectrum. All transforms
+// are planned once; windows whose length is a product of 2, 3 and 5 are the quickest (one transform less).
 #include <complex>
 #include <cstddef>
 #include <memory>
@@ -31,6 +32,8 @@ class Spectrum {
   // Squared envelope's root: |analytic signal| of the part in `band`, sampled at envelope_rate_hz(band) (its own
   // bandwidth is enough for a demodulated signal). Empty if the band has fewer than 16 bins.
   std::vector<double> envelope(Band band) const;
+  // Power of each bin of an envelope (Hann window, mean removed), 0 .. half its rate; valid until the next call.
+  std::span<const double> envelope_power(std::span<const double> envelope, double rate_hz, double& bin_hz) const;
   double envelope_rate_hz(Band band) const;
 
  private:
@@ -41,7 +44,7 @@ class Spectrum {
   std::vector<double> power_;
 };
 
-// Power of each bin of a real signal of any length (Hann window, mean removed), 0 .. rate/2.
-std::vector<double> power_spectrum(std::span<const double> signal, double rate_hz, double& bin_hz);
+// The longest length up to `samples` whose transforms are quick: even, a product of 2, 3 and 5.
+std::size_t quick_length(std::size_t samples);
 
 }  // namespace lineside::condition

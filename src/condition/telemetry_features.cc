@@ -6,7 +6,7 @@
 namespace lineside::condition {
 namespace {
 
-constexpr double kRidge = 0.1, kDeviationMax = 1000;
+constexpr double kRidge = 0.1, kDeviationMax = 1000, kRegressorMax = 2;
 
 void follow(double& average, double value, double rows) { average += (value - average) / rows; }
 
@@ -63,7 +63,6 @@ std::vector<FeatureInfo> telemetry_features(std::span<const std::string> channel
   std::vector<FeatureInfo> features;
   for (const std::string& channel : channels) {
     features.push_back({.channel = channel, .name = "level", .role = Role::level, .spread_floor = 0.02});
-    features.push_back({.channel = channel, .name = "short-term level", .role = Role::impulse, .spread_floor = 0.05});
     if (channels.size() > 1)
       features.push_back(
           {.channel = channel, .name = "against the other channels", .role = Role::other, .spread_floor = 0.02});
@@ -72,10 +71,7 @@ std::vector<FeatureInfo> telemetry_features(std::span<const std::string> channel
 }
 
 TelemetryExtractor::TelemetryExtractor(const TelemetryFront& front)
-    : front_(front),
-      short_(front.center.size(), 0.0),
-      long_(front.center.size(), 0.0),
-      residual_(front.center.size(), 0.0) {}
+    : front_(front), level_(front.center.size(), 0.0), residual_(front.center.size(), 0.0) {}
 
 std::vector<float> TelemetryExtractor::extract(std::span<const float> row) {
   const std::size_t count = row.size();
@@ -83,15 +79,15 @@ std::vector<float> TelemetryExtractor::extract(std::span<const float> row) {
   const bool whole = std::ranges::all_of(row, [](float value) { return std::isfinite(value); });
   for (std::size_t c = 0; whole && c < count; ++c)
     z[c] = std::clamp((row[c] - front_.center[c]) / front_.scale[c], -kDeviationMax, kDeviationMax);
+  std::vector<double> regressors(count);
+  std::ranges::transform(z, regressors.begin(), [](double v) { return std::clamp(v, -kRegressorMax, kRegressorMax); });
   std::vector<float> out;
   for (std::size_t c = 0; c < count; ++c) {
     if (whole) {
-      follow(long_[c], z[c], front_.long_rows);
-      follow(short_[c], z[c], front_.short_rows);
-      follow(residual_[c], dot(front_.residual.row(c), z), front_.long_rows);
+      follow(level_[c], z[c], front_.level_rows);
+      follow(residual_[c], dot(front_.residual.row(c), regressors) + z[c] - regressors[c], front_.level_rows);
     }
-    out.push_back(static_cast<float>(long_[c]));
-    out.push_back(static_cast<float>(short_[c]));
+    out.push_back(static_cast<float>(level_[c]));
     if (count > 1) out.push_back(static_cast<float>(residual_[c]));
   }
   return out;

@@ -40,9 +40,9 @@ struct Lines {
 };
 
 // Lines between 5 Hz and half the range (at most 1 kHz) of an envelope's spectrum.
-Lines envelope_lines(std::span<const double> envelope, double rate_hz) {
+Lines envelope_lines(const Spectrum& spectrum, std::span<const double> envelope, double rate_hz) {
   double bin_hz = 1;
-  std::vector<double> power = power_spectrum(envelope, rate_hz, bin_hz);
+  const std::span<const double> power = spectrum.envelope_power(envelope, rate_hz, bin_hz);
   const auto from = std::max<std::size_t>(3, static_cast<std::size_t>(kLowestHz / bin_hz) + 1);
   const auto to = std::min(power.size(), static_cast<std::size_t>(1000 / bin_hz));
   if (to < from + 16) return {};
@@ -72,7 +72,7 @@ void add_envelope(const Spectrum& spectrum, Band band, std::vector<float>& out) 
     out.insert(out.end(), 4, 0.0F);
     return;
   }
-  const Lines lines = envelope_lines(envelope, spectrum.envelope_rate_hz(band));
+  const Lines lines = envelope_lines(spectrum, envelope, spectrum.envelope_rate_hz(band));
   out.push_back(static_cast<float>(std::log(std::max(spectral_kurtosis(envelope) + 2, 0.2))));
   out.push_back(static_cast<float>(lines.first));
   out.push_back(static_cast<float>(lines.next));

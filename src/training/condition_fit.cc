@@ -13,8 +13,9 @@ using condition::Matrix;
 using condition::Model;
 using condition::Regime;
 
-constexpr double kSameState = 2, kSpreadMin = 1e-6, kDriftFactor = 4, kPrincipalShare = 0.9, kSpeedClear = 0.3;
-constexpr std::size_t kStatesMax = 64, kAxesMax = 64, kNeighboursMax = 400, kBlocks = 8;
+constexpr double kSameState = 2, kSpreadMin = 1e-6, kWinsor = 4, kUncorrelated = 0.05, kPrincipalShare = 0.9,
+                 kSpeedClear = 0.3;
+constexpr std::size_t kStatesMax = 64, kAxesMax = 64, kNeighboursMax = 400;
 
 std::vector<double> mean_of(const std::vector<const Sample*>& samples, std::size_t width) {
   std::vector<double> mean(width, 0.0);
@@ -61,38 +62,45 @@ double median_speed(const std::vector<const Sample*>& samples) {
   return near * 2 > static_cast<std::ptrdiff_t>(speeds.size()) ? middle : 0;
 }
 
-// The excess of the deviation of block means over what independent rows would give.
-struct Drift {
-  double excess = 0, blocks = 0;
-};
-
-Drift drift_of(const std::vector<const Sample*>& rows, std::size_t feature, double spread, double memory_rows) {
-  const std::size_t length = std::max<std::size_t>(1, rows.size() / kBlocks);
-  std::vector<double> means;
-  for (std::size_t from = 0; from + length <= rows.size() && means.size() < kBlocks; from += length) {
+// Of how many independent values a series says as much, by its autocorrelation up to where that has died away.
+double independent_values(const std::vector<double>& values, double mean) {
+  const std::size_t n = values.size();
+  const auto covariance = [&](std::size_t lag) {
     double sum = 0;
-    for (std::size_t i = from; i < from + length; ++i) sum += rows[i]->x[feature];
-    means.push_back(sum / static_cast<double>(length));
+    for (std::size_t i = 0; i + lag < n; ++i) sum += (values[i] - mean) * (values[i + lag] - mean);
+    return sum / static_cast<double>(n - lag);
+  };
+  const double variance = covariance(0);
+  double rows = 1;
+  for (std::size_t lag = 1; lag < n / 3 && variance > 0; ++lag) {
+    const double correlation = covariance(lag) / variance;
+    if (correlation < kUncorrelated) break;
+    rows += 2 * correlation;
   }
-  if (means.size() < 2) return {};
-  double mean = 0, squares = 0;
-  for (const double value : means) mean += value / static_cast<double>(means.size());
-  for (const double value : means) squares += (value - mean) * (value - mean);
-  const double variance = squares / static_cast<double>(means.size() - 1);
-  const double expected = spread * spread * std::min(1.0, 2 * memory_rows / static_cast<double>(length));
-  return {.excess = std::sqrt(std::max(0.0, variance - expected)), .blocks = std::sqrt(variance)};
+  return std::max(2.0, static_cast<double>(n) / rows);
 }
 
-void fit_telemetry_spread(const std::vector<const Sample*>& rows, Model& model) {
-  const std::vector<double>& mean = model.states.front().mean;
-  for (std::size_t i = 0; i < mean.size(); ++i) {
-    double squares = 0;
-    for (const Sample* row : rows) squares += std::pow(row->x[i] - mean[i], 2);
-    const double spread = std::sqrt(squares / static_cast<double>(std::max<std::size_t>(rows.size(), 1)));
-    const bool is_short = model.features[i].role == condition::Role::impulse;
-    const Drift drift = drift_of(rows, i, spread, is_short ? model.telemetry.short_rows : model.telemetry.long_rows);
-    model.detectors.spread[i] = std::sqrt(spread * spread + std::pow(kDriftFactor * drift.excess, 2) +
-                                          drift.blocks * drift.blocks + std::pow(model.features[i].spread_floor, 2));
+// A feature's centre, spread and of how many independent rows they are known. What is far outside (a fault in the
+// learned rows, a start-up) counts as much as kWinsor robust deviations.
+void fit_telemetry(const std::vector<const Sample*>& rows, Model& model) {
+  auto& detectors = model.detectors;
+  detectors.freedom.assign(model.features.size(), 1);
+  std::vector<double> values(rows.size());
+  for (std::size_t i = 0; i < model.features.size(); ++i) {
+    std::ranges::transform(rows, values.begin(), [i](const Sample* row) { return row->x[i]; });
+    const double middle = condition::quantile(values, 0.5);
+    std::vector<double> distances(values.size());
+    std::ranges::transform(values, distances.begin(), [=](double v) { return std::abs(v - middle); });
+    const double reach = kWinsor * 1.4826 * condition::quantile(distances, 0.5) + kSpreadMin;
+    double mean = 0, squares = 0;
+    for (double& value : values) {
+      value = std::clamp(value, middle - reach, middle + reach);
+      mean += value / static_cast<double>(values.size());
+    }
+    for (const double value : values) squares += std::pow(value - mean, 2) / static_cast<double>(values.size());
+    model.states.front().mean[i] = mean;
+    detectors.spread[i] = std::hypot(std::sqrt(squares), model.features[i].spread_floor);
+    detectors.freedom[i] = std::max(1.0, independent_values(values, mean) - 1);
   }
 }
 
@@ -189,7 +197,7 @@ void fit_states(const std::vector<Sample>& samples, std::size_t states, std::siz
   }
   if (kept.empty()) return;
   if (model.regime == Regime::telemetry)
-    fit_telemetry_spread(kept, model);
+    fit_telemetry(kept, model);
   else
     fit_waveform_spread(kept, model);
 }

@@ -30,8 +30,7 @@ std::size_t assign_states(std::vector<Sample>& samples, const condition::Model& 
 void assign_folds(std::vector<Sample>& samples, std::size_t states, condition::Regime regime);
 
 // Means of the states and spreads within them, from the windows outside `fold` (kConditionFolds: all of them). For
-// telemetry a feature's spread includes what its slow drift may come to: the excess of the block means' deviation over
-// what independent rows would give, fourfold, since a drift goes on after the learning.
+// telemetry also of how many independent rows they are known, by the autocorrelation.
 void fit_states(const std::vector<Sample>& samples, std::size_t states, std::size_t fold, condition::Model& model);
 
 // Axes, variances and neighbours from deviations, a row each. The covariance is shrunk as Ledoit and Wolf (Journal of

@@ -26,11 +26,9 @@ constexpr double kFalseAlarmTarget = 1e-3;
 constexpr double kSingleRecordingFactor = 1.5;
 constexpr double kSeverities[] = {0.35, 1.0};
 constexpr std::size_t kFaultWindowsMax = 30, kFaultRows = 120;
-// Telemetry: a level 4.25 of its drift-aware spreads from normal. Chosen on one half of SKAB's files
-// (docs/condition.md); below it a short normal stretch proves nothing.
-constexpr double kTelemetryDeviation = 4.25;
-// And how much further later rows lie than stretches of those that were learned; chosen likewise.
-constexpr double kTelemetryFactor = 1.7;
+// Telemetry: below it a short normal stretch proves nothing. The middle of the plateau (4 to 4.5) on the development
+// half of SKAB's files (docs/condition.md).
+constexpr double kTelemetryPowers = 4.25;
 
 struct Judgement {
   RawScores raw{};
@@ -66,7 +64,7 @@ class FoldJudge {
  private:
   Result<void> score(std::span<const float> x, Judgement scored, std::vector<Judgement>& out) {
     const std::size_t state = condition::nearest_state(model_.states, model_.detectors.spread, x);
-    const auto z = condition::deviations(model_.states[state], model_.detectors.spread, x);
+    const auto z = condition::deviations(model_.states[state], model_.detectors, x);
     const auto reconstruct = [this](std::span<const float> input) -> Result<std::vector<float>> {
       return run_layers(layers_, {input.begin(), input.end()});
     };
@@ -150,9 +148,7 @@ DetectorFigures figures_of(std::string name, const std::vector<Judgement>& all, 
   return figures;
 }
 
-double telemetry_floor(DetectorKind kind) {
-  return kind == DetectorKind::extremes || kind == DetectorKind::rms ? kTelemetryDeviation : 0;
-}
+double telemetry_floor(DetectorKind kind) { return kind == DetectorKind::powers ? kTelemetryPowers : 0; }
 
 void set_thresholds(const std::vector<Judgement>& all, bool single, std::uint64_t seed, Model& model) {
   for (std::size_t kind = 0; kind < kDetectorKinds; ++kind) {
@@ -189,8 +185,8 @@ struct Candidate {
 };
 
 // An ensemble is preferred to a single detector that is as good to within 0.01 on made-up faults: real ones are others.
-// For telemetry only ensembles are taken: short normal stretches hardly tell the detectors apart, and on SKAB's
-// development half single ones gave more false alarms.
+// For telemetry the fourth powers are taken: short normal stretches hardly tell the detectors apart, and on SKAB's
+// development half everything that learns from how channels go together gave more false alarms.
 Judged choose(const std::vector<Judgement>& all, std::size_t faults, Model& model) {
   Judged judged;
   std::vector<Candidate> candidates;
@@ -198,11 +194,9 @@ Judged choose(const std::vector<Judgement>& all, std::size_t faults, Model& mode
     candidates.push_back({to_string(static_cast<DetectorKind>(kind)), {static_cast<DetectorKind>(kind)}});
   Candidate broad{"ensemble of four",
                   {DetectorKind::extremes, DetectorKind::pca, DetectorKind::mahalanobis, DetectorKind::neighbours}};
-  // On telemetry's drift the autoencoder alarmed most: on SKAB's development half false alarms tripled with it.
-  if (model.regime == Regime::waveform) {
-    broad.name = "ensemble of five";
-    broad.members.push_back(DetectorKind::autoencoder);
-  }
+  candidates.push_back(broad);
+  broad.name = "ensemble of five";
+  broad.members.push_back(DetectorKind::autoencoder);
   candidates.push_back(std::move(broad));
   candidates.push_back({"ensemble of three", {DetectorKind::extremes, DetectorKind::pca, DetectorKind::mahalanobis}});
   double best = -1;
@@ -213,8 +207,9 @@ Judged choose(const std::vector<Judgement>& all, std::size_t faults, Model& mode
       return condition::ensemble_score(model.detectors, raw);
     }));
     const bool several = candidates[i].members.size() > 1;
+    const bool allowed = model.regime == Regime::waveform || candidates[i].members.front() == DetectorKind::powers;
     const double value = judged.figures.back().mean + (several ? 0.01 : 0);
-    if (value > best && (several || model.regime == Regime::waveform)) best = value, at = i;
+    if (value > best && allowed) best = value, at = i;
   }
   model.detectors.members = candidates[at].members;
   judged.chosen = candidates[at].name;
@@ -228,7 +223,7 @@ std::vector<std::vector<double>> deviation_rows(const std::vector<Sample>& sampl
   std::vector<std::vector<double>> rows;
   for (const Sample& sample : samples)
     if (sample.fold != fold)
-      rows.push_back(condition::deviations(model.states[sample.state], model.detectors.spread, sample.x));
+      rows.push_back(condition::deviations(model.states[sample.state], model.detectors, sample.x));
   return rows;
 }
 
@@ -267,7 +262,7 @@ Result<Judged> judge_detectors(const std::vector<Sample>& samples, std::size_t s
   const TailThreshold tail = tail_threshold(normal, kFalseAlarmTarget, seed);
   auto& detectors = model.detectors;
   const bool telemetry = model.regime == Regime::telemetry;
-  const double factor = telemetry ? kTelemetryFactor : single ? kSingleRecordingFactor : 1, floor = telemetry ? 1 : 0;
+  const double factor = single && !telemetry ? kSingleRecordingFactor : 1, floor = telemetry ? 1 : 0;
   // The members' thresholds hold the factor already.
   detectors.ensemble_threshold = std::max(tail.value, floor) * factor;
   detectors.threshold_low = std::max(tail.low, floor) * factor;
