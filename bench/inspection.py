@@ -6,10 +6,11 @@
 Without --bundle the demo's model is trained first, on pictures that lineside-plant draws (kept in build/bench); with
 --random-weights a network of the same kind, fp32 and untrained, stands in for it.
 --items: of the paced runs, for each camera (default 300, 30 s each); --full: 10,000 items with one camera (17 minutes),
-3,000 with 8 and 30. Parts: latency, share, actuation, cameras8, cameras30, throughput, memory, start; then the other scripts
-inspection_*.py, but inspection_accuracy, which is a benchmark of its own.
+3,000 with 8 and 30. Parts: latency, share, actuation, cameras8, cameras30, throughput, precision, memory; then the other
+scripts inspection_*.py, but inspection_accuracy, which is a benchmark of its own.
 """
 import argparse
+import csv
 import json
 import os
 import pathlib
@@ -51,18 +52,29 @@ def need_bundle(args):
         return
     KEEP.mkdir(parents=True, exist_ok=True)
     args.bundle, pictures, args.key = KEEP / "demo.lsb", KEEP / "pictures", KEEP / "key.pem.pub"
-    if not pictures.exists() and not (args.random_weights and args.images):
-        say("drawing pictures")
-        subprocess.run([BIN / "lineside-plant", "draw", "--out", pictures, "--count", "400", "--seed", "1"], check=True,
-                       stdout=sys.stderr)
+    if not (args.random_weights and args.images):
+        draw(pictures, 1)
     args.images = args.images or pictures
     if args.random_weights:
         args.bundle, args.key = KEEP / "random-weights.lsb", None
         subprocess.run([BIN / "inspection_bench", "model", "--out", args.bundle], check=True)
     elif not args.bundle.exists():
-        say("training the demo's model (at most 3 minutes)")
-        subprocess.run([BIN / "lineside-train", "inspection", "--images", pictures, "--out", args.bundle, "--size", "128",
-                        "--key", KEEP / "key.pem", "--time-limit", "3", "--fast"], check=True, stdout=sys.stderr)
+        train(pictures, args.bundle)
+
+
+def draw(folder, seed):
+    if folder.exists():
+        return
+    say("drawing pictures")
+    subprocess.run([BIN / "lineside-plant", "draw", "--out", folder, "--count", "400", "--seed", str(seed)], check=True,
+                   stdout=sys.stderr)
+
+
+def train(pictures, bundle, *more):
+    """As the demo does it."""
+    say("training the demo's model (at most 3 minutes)")
+    subprocess.run([BIN / "lineside-train", "inspection", "--images", pictures, "--out", bundle, "--size", "128", "--key",
+                    KEEP / "key.pem", "--time-limit", "3", "--fast", *more], check=True, stdout=sys.stderr)
 
 
 def paced(args, label, cameras, items, latency_limit, *more):
@@ -124,6 +136,48 @@ def throughput(args):
                pipeline_per_s=statistics.median(run["pipeline_per_s"] for run in runs),
                bare_per_s=statistics.median(run["bare_per_s"] for run in runs),
                fail_safe=sum(run["fail_safe"] for run in runs))
+
+
+def scores(bundle, pictures, out):
+    subprocess.run([BIN / "lineside", "score", "--bundle", bundle, "--images", pictures, "--out", out], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(out, newline="", encoding="utf-8") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def precision(args):
+    """int8 against fp32: the same trained weights, on fresh pictures of the simulated line."""
+    fp32, int8, fresh = KEEP / "demo-fp32.lsb", KEEP / "demo-int8.lsb", KEEP / "fresh"
+    draw(KEEP / "pictures", 1)
+    draw(fresh, 2)
+    if not fp32.exists():
+        train(KEEP / "pictures", fp32, "--fp32")
+    int8.unlink(missing_ok=True)
+    subprocess.run([BIN / "lineside", "quantize", "--bundle", fp32, "--images", KEEP / "pictures", "--out", int8, "--key",
+                    KEEP / "key.pem"], check=True, stdout=sys.stderr)
+    bare, whole = [], []
+    for _ in range(args.rounds):
+        run = {}
+        for kind, bundle in (("fp32", fp32), ("int8", int8)):
+            line = [BIN / "inspection_bench", "throughput", "--cameras", "1", "--seconds", str(args.seconds), "--bundle",
+                    bundle, "--images", KEEP / "pictures"]
+            run[kind] = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        bare.append(run["int8"]["bare_per_s"] / run["fp32"]["bare_per_s"])
+        whole.append(run["int8"]["pipeline_per_s"] / run["fp32"]["pipeline_per_s"])
+    figure("precision.int8_speed_of_session_run", round(statistics.median(bare), 3), "times fp32",
+           rounds=[round(one, 3) for one in bare])
+    figure("precision.int8_speed_of_pipeline", round(statistics.median(whole), 3), "times fp32",
+           rounds=[round(one, 3) for one in whole])
+    found = {kind: scores(bundle, fresh, KEEP / f"{kind}.csv") for kind, bundle in (("fp32", fp32), ("int8", int8))}
+    for kind, rows in found.items():
+        good = [row["verdict"] for row in rows.values() if row["class"] == "good"]
+        bad = [row["verdict"] for row in rows.values() if row["class"] != "good"]
+        figure(f"precision.{kind}_false_rejects", good.count("reject"), "pictures", of=len(good))
+        figure(f"precision.{kind}_escapes", bad.count("pass"), "pictures", of=len(bad))
+    changes = [abs(float(found["fp32"][name]["score"]) - float(found["int8"][name]["score"])) for name in found["fp32"]]
+    flipped = sum(found["fp32"][name]["verdict"] != found["int8"][name]["verdict"] for name in found["fp32"])
+    figure("precision.flipped_verdicts", flipped, "pictures", of=len(changes))
+    figure("precision.score_change_mean", round(statistics.mean(changes), 5), "of 0..1", max=round(max(changes), 4))
 
 
 def gateway_config(folder, args, stations, camera):
@@ -218,7 +272,8 @@ def main():
     need_bundle(args)
     args.bundle = args.bundle.resolve()
     parts = {"latency": latency, "share": share, "actuation": actuation, "cameras8": lambda a: cameras(a, 8),
-             "cameras30": lambda a: cameras(a, 30), "throughput": throughput, "memory": memory}
+             "cameras30": lambda a: cameras(a, 30), "throughput": throughput, "precision": precision,
+             "memory": memory}
     chosen = [name for name in args.only.split(",") if name] or list(parts)
     for name in chosen:
         if name not in parts:
