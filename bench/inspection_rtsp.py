@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """How many RTSP cameras this machine carries: every frame decoded and judged in time, none missing, p99.9 <= 50 ms.
 
-python3 bench/inspection_rtsp.py --bundle FILE [--seconds N] [--max N] [--rate HZ]
+python3 bench/inspection_rtsp.py --bundle FILE [--seconds N] [--max N] [--rate HZ] [--codecs h264,mjpeg]
 
 H.264 and MJPEG, 320x240 and 640x480. The simulated cameras run on the same machine; they share four encoded streams, so
-that encoding takes little of it. The number is doubled until it fails, then halved into the gap.
+that encoding takes little of it. The number is doubled until it fails twice, then halved into the gap: one stall of a
+machine that is shared with others does not decide.
 """
 import argparse
 import json
@@ -48,16 +49,21 @@ def carries(args, codec, width, height, cameras):
     return run
 
 
+def carries_if_not_stalled(args, codec, width, height, cameras):
+    run = carries(args, codec, width, height, cameras)
+    return run if run["good"] else carries(args, codec, width, height, cameras)
+
+
 def most(args, codec, width, height):
     good, best, bad = 0, None, None
     count = 4
     while count <= args.max and bad is None:
-        run = carries(args, codec, width, height, count)
+        run = carries_if_not_stalled(args, codec, width, height, count)
         good, best, bad, count = (count, run, None, 2 * count) if run["good"] else (good, best, count, count)
     bad = bad or 2 * args.max
     while bad - good > max(1, good // 8) and good < args.max:
         middle = min((good + bad) // 2, args.max)
-        run = carries(args, codec, width, height, middle)
+        run = carries_if_not_stalled(args, codec, width, height, middle)
         good, best, bad = (middle, run, bad) if run["good"] else (good, best, middle)
     return good, best or {}
 
@@ -68,9 +74,10 @@ def main():
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--max", type=int, default=64)
     parser.add_argument("--rate", type=int, default=10)
+    parser.add_argument("--codecs", default="h264,mjpeg")
     parser.add_argument("--images", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    for codec in ("h264", "mjpeg"):
+    for codec in args.codecs.split(","):
         for width, height in ((320, 240), (640, 480)):
             cameras, run = most(args, codec, width, height)
             line = {"bench": "inspection-rtsp", "figure": f"cameras_{codec}_{width}x{height}", "value": cameras,
