@@ -3,9 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <format>
+#include <new>
+#include <system_error>
 
 #include "base/nearest.h"
 #include "base/version.h"
+#include "cli/address_space.h"
 #include "cli/text.h"
 
 namespace lineside::cli {
@@ -89,6 +92,13 @@ int act(const Program& program, const Place& place) {
   try {
     const Result<int> result = place.command->run();
     return result ? *result : report(program, result.error());
+  } catch (const std::bad_alloc&) {
+    return report(program, Error{ErrorCode::limit_reached, "the system gives no more memory (ulimit -v, cgroup)"});
+  } catch (const std::system_error& e) {
+    const bool no_more = e.code() == std::errc::resource_unavailable_try_again;
+    return report(program, Error{no_more ? ErrorCode::limit_reached : ErrorCode::internal,
+                                 no_more ? "the system gives no more threads or memory (ulimit -u, ulimit -v, cgroup)"
+                                         : e.what()});
   } catch (const std::exception& e) {
     return report(program, Error{ErrorCode::internal, e.what()});
   }
@@ -97,6 +107,7 @@ int act(const Program& program, const Place& place) {
 }  // namespace
 
 int run(const Program& program, int argc, const char* const* argv) {
+  checks_address_space();  // what it names is linked only so
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (words.size() == 1 && words[0] == "--man") return print(stdout, man_page(program)), 0;
   Place chosen = root_of(program);

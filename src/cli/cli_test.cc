@@ -2,9 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <system_error>
 
 #include "base/file.h"
 #include "base/test_folder.h"
+#include "cli/address_space.h"
 
 namespace lineside::cli {
 namespace {
@@ -207,6 +213,41 @@ TEST(Cli, CompletesInBash) {
   EXPECT_EQ(completed(program, "sample serve --codec m"), "mjpeg\n");
   EXPECT_EQ(completed(program, "sample serve --config a"), "afile.yaml\n");
   EXPECT_EQ(completed(program, "sample files list af"), "afile.yaml\n");
+}
+
+TEST(AddressSpace, EndsAProgramThatHasTooLittle_BeforeALibraryWaitsForMoreForEver) {
+  if (!checks_address_space()) GTEST_SKIP() << "built with a sanitizer, which needs all of it";
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(pipe_ends[1], STDERR_FILENO);
+    const rlimit limit{300'000'000, 300'000'000};
+    setrlimit(RLIMIT_AS, &limit);
+    execl("/proc/self/exe", "cli_test", "--gtest_list_tests", nullptr);
+    _exit(1);
+  }
+  close(pipe_ends[1]);
+  std::string said(1000, '\0');
+  said.resize(static_cast<std::size_t>(std::max<ssize_t>(0, read(pipe_ends[0], said.data(), said.size()))));
+  close(pipe_ends[0]);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), exit_code(ErrorCode::limit_reached));
+  EXPECT_THAT(said, HasSubstr("ulimit -v"));
+}
+
+TEST(Cli, SaysThatTheSystemGivesNoMore_InsteadOfADefect) {
+  Program program{.name = "p", .summary = "s", .root = {}};
+  program.root.run = []() -> Result<int> {
+    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  };
+  auto outcome = run_words(program, {});
+  EXPECT_EQ(outcome.code, exit_code(ErrorCode::limit_reached));
+  EXPECT_THAT(outcome.err, HasSubstr("no more threads or memory"));
+  program.root.run = []() -> Result<int> { throw std::bad_alloc(); };
+  EXPECT_EQ(run_words(program, {}).code, exit_code(ErrorCode::limit_reached));
 }
 
 }  // namespace
