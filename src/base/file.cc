@@ -150,16 +150,45 @@ Result<AppendFile> AppendFile::open(const fs::path& path) {
   if (::fstat(file.fd_, &status) != 0) return fail_errno(errno, "can't open", path);
   file.size_ = static_cast<std::uint64_t>(status.st_size);
   file.path_ = path;
+  file.identity_ = {status.st_dev, status.st_ino};
   return file;
 }
 
+FileIdentity identity_of(const fs::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {status.st_dev, status.st_ino};
+}
+
+Result<void> AppendFile::copy_to(const fs::path& path) const {
+  const std::string open_file = "/proc/self/fd/" + std::to_string(fd_);  // reaches it without its name
+  const int from = ::open(open_file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (from < 0) return fail_errno(errno, "can't read", path_);
+  auto to = AppendFile::open(path);
+  std::vector<char> block(1 << 16);
+  Result<void> done;
+  while (to && done) {
+    const ssize_t got = ::read(from, block.data(), block.size());
+    if (got < 0) done = fail_errno(errno, "can't read", path_);
+    if (got <= 0) break;
+    done = to->append({block.data(), static_cast<std::size_t>(got)});
+  }
+  ::close(from);
+  if (!to) return std::unexpected(to.error());
+  return done ? to->sync() : done;
+}
+
 AppendFile::AppendFile(AppendFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), size_(other.size_), path_(std::move(other.path_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      size_(other.size_),
+      path_(std::move(other.path_)),
+      identity_(other.identity_) {}
 
 AppendFile& AppendFile::operator=(AppendFile&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(size_, other.size_);
   std::swap(path_, other.path_);
+  std::swap(identity_, other.identity_);
   return *this;
 }
 

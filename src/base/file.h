@@ -26,6 +26,13 @@ Result<void> write_atomically(const fs::path& path, std::string_view content, un
 
 // Append-only file. Owner thread only. append() writes all, or reports an error and leaves the file as it was before;
 // sync() is fdatasync. Errors: disk_full, file_io.
+// Which file is at a path: equal only for one and the same file. All 0: none, or nobody may look.
+struct FileIdentity {
+  std::uint64_t device = 0, inode = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+FileIdentity identity_of(const fs::path& path);
+
 class AppendFile {
  public:
   static Result<AppendFile> open(const fs::path& path);
@@ -35,12 +42,18 @@ class AppendFile {
   Result<void> append(std::string_view bytes);
   Result<void> sync();
   std::uint64_t size() const { return size_; }
+  // Somebody has deleted, moved or replaced the file; what is appended goes where nobody finds it.
+  bool gone() const { return identity_of(path_) != identity_; }
+  // The content, also of a file that is gone, as a new file that is on disk when it returns. Errors: file_io,
+  // disk_full.
+  Result<void> copy_to(const fs::path& path) const;
 
  private:
   AppendFile() = default;
   int fd_ = -1;
   std::uint64_t size_ = 0;
   fs::path path_;
+  FileIdentity identity_;
 };
 
 // Tests only: while alive, the `nth` (from 0) write, sync, rename or SQLite step of this process fails with

@@ -50,6 +50,7 @@ Result<ItemNumbers> ItemNumbers::open(const std::filesystem::path& path, std::ui
   numbers.path_ = path;
   numbers.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (numbers.fd_ < 0) return failure(path, "open", errno);
+  numbers.identity_ = identity_of(path);
   std::array<char, 2 * kRecordBytes> content{};
   const ssize_t got = pread(numbers.fd_, content.data(), content.size(), 0);
   if (got < 0) return failure(path, "read", errno);
@@ -74,6 +75,7 @@ Result<ItemNumbers> ItemNumbers::open(const std::filesystem::path& path, std::ui
 ItemNumbers::ItemNumbers(ItemNumbers&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       path_(std::move(other.path_)),
+      identity_(other.identity_),
       turn_(other.turn_),
       next_(other.next_.load()),
       limit_(other.limit_.load()) {}
@@ -97,6 +99,19 @@ Result<void> ItemNumbers::reserve_ahead() {
   const std::uint64_t next = next_.load(std::memory_order_relaxed);
   if (next + kBlock / 2 < limit_.load(std::memory_order_relaxed)) return {};
   return write(next + kBlock);
+}
+
+Result<bool> ItemNumbers::mend() {
+  if (identity_of(path_) == identity_) return false;
+  std::error_code ignored;
+  std::filesystem::create_directories(path_.parent_path(), ignored);  // open() says why, if that was not possible
+  const int again = ::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (again < 0) return failure(path_, "open", errno);
+  ::close(std::exchange(fd_, again));
+  identity_ = identity_of(path_);
+  turn_ = 0;
+  LINESIDE_TRY(write(limit_.load(std::memory_order_relaxed)));
+  return true;
 }
 
 Result<void> ItemNumbers::close() {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "base/file.h"
 #include "base/result.h"
 
 namespace lineside::gateway {
@@ -30,6 +31,8 @@ class ItemNumbers {
 
   // Owner thread, not the hot path: reserves the next block when half of this one is used. Errors: file_io, disk_full.
   Result<void> reserve_ahead();
+  // Writes the file again if somebody has deleted it. True: it was missing. Errors: file_io, disk_full.
+  Result<bool> mend();
   // The last thing: nothing is given out any more.
   Result<void> close();
 
@@ -39,6 +42,7 @@ class ItemNumbers {
 
   int fd_ = -1;
   std::filesystem::path path_;
+  FileIdentity identity_;
   unsigned turn_ = 0;
   std::atomic<std::uint64_t> next_{1}, limit_{1};
 };

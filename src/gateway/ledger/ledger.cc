@@ -15,7 +15,8 @@ namespace lineside::gateway {
 namespace {
 
 constexpr std::chrono::milliseconds kWriteEvery{100};
-constexpr std::chrono::seconds kSyncEvery{5};
+constexpr std::chrono::seconds kSyncEvery{5}, kLookEvery{1};  // for files that somebody has deleted
+constexpr std::chrono::minutes kMissingShown{10};             // so long health says that files were deleted
 constexpr char kFileName[] = "ledger";
 
 // If the numbers' file is lost, the ledger still knows the last item; a block on top covers lines that were not
@@ -48,7 +49,9 @@ class Ledger::Book final : public ItemLog {
                                  {{"station", name_}})),
         unreserved_(metrics.gauge("lineside_item_numbers_unreserved",
                                   "1: item numbers are used beyond the block reserved on disk.", {{"station", name_}})),
-        bytes_(metrics.gauge("lineside_ledger_bytes", "Size of the ledger on disk.", {{"station", name_}})) {}
+        bytes_(metrics.gauge("lineside_ledger_bytes", "Size of the ledger on disk.", {{"station", name_}})),
+        missing_(metrics.counter("lineside_ledger_missing_total", "Times that files of the ledger had been deleted.",
+                                 {{"station", name_}})) {}
 
   std::uint64_t next_item() override { return numbers_.next(); }
 
@@ -67,7 +70,7 @@ class Ledger::Book final : public ItemLog {
     pending_ += to_line(row);
     ++pending_lines_;
   }
-  Result<void> flush(bool sync) {
+  Result<void> flush(bool sync, bool look) {
     Result<void> result = numbers_.reserve_ahead();
     unreserved_.set(numbers_.overrun() ? 1 : 0);
     if (pending_lines_ > 0) {
@@ -80,9 +83,22 @@ class Ledger::Book final : public ItemLog {
       pending_lines_ = 0;
     }
     if (sync && result) result = files_.sync();
+    if (look && result) result = mend();
     bytes_.set(static_cast<double>(files_.bytes()));
     return result;
   }
+  // Of files that somebody has deleted.
+  Result<void> mend() {
+    LINESIDE_ASSIGN(const bool numbers_missing, numbers_.mend());
+    LINESIDE_ASSIGN(const bool lines_missing, files_.mend());
+    if (!numbers_missing && !lines_missing) return {};
+    missing_.add();
+    missing_until_ = std::chrono::steady_clock::now() + kMissingShown;
+    log(LogLevel::error, "ledger", "files were deleted while in use; what could be was written again",
+        {{"folder", dir_.string()}});
+    return {};
+  }
+  bool was_missing() const { return std::chrono::steady_clock::now() < missing_until_; }
   Result<void> close() { return numbers_.close(); }
 
   void copy_latest(std::vector<std::pair<std::string, LedgerRow>>& to) const {
@@ -102,6 +118,8 @@ class Ledger::Book final : public ItemLog {
   Counter& dropped_;
   Gauge& unreserved_;
   Gauge& bytes_;
+  Counter& missing_;
+  MonoTime missing_until_{};
   std::string pending_;
   std::uint64_t pending_lines_ = 0;
   mutable std::mutex latest_mutex_;
@@ -117,7 +135,7 @@ struct Ledger::State {
   std::thread writer;
 
   void run() {
-    MonoTime next_sync{};
+    MonoTime next_sync{}, next_look{};
     for (;;) {
       const bool closing = queue.closed();
       const MonoTime until = std::chrono::steady_clock::now() + kWriteEvery;
@@ -128,17 +146,25 @@ struct Ledger::State {
       const MonoTime now = std::chrono::steady_clock::now();
       const bool sync = closing || now >= next_sync;
       if (sync) next_sync = now + kSyncEvery;
-      flush(sync);
+      const bool look = now >= next_look;
+      if (look) next_look = now + kLookEvery;
+      flush(sync, look);
       if (closing) return;
     }
   }
 
-  void flush(bool sync) {
+  void flush(bool sync, bool look) {
     std::string now_wrong;
     for (const auto& book : books)
-      if (auto done = book->flush(sync); !done && now_wrong.empty())
+      if (auto done = book->flush(sync, look); !done && now_wrong.empty())
         now_wrong = std::format("The ledger of station {} can't be written: {}", book->name(), done.error().message);
     if (!now_wrong.empty()) limiter.log(LogLevel::error, "ledger", now_wrong);
+    for (const auto& book : books)
+      if (book->was_missing() && now_wrong.empty())
+        now_wrong = std::format(
+            "Files of the ledger of station {} were deleted while in use; what could be was written "
+            "again. Find out who deletes in {}.",
+            book->name(), book->dir().string());
     std::lock_guard lock(trouble_mutex);
     trouble = now_wrong;
   }

@@ -150,6 +150,34 @@ TEST(RingFiles, StaysInItsBytes_AndKeepsTheNewest) {
   EXPECT_TRUE(lines.back().starts_with("line 00004999"));
 }
 
+TEST(RingFiles, WritesAgain_WhatSomebodyDeletedWhileItIsInUse) {
+  TestFolder folder;
+  auto ring = RingFiles::open(folder / "l", "ledger", 1 << 20, "# header\n").value();
+  ASSERT_TRUE(ring.append("one\ntwo\n"));
+  EXPECT_FALSE(ring.mend().value());
+  fs::remove_all(folder / "l");
+  EXPECT_TRUE(ring.mend().value());
+  EXPECT_FALSE(ring.mend().value());
+  ASSERT_TRUE(ring.append("three\n"));
+  EXPECT_EQ(RingFiles::tail(folder / "l", "ledger", 10), (std::vector<std::string>{"one", "two", "three"}));
+  EXPECT_EQ(ring.bytes(), std::string("# header\none\ntwo\nthree\n").size());
+}
+
+TEST(ItemNumbers, AreNeverReused_WhenTheirFileIsDeletedInUse) {
+  TestFolder folder;
+  fs::create_directories(folder / "s");
+  std::uint64_t last = 0;
+  {
+    auto numbers = ItemNumbers::open(folder / "s/n", 0).value();
+    for (int i = 0; i < 100; ++i) last = numbers.next();
+    EXPECT_FALSE(numbers.mend().value());
+    fs::remove_all(folder / "s");
+    EXPECT_TRUE(numbers.mend().value());
+    EXPECT_FALSE(numbers.mend().value());
+  }
+  EXPECT_GT(ItemNumbers::open(folder / "s/n", 0)->next(), last);
+}
+
 TEST(RingFiles, GivesUpTheOldestFile_WhenTheDiskIsFull) {
   TestFolder folder;
   auto ring = RingFiles::open(folder.path(), "r", 64 << 10, "#head\n");
@@ -205,6 +233,17 @@ TEST_F(LedgerTest, GivesTheLatestOfAllStations_NewestFirst) {
   ASSERT_EQ(latest.size(), 3U);
   EXPECT_EQ(latest[0].second.verdict.item, 4U);
   EXPECT_EQ(latest[1].first, "b");
+}
+
+TEST_F(LedgerTest, SaysThatItsFilesWereDeleted) {
+  auto ledger = open();
+  ledger->station("a").put(some_verdict(1), "", "");
+  for (int i = 0; i < 200 && ledger->tail("a", 5)->empty(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(ledger->trouble(), "");
+  fs::remove_all(folder_ / "a");
+  for (int i = 0; i < 800 && ledger->trouble().empty(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_NE(ledger->trouble().find("deleted while in use"), std::string::npos) << ledger->trouble();
+  EXPECT_EQ(ledger->tail("a", 5)->size(), 1U);
 }
 
 TEST_F(LedgerTest, SaysTrouble_AndCountsTheLines_WhenTheDiskRefuses_AndRecovers) {

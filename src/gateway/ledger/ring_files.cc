@@ -103,6 +103,28 @@ Result<void> RingFiles::append(std::string_view lines) {
 
 Result<void> RingFiles::sync() { return file_ ? file_->sync() : Result<void>{}; }
 
+Result<bool> RingFiles::mend() {
+  const auto missing = [this](const Part& part) { return identity_of(path_of(part.number)) == FileIdentity{}; };
+  if (!file_ || !file_->gone()) {
+    return std::erase_if(parts_, [&](const Part& part) { return &part != &parts_.back() && missing(part); }) > 0;
+  }
+  std::error_code error;
+  fs::create_directories(dir_, error);
+  if (error) return fail(ErrorCode::file_io, std::format("Can't make {}: {}.", dir_.string(), error.message()));
+  const std::uint64_t number = parts_.back().number + 1;
+  auto again = file_->copy_to(path_of(number)).and_then([&] { return AppendFile::open(path_of(number)); });
+  if (!again) {
+    std::error_code ignored;
+    fs::remove(path_of(number), ignored);
+    return std::unexpected(again.error());
+  }
+  file_.emplace(std::move(*again));
+  parts_.pop_back();
+  std::erase_if(parts_, missing);
+  parts_.push_back({number, file_->size()});
+  return true;
+}
+
 std::vector<std::string> RingFiles::tail(const fs::path& dir, const std::string& name, std::size_t lines_max) {
   std::deque<std::string> lines;
   std::uint64_t budget = kTailBytesMax;

@@ -25,6 +25,9 @@ class RingFiles {
   // disk_full, file_io; nothing or a part of `lines` is then in the file, and the next append() begins a new one.
   Result<void> append(std::string_view lines);
   Result<void> sync();
+  // Looks whether somebody has deleted files. The one being written is written again from what is still open, under the
+  // next number; older ones are gone. True: some were missing. Errors: disk_full, file_io.
+  Result<bool> mend();
   std::uint64_t bytes() const;
 
   // The last complete lines of these files, at most `lines_max` and 1 MiB of them, oldest first. Any thread.

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "gateway/outbox/outbox.h"
 #include "model/record.h"
+#include "wire/batch.h"
 
 namespace lineside::gateway {
 
@@ -80,5 +82,18 @@ class LaneQueue {
   std::vector<Entry> ring_;
   std::size_t head_ = 0, size_ = 0, bytes_ = 0;
 };
+
+struct ForDisk {
+  StoredRecord stored;
+  bool too_large = false;  // it has become its own loss
+};
+inline ForDisk for_disk(Lane lane, const LaneQueue::Entry& entry, WallTime now) {
+  ForDisk record{{entry.first, entry.sequence, wire::encode_record({entry.sequence, entry.body})}};
+  record.too_large = record.stored.bytes.size() > wire::kRecordBytesMax;
+  if (record.too_large)
+    record.stored.bytes =
+        wire::encode_record({entry.sequence, LossRecord{lane, entry.first, entry.sequence, "record.too_large", now}});
+  return record;
+}
 
 }  // namespace lineside::gateway

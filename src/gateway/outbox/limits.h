@@ -19,6 +19,7 @@ inline constexpr std::uint64_t kDeleteRowsMax = 5000;  // for each commit, so th
 inline constexpr std::uint64_t kReserveAheadMin = 512, kReserveAheadMax = 65'536;
 inline constexpr milliseconds kRetryMin{20}, kRetryMax{2000};
 inline constexpr seconds kCloseMax{5};
+inline constexpr seconds kLookEvery{1};  // for files that somebody has deleted
 inline constexpr std::chrono::minutes kFullEventPeriod{1};
 
 constexpr std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }

@@ -7,14 +7,16 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
+#include "gateway/outbox/commit_listener.h"
+#include "gateway/outbox/folder_watch.h"
 #include "gateway/outbox/lane_queue.h"
 #include "gateway/outbox/limits.h"
 #include "gateway/outbox/outbox_database.h"
 #include "gateway/outbox/outbox_metrics.h"
 #include "gateway/outbox/recovery.h"
+#include "gateway/outbox/reserver.h"
 #include "gateway/outbox/shared_reader.h"
 #include "gateway/outbox/write_trouble.h"
-#include "wire/batch.h"
 
 namespace lineside::gateway {
 class Outbox::Impl {
@@ -22,7 +24,7 @@ class Outbox::Impl {
   Impl(std::filesystem::path dir, FolderLock lock, const config::OutboxSettings& settings, Clock& clock,
        MetricsRegistry& metrics)
       : dir_(std::move(dir)),
-        lock_(std::move(lock)),
+        watch_(dir_, std::move(lock)),
         settings_(settings),
         clock_(clock),
         queues_{LaneQueue{Lane::urgent, static_cast<std::size_t>(settings.queue_records), kQueueBytesMax},
@@ -139,10 +141,7 @@ class Outbox::Impl {
 
   std::string trouble() const { return trouble_.text(); }
 
-  void set_commit_listener(std::function<void()> listener) {
-    std::lock_guard lock(listener_mutex_);
-    listener_ = std::move(listener);
-  }
+  void set_commit_listener(std::function<void()> listener) { listener_.set(std::move(listener)); }
 
  private:
   using Group = std::array<std::vector<LaneQueue::Entry>, kLanes>;
@@ -181,10 +180,16 @@ class Outbox::Impl {
     const bool group_waits = !group[0].empty() || !group[1].empty();
     std::unique_lock lock(mutex_);
     const auto due = [&] {
-      return stopping_ || queued() || acknowledgement_waits() || rolled_back_ || damage_seen_ || !reader_.is_open();
+      return stopping_ || queued() || acknowledgement_waits() || rolled_back_ || damage_seen_ || missing_ ||
+             !reader_.is_open();
     };
-    while (!group_waits && !due()) wake_.wait_for(lock, seconds{1});
-    if (stopping_ && !group_waits && !queued()) return false;
+    while (!group_waits && !due()) {
+      wake_.wait_for(lock, kLookEvery);
+      lock.unlock();
+      look_at_files();
+      lock.lock();
+    }
+    if (stopping_ && !group_waits && !queued() && !missing_) return false;
     if (!stopping_ && !group_waits && flushes_ == 0)
       wake_.wait_for(lock, settings_.commit_delay, [&] {
         return stopping_ || flushes_ > 0 || queues_[0].size() >= enough_waiting() ||
@@ -204,6 +209,8 @@ class Outbox::Impl {
   // One round: whatever has to be mended first, then a group of records and deletions in one transaction.
   Result<void> write(Group& group) {
     if (!opened_) LINESIDE_TRY(open_folder());
+    look_at_files();
+    if (missing_) LINESIDE_TRY(put_back());
     if (damage_seen_ || !database_) LINESIDE_TRY(repair());
     if (!reader_.is_open()) LINESIDE_TRY(reader_.open(path_));  // not before what was mended is taken up as a whole
     LINESIDE_TRY(reserve(group));
@@ -221,7 +228,7 @@ class Outbox::Impl {
     const bool added = !group[0].empty() || !group[1].empty();
     for (auto& entries : group) entries.clear();
     publish();
-    if (added) tell_listener();
+    if (added) listener_.tell();
     return rolled_back_ ? begin_new_epoch() : Result<void>{};
   }
 
@@ -243,13 +250,9 @@ class Outbox::Impl {
 
   Result<void> insert(Lane lane, const LaneQueue::Entry& entry) {
     const WallTime now = clock_.wall();
-    StoredRecord stored{entry.first, entry.sequence, wire::encode_record({entry.sequence, entry.body})};
-    if (stored.bytes.size() > wire::kRecordBytesMax) {
-      const LossRecord loss{lane, entry.first, entry.sequence, "record.too_large", now};
-      stored.bytes = wire::encode_record({entry.sequence, loss});
-      metrics_.lost(lane, 1);
-    }
-    return database_->insert(lane, stored, now);
+    const ForDisk record = for_disk(lane, entry, now);
+    if (record.too_large) metrics_.lost(lane, 1);
+    return database_->insert(lane, record.stored, now);
   }
 
   Result<void> keep_to_budget(Lane lane) {
@@ -267,29 +270,13 @@ class Outbox::Impl {
     return {};
   }
 
-  // Makes sure that everything handed out is below a mark on disk, with enough ahead for the next records.
   Result<void> reserve(const Group& group) {
-    PerLane handed_out, wanted;
+    PerLane handed_out;
     {
       std::lock_guard lock(mutex_);
       handed_out = handed_out_;
     }
-    bool needed = false;
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const std::uint64_t ahead = std::clamp<std::uint64_t>(8 * group[lane].size(), kReserveAheadMin, kReserveAheadMax);
-      needed = needed || reserved_[lane] < handed_out[lane] + ahead / 2;
-      wanted[lane] = std::max(reserved_[lane], handed_out[lane] + ahead);
-    }
-    if (!needed) return {};
-    return write_reservation(life_, wanted);
-  }
-
-  Result<void> write_reservation(std::uint64_t life, const PerLane& reserved) {
-    Reservation reservation{database_->epoch(), life, reserved, {}};
-    for (const Lane lane : kBothLanes) reservation.acknowledged[index_of(lane)] = database_->totals(lane).deleted;
-    LINESIDE_TRY(reserve_file_->write(reservation));
-    reserved_ = reserved;
-    return {};
+    return reserver_.keep_ahead(*database_, handed_out, {group[0].size(), group[1].size()});
   }
 
   // After a commit: what others may see.
@@ -311,18 +298,14 @@ class Outbox::Impl {
     committed_.notify_all();
   }
 
-  void tell_listener() {
-    std::lock_guard lock(listener_mutex_);
-    if (listener_) listener_();
-  }
-
   // Opens or repairs the folder. What was put before it could be opened had numbers from 1; they move up.
   Result<void> open_folder() {
     LINESIDE_ASSIGN(Recovered recovered, recover(dir_, clock_));
     path_ = recovered.path;
+    watch_.use(path_);
     database_.emplace(std::move(recovered.database));
-    reserve_file_.emplace(std::move(recovered.reserve));
-    life_ = recovered.life;
+    reserver_.take(std::move(recovered.reserve), recovered.life,
+                   {database_->totals(Lane::urgent).durable, database_->totals(Lane::bulk).durable});
     {
       std::lock_guard lock(mutex_);
       epoch_ = database_->epoch();
@@ -330,7 +313,6 @@ class Outbox::Impl {
         const LaneTotals& totals = database_->totals(lane);
         queues_[index_of(lane)].renumber(0 - totals.durable);  // modulo 2^64: adds
         handed_out_[index_of(lane)] += totals.durable;
-        reserved_[index_of(lane)] = totals.durable;
         acknowledged_[index_of(lane)] = totals.deleted;
         known_[index_of(lane)] = totals.durable;
         reader_.set_deleted(lane, totals.deleted);
@@ -347,21 +329,48 @@ class Outbox::Impl {
     return reserve({});
   }
 
+  void look_at_files() {
+    if (opened_ && database_ && watch_.is_due())
+      missing_ = watch_.database_gone() || watch_.lock_gone() || reserver_.gone();
+  }
+
+  // As long as the database is open, all of it is there still: it moves to a new file, and nothing is lost.
+  Result<void> put_back() {
+    log(LogLevel::error, "outbox", "files were deleted while in use; writing them again", {{"folder", dir_.string()}});
+    if (watch_.lock_gone()) {
+      LINESIDE_TRY(watch_.take_again());
+      std::lock_guard lock(mutex_);
+      live_ = LiveCounter::open(dir_);  // it is named after the folder
+      if (live_) live_->begin(reserver_.life(), handed_out_);
+    }
+    if (database_ && reserver_.gone()) LINESIDE_TRY(reserver_.put_back(*database_));
+    if (watch_.database_gone()) LINESIDE_TRY(repair());
+    missing_ = false;
+    metrics_.missing.add();
+    trouble_.mended(
+        std::format("Files of the outbox were deleted while in use; they were written again, with nothing "
+                    "lost. Find out who deletes in {}.",
+                    dir_.string()));
+    put(Lane::urgent, files_deleted_event(clock_));
+    return {};
+  }
+
   // The database is damaged while in use: what can be read moves to a new one, and what was on disk and is not in it is
   // declared. Records in memory follow as usual. May be called again after it has failed half-way.
   Result<void> repair() {
-    log(LogLevel::error, "outbox", "damage found; saving what can be read", {{"path", path_.string()}});
+    if (!missing_) log(LogLevel::error, "outbox", "damage found; saving what can be read", {{"path", path_.string()}});
     LINESIDE_ASSIGN(Rebuilt rebuilt, replace_database(std::nullopt));
     LINESIDE_ASSIGN(const PerLane tails, declare_tails(*rebuilt.database, {durable_, true}, "outbox.damaged", clock_));
     database_ = std::move(rebuilt.database);
     damage_seen_ = false;
     publish();
-    metrics_.repairs.add();
+    if (!missing_) metrics_.repairs.add();
     for (std::size_t lane = 0; lane < kLanes; ++lane) rebuilt.lost[lane] += tails[lane];
     for (const Lane lane : kBothLanes) metrics_.lost(lane, rebuilt.lost[index_of(lane)]);
-    put(Lane::urgent, damage_event(clock_, rebuilt.lost[0] + rebuilt.lost[1]));
+    if (const auto lost = rebuilt.lost[0] + rebuilt.lost[1]; !missing_ || lost > 0)
+      put(Lane::urgent, damage_event(clock_, lost));
     LINESIDE_TRY(reader_.open(path_));
-    tell_listener();
+    listener_.tell();
     return {};
   }
 
@@ -382,30 +391,33 @@ class Outbox::Impl {
         const std::size_t index = index_of(lane);
         queues_[index].renumber(rebuilt.shifted[index]);
         handed_out_[index] -= rebuilt.shifted[index];
-        acknowledged_[index] = reserved_[index] = known_[index] = 0;
+        acknowledged_[index] = known_[index] = 0;
         if (live_) live_->set(lane, handed_out_[index]);
       }
       rolled_back_ = false;
       ++numbering_;
     }
+    reserver_.begin_epoch();
     publish();
     for (const Lane lane : kBothLanes) metrics_.lost(lane, rebuilt.lost[index_of(lane)]);
     log(LogLevel::warning, "outbox", "the hub knew later records: began a new epoch", {{"epoch", database_->epoch()}});
     put(Lane::urgent, outbox_event(clock_, "outbox.rolled_back", Severity::high,
                                    "The outbox was put back to an older copy of itself; it has begun a new epoch"));
     LINESIDE_TRY(reader_.open(path_));
-    tell_listener();
+    listener_.tell();
     return reserve({});
   }
 
-  // Leaves database_ empty and the reader closed; the next round repairs if this fails, from what was there before.
+  // Leaves the reader closed and database_ empty, but for one whose file was deleted; the next round repairs if this
+  // fails, from what was there before.
   Result<Rebuilt> replace_database(const std::optional<NewEpoch>& new_epoch) {
     reader_.close();
-    database_.reset();
+    if (!missing_) database_.reset();
     auto damaged_path = newest_database(dir_);
-    if (damaged_path.empty()) damaged_path = path_;  // deleted under us
-    LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(damaged_path, reserve_file_->last(), clock_, new_epoch));
+    if (missing_ || damaged_path.empty()) damaged_path = path_;
+    LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(damaged_path, reserver_.last(), clock_, new_epoch, database_));
     path_ = rebuilt.path;
+    watch_.use(path_);
     for (const Lane lane : kBothLanes) reader_.set_deleted(lane, rebuilt.database->totals(lane).deleted);
     return rebuilt;
   }
@@ -417,13 +429,13 @@ class Outbox::Impl {
       std::lock_guard lock(mutex_);
       if (queued() || durable_ != handed_out_) return;
     }
-    if (auto written = write_reservation(0, durable_); !written) return;
+    if (auto written = reserver_.end(*database_, durable_); !written) return;
     live_.reset();
     LiveCounter::remove(dir_);
   }
 
   const std::filesystem::path dir_;
-  const FolderLock lock_;
+  FolderWatch watch_;  // the writer's; it has the lock, so it goes last
   const config::OutboxSettings settings_;
   Clock& clock_;
 
@@ -442,16 +454,13 @@ class Outbox::Impl {
   SharedReader reader_;
   std::atomic<bool> damage_seen_{false}, rolled_back_{false};
 
-  std::mutex listener_mutex_;
-  std::function<void()> listener_;
+  CommitListener listener_;
 
   // The writer's own.
   std::filesystem::path path_;
   std::optional<OutboxDatabase> database_;
-  std::optional<ReserveFile> reserve_file_;
-  std::uint64_t life_ = 0;
-  PerLane reserved_{};
-  bool opened_ = false;
+  Reserver reserver_;
+  bool opened_ = false, missing_ = false;
   std::optional<MonoTime> full_event_at_;
 
   WriteTrouble trouble_;
@@ -472,9 +481,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const std::filesystem::path& dir, c
 
 Outbox::Outbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Outbox::~Outbox() = default;
-
 void Outbox::put(Lane lane, RecordBody body) { impl_->put(lane, std::move(body)); }
-
 Result<void> Outbox::flush(std::chrono::milliseconds wait_max) { return impl_->flush(wait_max); }
 
 Result<std::vector<StoredRecord>> Outbox::read(Lane lane, const std::string& epoch, std::uint64_t after,
@@ -485,13 +492,9 @@ Result<std::vector<StoredRecord>> Outbox::read(Lane lane, const std::string& epo
 void Outbox::acknowledge(Lane lane, const std::string& epoch, std::uint64_t watermark) {
   impl_->acknowledge(lane, epoch, watermark);
 }
-
 std::string Outbox::epoch() const { return impl_->epoch(); }
-
 LaneStatus Outbox::status(Lane lane) const { return impl_->status(lane); }
-
 std::string Outbox::trouble() const { return impl_->trouble(); }
-
 void Outbox::set_commit_listener(std::function<void()> listener) { impl_->set_commit_listener(std::move(listener)); }
 
 }  // namespace lineside::gateway

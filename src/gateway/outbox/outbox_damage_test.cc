@@ -126,6 +126,61 @@ TEST_F(DamagedOutbox, SurvivesADamagedReservation) {
   EXPECT_EQ(item_of(bulk.back()), 777U);
 }
 
+// Waits until the outbox has noticed; then everything must be where the next start looks for it.
+void expect_put_back(const fs::path& dir, Box& box) {
+  for (int i = 0; i < 500 && box.metrics.prometheus_text().find("lineside_outbox_missing_total 0") != std::string::npos;
+       ++i)
+    std::this_thread::sleep_for(10ms);
+  EXPECT_NE(box.outbox->trouble().find("deleted while in use"), std::string::npos) << box.outbox->trouble();
+  box.put_many(Lane::bulk, 301, 320);
+  EXPECT_TRUE(box.outbox->flush(5s));
+  const std::string epoch = box.outbox->epoch();
+  box.outbox.reset();
+  Box next(dir);
+  EXPECT_EQ(next.outbox->epoch(), epoch);
+  const auto bulk = everything(*next.outbox, Lane::bulk);
+  EXPECT_EQ(lost_in(bulk).count, 0U);
+  ASSERT_EQ(bulk.size(), 320U);
+  EXPECT_EQ(item_of(bulk.front()), 1U);
+  EXPECT_EQ(item_of(bulk.back()), 320U);
+  int told = 0;
+  for (const Record& record : everything(*next.outbox, Lane::urgent))
+    if (const auto* event = std::get_if<EventRecord>(&record.body)) told += event->type == "outbox.files_deleted";
+  EXPECT_EQ(told, 1);
+}
+
+TEST_F(DamagedOutbox, LosesNothing_WhenItsFilesAreDeletedInUse) {
+  for (const bool whole_folder : {false, true}) {
+    Box box(dir_);
+    box.put_many(Lane::bulk, 1, 300);
+    ASSERT_TRUE(box.outbox->flush(5s));
+    EXPECT_EQ(box.outbox->trouble(), "");
+    if (whole_folder) {
+      fs::remove_all(dir_);
+    } else {
+      const std::string file = database().string();
+      for (const char* end : {"", "-wal", "-shm"}) fs::remove(file + end);
+      fs::remove(dir_ / "reserve");
+    }
+    expect_put_back(dir_, box);
+    fs::remove_all(dir_);
+  }
+}
+
+TEST_F(DamagedOutbox, SaysSo_WhenItsFolderCantBeMadeAgain) {
+  Box box(dir_);
+  box.put(Lane::bulk, 1);
+  ASSERT_TRUE(box.outbox->flush(5s));
+  fs::remove_all(dir_);
+  std::ofstream(dir_) << "a file in its place";
+  for (int i = 0; i < 500 && box.outbox->trouble().empty(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_NE(box.outbox->trouble().find("can't"), std::string::npos) << box.outbox->trouble();
+  fs::remove(dir_);
+  box.put(Lane::bulk, 2);
+  EXPECT_TRUE(box.outbox->flush(10s)) << "it did not go on when the folder could be made again";
+  EXPECT_EQ(everything(*box.outbox, Lane::bulk).size(), 2U);
+}
+
 TEST_F(DamagedOutbox, BeginsAnew_WhenNothingIsLeft) {
   fill();
   fs::remove_all(dir_);

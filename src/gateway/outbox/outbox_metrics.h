@@ -16,6 +16,7 @@ class OutboxMetrics {
         retries(
             metrics.counter("lineside_outbox_retries_total", "Commits that the disk refused and that were retried")),
         repairs(metrics.counter("lineside_outbox_repairs_total", "Times that a damaged database was repaired")),
+        missing(metrics.counter("lineside_outbox_missing_total", "Times that files of the outbox had been deleted")),
         commit_time(metrics.histogram("lineside_outbox_commit_seconds", "Time for bringing one group to disk")) {
     for (const Lane lane : {Lane::urgent, Lane::bulk}) {
       const Labels labels{{"lane", to_string(lane)}};
@@ -36,7 +37,7 @@ class OutboxMetrics {
     lanes_[index_of(lane)].bytes->set(static_cast<double>(totals.bytes));
   }
 
-  Counter &commits, &retries, &repairs;
+  Counter &commits, &retries, &repairs, &missing;
   LatencyHistogram& commit_time;
 
  private:

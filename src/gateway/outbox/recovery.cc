@@ -205,7 +205,8 @@ Result<Opened> open_or_repair(const std::filesystem::path& dir, ReserveFile& res
   if (database.error().code != ErrorCode::database_damaged) return std::unexpected(database.error());
   log(LogLevel::error, "outbox", "the database is damaged; saving what can be read",
       {{"path", path.string()}, {"reason", database.error().message}});
-  LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(path, known, clock));
+  std::optional<OutboxDatabase> none_open;
+  LINESIDE_ASSIGN(Rebuilt rebuilt, rebuild(path, known, clock, std::nullopt, none_open));
   return Opened{rebuilt.path, std::move(*rebuilt.database), rebuilt.lost, true};
 }
 
@@ -269,6 +270,11 @@ EventRecord damage_event(Clock& clock, std::uint64_t lost) {
       std::format("The outbox was damaged and has been repaired; {} records are lost and declared", lost));
 }
 
+EventRecord files_deleted_event(Clock& clock) {
+  return outbox_event(clock, "outbox.files_deleted", Severity::high,
+                      "Files of the outbox were deleted while in use; they were written again");
+}
+
 EventRecord full_event(Clock& clock, Lane lane, std::uint64_t bytes_max) {
   return outbox_event(clock, "outbox.full", lane == Lane::urgent ? Severity::critical : Severity::high,
                       std::format("The {} lane's {} bytes are used up; the oldest records are declared lost",
@@ -285,13 +291,16 @@ EventRecord outbox_event(Clock& clock, std::string type, Severity severity, std:
 }
 
 Result<Rebuilt> rebuild(const std::filesystem::path& path, const std::optional<Reservation>& known, Clock& clock,
-                        const std::optional<NewEpoch>& new_epoch) {
+                        const std::optional<NewEpoch>& new_epoch, std::optional<OutboxDatabase>& open) {
   const auto dir = path.parent_path();
   const auto target = database_path(dir, number_of(path) + 1);
-  std::optional<OutboxDatabase> from;
-  auto opened = OutboxDatabase::open(path);
-  if (opened) from.emplace(std::move(*opened));
-  if (!opened && new_epoch) return std::unexpected(opened.error());  // to be repaired first
+  std::optional<OutboxDatabase> from_file;
+  if (!open) {
+    auto opened = OutboxDatabase::open(path);
+    if (opened) from_file.emplace(std::move(*opened));
+    if (!opened && new_epoch) return std::unexpected(opened.error());  // to be repaired first
+  }
+  std::optional<OutboxDatabase>& from = open ? open : from_file;
   const Origin origin = origin_of(from, known, clock);
   PerLane lost{}, shifted{};
   for (std::size_t lane = 0; new_epoch && lane < kLanes; ++lane)

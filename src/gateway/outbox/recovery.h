@@ -60,9 +60,10 @@ struct NewEpoch {
 
 // Copies every good record of the database at `path` into a new file, which then replaces it; holes become loss records
 // "outbox.damaged". With `new_epoch` the copy belongs to it and its sequences start from 1.
-// `known` says where the lanes began and what epoch it was, if the file itself can't say.
+// `known` says where the lanes began and what epoch it was, if the file itself can't say. `open`: the database itself
+// where it is open still though its file is gone; it is read instead of `path`, and closed only when all is copied.
 Result<Rebuilt> rebuild(const std::filesystem::path& path, const std::optional<Reservation>& known, Clock& clock,
-                        const std::optional<NewEpoch>& new_epoch = std::nullopt);
+                        const std::optional<NewEpoch>& new_epoch, std::optional<OutboxDatabase>& open);
 
 // How far the lanes have gone, and whether that is exact.
 struct Top {
@@ -74,6 +75,7 @@ struct Top {
 Result<PerLane> declare_tails(OutboxDatabase& database, const Top& top, std::string_view cause, Clock& clock);
 
 EventRecord damage_event(Clock& clock, std::uint64_t lost);
+EventRecord files_deleted_event(Clock& clock);
 EventRecord full_event(Clock& clock, Lane lane, std::uint64_t bytes_max);
 EventRecord outbox_event(Clock& clock, std::string type, Severity severity, std::string message);
 

@@ -35,6 +35,7 @@ class ReserveFile {
   ~ReserveFile();
   // What was last written; nothing in a new file or if both slots are damaged.
   const std::optional<Reservation>& last() const { return last_; }
+  const std::filesystem::path& path() const { return path_; }
   Result<void> write(const Reservation& reservation);  // durable when it returns. Errors: file_io, disk_full.
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 // Whether the outbox's disk refuses, and why: for the log and for whoever asks how the gateway is. Thread-safe.
+#include <chrono>
 #include <mutex>
 #include <string>
 
@@ -19,15 +20,22 @@ class WriteTrouble {
     std::lock_guard lock(mutex_);
     text_.clear();
   }
+  // Over, but somebody should hear of it: shown for ten minutes.
+  void mended(std::string what) {
+    std::lock_guard lock(mutex_);
+    mended_ = std::move(what);
+    mended_until_ = std::chrono::steady_clock::now() + std::chrono::minutes{10};
+  }
   std::string text() const {
     std::lock_guard lock(mutex_);
-    return text_;
+    return text_.empty() && std::chrono::steady_clock::now() < mended_until_ ? mended_ : text_;
   }
 
  private:
   LogLimiter log_;
   mutable std::mutex mutex_;
-  std::string text_;
+  std::string text_, mended_;
+  std::chrono::steady_clock::time_point mended_until_{};
 };
 
 }  // namespace lineside::gateway
