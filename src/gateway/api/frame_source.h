@@ -26,6 +26,7 @@ struct FrameView {
   bool exposure_known = false;
   std::uint64_t sequence = 0;  // of this source, from 0; a jump means that the source lost frames
   std::string_view name;       // replay only: the file's name; else empty
+  bool damaged = false;        // its pixels can't be trusted or are not there: an item that it shows gets fail-safe
   FrameHold hold{};
 };
 

@@ -66,14 +66,15 @@ void CameraLane::on_frame(const FrameView& frame) {
   if (!up_.load(std::memory_order_relaxed)) on_state(SourceState::up, {});
   raw_bytes_.add(static_cast<std::uint64_t>(frame.image.width) * static_cast<std::uint64_t>(frame.image.height) *
                  static_cast<std::uint64_t>(channels_of(frame.image.format)));
-  const bool right = size_is_right(frame.image);
+  const bool right = !frame.damaged && size_is_right(frame.image);
   ItemTicket ticket;
   if (item_for(frame, ticket)) {
-    if (!right) return desk_.fail(ticket, Reason::fail_camera);
-    judge_frame(frame, ticket);
+    if (right) judge_frame(frame, ticket);
+    if (!right) desk_.fail(ticket, Reason::fail_camera);
   } else if (right && !settings_.opens_items) {
     park(frame);
   }
+  live_.offer(frame);  // last: the frame is on its way to its verdict
 }
 
 void CameraLane::judge_frame(const FrameView& frame, const ItemTicket& ticket) {
@@ -92,7 +93,7 @@ void CameraLane::submit(FrameSlot& slot, const ItemTicket& ticket) {
 }
 
 void CameraLane::park(const FrameView& frame) {
-  FrameSlot* slot = slots_.acquire();
+  FrameSlot* slot = slots_.acquire_to_park();
   if (slot == nullptr) return unpaired_.add();
   slots_.fill(*slot, frame);
   if (slots_.park(*slot)) unpaired_.add();

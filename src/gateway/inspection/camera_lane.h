@@ -9,6 +9,7 @@
 
 #include "gateway/api/frame_source.h"
 #include "gateway/inspection/event_log.h"
+#include "gateway/inspection/live_picture.h"
 #include "gateway/inspection/model_worker.h"
 
 namespace lineside::gateway {
@@ -55,6 +56,7 @@ class CameraLane final : public FrameSink {
   std::string model_trouble() const;  // empty: well
 
   const std::string& camera() const { return settings_.camera; }
+  LivePicture& live() { return live_; }
   bool camera_up() const { return up_.load(std::memory_order_relaxed); }
   std::string camera_message() const;
   std::uint64_t raw_bytes() const { return raw_bytes_.value(); }
@@ -81,6 +83,7 @@ class CameraLane final : public FrameSink {
   const std::function<void(const ItemTicket&)> opened_;
   FrameSlots slots_;
   WorkerSeat seat_;
+  LivePicture live_;
   std::atomic<bool> up_{false};
   mutable std::mutex message_mutex_;
   std::string message_;

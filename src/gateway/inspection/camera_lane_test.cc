@@ -88,6 +88,15 @@ TEST_F(CameraLaneTest, SaysWhatDiffers_WhenAFrameHasTheRightSizeButNotTheRightPi
       << events.back().message;
 }
 
+TEST_F(CameraLaneTest, GivesADamagedFramesItemTheFailSafeVerdict_WithoutLookingAtIt) {
+  lane_->on_frame({.exposure = system_clock().mono(), .damaged = true});
+  Report report;
+  ASSERT_TRUE(eventually([&] { return desk_->next_report(report); }));
+  EXPECT_EQ(report.outcome.verdict.reason, Reason::fail_camera);
+  EXPECT_EQ(report.outcome.verdict.decision, Decision::reject);
+  EXPECT_EQ(records_.events("camera.wrong_size"), 0);
+}
+
 TEST(FrameSlots, HoldPixelsInsteadOfCopyingThem_AndLetGoOfEach) {
   int held = 0;
   const std::vector<std::uint8_t> pixels(64, kGood);
@@ -97,7 +106,7 @@ TEST(FrameSlots, HoldPixelsInsteadOfCopyingThem_AndLetGoOfEach) {
   {
     FrameSlots slots(2);
     slots.prepare(8, 8, PixelFormat::gray8);
-    FrameSlot& parked = *slots.acquire();
+    FrameSlot& parked = *slots.acquire_to_park();
     slots.fill(parked, frame);
     EXPECT_EQ(parked.image.data, pixels.data());
     slots.park(parked);
@@ -108,6 +117,23 @@ TEST(FrameSlots, HoldPixelsInsteadOfCopyingThem_AndLetGoOfEach) {
     EXPECT_EQ(held, 1);
   }
   EXPECT_EQ(held, 0) << "a frame that no item wanted is held for ever";
+}
+
+TEST(FrameSlots, KeepTheModelAwakeOnlyForAnItemsFrame) {
+  FrameSlots slots(2);
+  slots.prepare(8, 8, PixelFormat::gray8);
+  FrameSlot& parked = *slots.acquire_to_park();
+  EXPECT_FALSE(slots.being_filled()) << "no item waits for it: whoever stays awake for it burns its core";
+  slots.park(parked);
+  FrameSlot& item = *slots.acquire();
+  EXPECT_TRUE(slots.being_filled());
+  EXPECT_TRUE(slots.publish(item));
+  EXPECT_FALSE(slots.being_filled());
+  FrameSlot* found = slots.unpark();
+  ASSERT_EQ(found, &parked);
+  EXPECT_TRUE(slots.publish(*found));
+  EXPECT_EQ(slots.take(), &item);
+  EXPECT_EQ(slots.take(), &parked);
 }
 
 }  // namespace

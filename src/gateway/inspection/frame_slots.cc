@@ -34,10 +34,13 @@ bool FrameSlots::fits(const ImageView& image) const {
   return image.data != nullptr && image.width == width_ && image.height == height_ && image.format == format_;
 }
 
-FrameSlot* FrameSlots::acquire() {
+FrameSlot* FrameSlots::acquire() { return take_free(SlotState::filling); }
+
+FrameSlot* FrameSlots::acquire_to_park() { return take_free(SlotState::parking); }
+
+FrameSlot* FrameSlots::take_free(SlotState to) {
   for (std::size_t i = 0; i < count_; ++i)
-    if (slots_[i].state.load(std::memory_order_relaxed) == SlotState::free &&
-        change(slots_[i], SlotState::free, SlotState::filling))
+    if (slots_[i].state.load(std::memory_order_relaxed) == SlotState::free && change(slots_[i], SlotState::free, to))
       return &slots_[i];
   return nullptr;
 }
@@ -130,7 +133,7 @@ bool FrameSlots::park(FrameSlot& slot) {
 FrameSlot* FrameSlots::unpark() {
   for (std::size_t i = 0; i < count_; ++i)
     if (slots_[i].state.load(std::memory_order_seq_cst) == SlotState::parked &&
-        change(slots_[i], SlotState::parked, SlotState::filling))
+        change(slots_[i], SlotState::parked, SlotState::parking))
       return &slots_[i];
   return nullptr;
 }

@@ -3,7 +3,8 @@
 // source lets it, else it copies them into memory of its own that was allocated once.
 //
 //   free ─acquire()─► filling ─publish()─► waiting ─take()─► running ─release()─► free
-//                        └──park()──► parked ─unpark()─► filling     └─lend()─► lent ─release()─► free
+//                                                               └─lend()─► lent ─release()─► free
+//   free ─acquire_to_park()─► parking ─park()─► parked ─unpark()─► parking ─publish()─► waiting
 //
 // Each state change is one atomic operation; only the thread that made it touches the slot's other members, until the
 // next change. No locks, no allocation after prepare().
@@ -19,7 +20,7 @@
 
 namespace lineside::gateway {
 
-enum class SlotState : std::uint8_t { free, filling, parked, waiting, running, lent };
+enum class SlotState : std::uint8_t { free, filling, parking, parked, waiting, running, lent };
 
 struct FrameSlot {
   std::atomic<SlotState> state{SlotState::free};
@@ -48,10 +49,11 @@ class FrameSlots {
   int height() const { return height_; }
   PixelFormat format() const { return format_; }
 
-  FrameSlot* acquire();                                // null: all are in use
+  FrameSlot* acquire();                                // for an item's frame; null: all are in use
+  FrameSlot* acquire_to_park();                        // for a frame that has no item yet
   void fill(FrameSlot& slot, const FrameView& frame);  // of a frame that fits
   bool publish(FrameSlot& slot);                       // false (and the slot is free again): waiting_max wait already
-  bool being_filled() const;                           // some slot: it may be published at any moment
+  bool being_filled() const;                           // some slot, for an item: it is published in a moment
   FrameSlot* take();                                   // the one that has waited longest; null: none
   bool park(FrameSlot& slot);  // a frame that no item wants yet; only the newest is kept. True: another was freed
   FrameSlot* unpark();         // null: none
@@ -60,6 +62,8 @@ class FrameSlots {
   std::size_t waiting() const { return waiting_.load(std::memory_order_acquire); }
 
  private:
+  FrameSlot* take_free(SlotState to);
+
   // Two being filled or parked, two running (while a new model takes over).
   static constexpr std::size_t kSpareSlots = 4 + kLentMax, kSlotsMax = kWaitingMax + kSpareSlots;
 

@@ -186,6 +186,12 @@ void Station::complete(StationSummary& summary) const {
   summary.model_version = body_->lanes.front()->model_version();
 }
 
+Result<Image> Station::live_picture(const std::string& camera, nanoseconds wait_max) const {
+  for (const auto& lane : body_->lanes)
+    if (lane->camera() == camera) return lane->live().take(wait_max);
+  return fail(ErrorCode::not_found, std::format("station {} has no camera {}", settings_.name, camera));
+}
+
 std::uint64_t Station::items_opened() const { return body_->desk.opened(); }
 std::uint64_t Station::verdicts_issued() const { return body_->desk.issued(); }
 

@@ -23,6 +23,7 @@
 #include "gateway/api/trigger_source.h"
 #include "gateway/inspection/model_worker.h"
 #include "gateway/inspection/reporter.h"
+#include "model/image.h"
 
 namespace lineside::gateway {
 
@@ -81,6 +82,9 @@ class Station final : public TriggerSink {
 
   const std::string& name() const { return settings_.name; }
   StationCondition condition() const;  // any thread
+  // The next frame of a camera, for somebody who looks at it now. Any thread. Errors: not_found, timeout (none came),
+  // limit_reached (another one is looking).
+  Result<Image> live_picture(const std::string& camera, nanoseconds wait_max) const;
   std::uint64_t items_opened() const;
   std::uint64_t verdicts_issued() const;
 

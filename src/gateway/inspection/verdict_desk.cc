@@ -95,8 +95,7 @@ void VerdictDesk::fail(const ItemTicket& ticket, Reason reason) {
 void VerdictDesk::watch() {
   const std::uint32_t seen = watch_bell_.count();
   watch_sleeps_until_ns_.store(std::numeric_limits<std::int64_t>::max(), std::memory_order_seq_cst);
-  // Whoever saw the time we slept until before counted their item before that: it is on the board as we see it.
-  static_cast<void>(openings());
+  // Whoever still saw the time we slept until has put their item on the board before that: expire() sees it.
   const nanoseconds a_new_items_time =
       std::clamp<nanoseconds>(std::min(deadline_, frame_wait_max_), kWatchMin, kWatchMax);
   const MonoTime next = std::min(expire(), clock_.mono() + a_new_items_time);
