@@ -60,7 +60,7 @@ Result<void> draw_pictures(const DrawOptions& options, const std::function<bool(
   for (int i = 0; i < options.count; ++i) {
     const int shift = i % shifts;
     const BottleClass bottle_class = class_of(options.seed, static_cast<std::uint64_t>(i), options.defect_share);
-    const std::string name = std::format("{:06}.{}", i, options.format);
+    const std::string name = std::format("{:06}.png", i);
     fs::path folder = options.out;
     if (!options.series) folder = folder / to_string(bottle_class) / std::format("shift-{:02}", shift + 1);
     if (!options.series) LINESIDE_TRY(make_folder(folder));

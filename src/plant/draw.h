@@ -14,11 +14,10 @@ struct DrawOptions {
   std::filesystem::path out;
   int count = 400;  // pictures in all
   std::uint64_t seed = 1;
-  double defect_share = 0.5;   // the three defects together; a line's own share would give too few of them
-  int shifts = 12;             // each has its own light and background: what must not be split when training
-  bool series = false;         // one folder in the order of a line (for replay), its classes in labels.csv
-  std::string format = "png";  // png or ppm
-  SceneSettings scene;         // its seed is not used
+  double defect_share = 0.5;  // the three defects together; a line's own share would give too few of them
+  int shifts = 12;            // each has its own light and background: what must not be split when training
+  bool series = false;        // one folder in the order of a line (for replay), its classes in labels.csv
+  SceneSettings scene;        // its seed is not used
 };
 
 // Writes OUT/CLASS/shift-NN/NNNNNN.png, or as a series OUT/NNNNNN.png. Same options, same files. `go_on` is asked after

@@ -80,8 +80,6 @@ int main(int argc, char** argv) {
     return serve(config, orders);
   };
   cli::Command draw_command{.name = "draw", .summary = "draws labelled pictures, a folder per class and shift"};
-  auto format = cli::option("--format", "FORMAT", "file format", options.format);
-  format.choices = {"png", "ppm"};
   auto share = cli::option("--defect-share", "SHARE", "share of defects, 0 to 1", options.defect_share);
   share.max = 1;
   draw_command.options = {
@@ -93,7 +91,6 @@ int main(int argc, char** argv) {
       cli::flag("--series", "one folder in line order for replay, classes in labels.csv", options.series),
       cli::option("--width", "PX", "width of a picture", options.scene.width),
       cli::option("--height", "PX", "height of a picture", options.scene.height),
-      format,
   };
   draw_command.examples = {{"lineside-plant draw --out pictures --count 600", "pictures to train with"}};
   draw_command.run = [&] { return draw(options); };
