@@ -2,6 +2,7 @@
 // way: outbox, uplink, broker, hub. WORK holds a folder of certificates for each gateway (lineside-hub enroll);
 // PICTURES holds pictures that one station shares. Runs until SIGTERM.
 //   filling  line-1: well, shares its pictures      line-2: camera lost, shares nothing
+//            line-3: some verdicts are late and some rejects are not ejected
 //   packing  sealer: well until its gateway goes offline after three seconds
 #include <array>
 #include <cmath>
@@ -28,7 +29,7 @@ using namespace std::chrono_literals;
 struct Station {
   std::string name;
   double per_minute = 600, reject_share = 0.03, median_ms = 6;
-  bool camera_up = true;
+  bool camera_up = true, troubled = false;
   std::uint64_t item = 0;
   std::vector<std::vector<std::uint8_t>> pictures;  // shared with its rejects; none: nothing is shared
 };
@@ -57,6 +58,7 @@ class FedGateway {
     summary.rejected = std::binomial_distribution<std::uint64_t>(items, station.reject_share)(random_);
     summary.passed = items - summary.rejected;
     summary.fail_safe = station.camera_up ? 0 : summary.rejected;
+    if (station.troubled && verdicts) summary.late = 1, summary.actuation_failed = std::min<std::uint64_t>(1, summary.rejected);
     summary.raw_bytes = items * 320 * 240 * 3;
     summary.camera_up = station.camera_up;
     summary.actuator_up = true;
@@ -99,7 +101,7 @@ class FedGateway {
     verdict.label = station.camera_up ? kLabels[random_() % 3] : "";
     verdict.model_version = "caps@7";
     verdict.deadline_met = station.camera_up;
-    verdict.actuated = true;
+    verdict.actuated = !station.troubled;
     verdict.decision_ns = static_cast<std::int64_t>(station.median_ms * 1e6);
     verdict.actuation_ns = 80'000'000;
     outbox_->put(Lane::urgent, std::move(verdict));
@@ -126,10 +128,11 @@ Result<void> feed(const fs::path& work, int port, const fs::path& picture_folder
   LINESIDE_ASSIGN(auto packing, FedGateway::start(work, "packing", port));
   Station line1{.name = "line-1"}, line2{.name = "line-2", .per_minute = 580, .reject_share = 0.021, .median_ms = 7.5};
   Station sealer{.name = "sealer", .per_minute = 42, .reject_share = 0.008, .median_ms = 12};
+  Station line3{.name = "line-3", .per_minute = 300, .reject_share = 0.05, .median_ms = 31, .troubled = true};
   line1.pictures = read_pictures(picture_folder);
   const auto start = system_clock().wall();
   for (auto ago = 3600s; ago > 0s; ago -= 10s) {
-    for (auto* station : {&line1, &line2}) filling->report(*station, start - ago, 10s, false);
+    for (auto* station : {&line1, &line2, &line3}) filling->report(*station, start - ago, 10s, false);
     packing->report(sealer, start - ago, 10s, false);
   }
   filling->event("model.changed", "line-1", Severity::info, "Model caps@7 is in use; it was caps@6.");
@@ -142,7 +145,7 @@ Result<void> feed(const fs::path& work, int port, const fs::path& picture_folder
                      "No frame for 2.0 s from camera cap-2; opening it again.");
     }
     if (second == 3) packing.reset();
-    for (auto* station : {&line1, &line2}) filling->report(*station, now, 1s, true);
+    for (auto* station : {&line1, &line2, &line3}) filling->report(*station, now, 1s, true);
     if (packing) packing->report(sealer, now, 1s, true);
   }
   return {};

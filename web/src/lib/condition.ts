@@ -52,13 +52,13 @@ export function troubles(station: Station, gateway: GatewayState | undefined, no
   else if (station.not_ejected > 0)
     found.push({
       level: 'alarm',
-      title: `${count(station.not_ejected)} rejects not ejected`,
+      title: `${count(station.not_ejected)} ${station.not_ejected === 1 ? 'reject' : 'rejects'} not ejected`,
       detail: 'In the last minute rejects went by the rejector. Take them off the line, then look at its air, wiring and timing.',
     })
   if (station.late > 0)
     found.push({
       level: 'warn',
-      title: `${count(station.late)} verdicts late`,
+      title: `${count(station.late)} ${station.late === 1 ? 'verdict' : 'verdicts'} late`,
       detail: 'In the last minute items got the fail-safe verdict because none was there in time. The gateway may be overloaded.',
     })
   return found.sort((a, b) => Number(b.level === 'alarm') - Number(a.level === 'alarm'))
