@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "vision/image_header.h"
+#include "vision/jpeg_damage.h"
 #include "vision/preprocess.h"
 
 namespace lineside::vision {
@@ -49,7 +50,10 @@ Result<Image> decode_image(std::span<const std::uint8_t> bytes, std::string_view
   if (bytes.size() > limits.file_bytes_max)
     return fail(ErrorCode::limit_reached,
                 std::format("{} has {} bytes; at most {} are read", name, bytes.size(), limits.file_bytes_max));
-  LINESIDE_TRY(check_header(bytes, name, limits));
+  LINESIDE_ASSIGN(const ImageHeader header, check_header(bytes, name, limits));
+  if (header.kind == FileKind::jpeg)
+    if (const auto damage = jpeg_damage(bytes))
+      return fail(ErrorCode::file_format, std::format("{} is damaged ({}); copy it again", name, *damage));
   // What is wrong is in the error; OpenCV would also print it, several lines for each picture, past the log.
   cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   try {

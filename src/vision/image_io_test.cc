@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
+// After cstdio, which it needs.
+#include <jpeglib.h>
+
 #include <opencv2/imgcodecs.hpp>
 
 #include "base/file.h"
@@ -50,6 +54,80 @@ TEST(DecodeImage, ReadsEveryKind_AsRgb) {
     EXPECT_GT(red(*image, 5, 5), 200) << ending;
     EXPECT_LT(red(*image, 55, 5), 50) << ending;
   }
+}
+
+// As a printer's program writes it: inverted, with Adobe's marker.
+Bytes cmyk_jpeg(std::array<JSAMPLE, 4> ink) {
+  jpeg_compress_struct info{};
+  jpeg_error_mgr errors{};
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* made = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&info, &made, &size);
+  info.image_width = info.image_height = 16;
+  info.input_components = 4;
+  info.in_color_space = JCS_CMYK;
+  jpeg_set_defaults(&info);
+  info.write_Adobe_marker = TRUE;
+  jpeg_start_compress(&info, TRUE);
+  std::vector<JSAMPLE> line;
+  for (int x = 0; x < 16; ++x) line.insert(line.end(), ink.begin(), ink.end());
+  JSAMPROW row = line.data();
+  for (int y = 0; y < 16; ++y) jpeg_write_scanlines(&info, &row, 1);
+  jpeg_finish_compress(&info);
+  jpeg_destroy_compress(&info);
+  Bytes bytes(made, made + size);
+  std::free(made);
+  return bytes;
+}
+
+TEST(DecodeImage, ReadsAPrintersJpeg_InFourInks) {
+  const auto red_ink = decode_image(cmyk_jpeg({255, 0, 0, 255}), "red.jpg");
+  ASSERT_TRUE(red_ink) << red_ink.error().message;
+  EXPECT_GT(red_ink->pixels[0], 240);
+  EXPECT_LT(red_ink->pixels[1], 15);
+  const auto white = decode_image(cmyk_jpeg({255, 255, 255, 255}), "white.jpg");
+  ASSERT_TRUE(white);
+  EXPECT_GT(white->pixels[1], 240);
+}
+
+// A picture with so much in it that each byte counts.
+Bytes busy_jpeg(const std::vector<int>& options = {}) {
+  cv::Mat bgr(120, 160, CV_8UC3);
+  cv::RNG(1).fill(bgr, cv::RNG::UNIFORM, 0, 256);
+  Bytes bytes;
+  cv::imencode(".jpg", bgr, bytes, options);
+  return bytes;
+}
+
+TEST(DecodeImage, RefusesAJpegWhoseDataIsDamaged_ThoughAllMarkersAreThere) {
+  const Bytes whole = busy_jpeg();
+  int refused = 0;
+  for (std::size_t at = whole.size() / 4; at < whole.size() - 100; at += whole.size() / 24) {
+    Bytes damaged = whole;
+    std::fill_n(damaged.begin() + static_cast<std::ptrdiff_t>(at), 64, std::uint8_t{0});
+    const auto image = decode_image(damaged, "camera.jpg");
+    refused += image ? 0 : 1;
+    if (!image) {
+      EXPECT_EQ(image.error().code, ErrorCode::file_format);
+      EXPECT_THAT(image.error().message, HasSubstr("camera.jpg is damaged (Corrupt JPEG data"));
+    }
+  }
+  EXPECT_GE(refused, 15) << "of 17 or 18";
+}
+
+TEST(DecodeImage, TakesEveryWholeJpeg) {
+  for (const auto& options : {std::vector<int>{},
+                              {cv::IMWRITE_JPEG_PROGRESSIVE, 1},
+                              {cv::IMWRITE_JPEG_RST_INTERVAL, 2},
+                              {cv::IMWRITE_JPEG_QUALITY, 100},
+                              {cv::IMWRITE_JPEG_QUALITY, 1},
+                              {cv::IMWRITE_JPEG_OPTIMIZE, 1}})
+    EXPECT_TRUE(decode_image(busy_jpeg(options), "a")) << (options.empty() ? 0 : options[0]);
+  Bytes padded = busy_jpeg();
+  padded.insert(padded.end() - 2, 4, 0);
+  EXPECT_TRUE(decode_image(padded, "a")) << "a camera that pads its data";
 }
 
 TEST(DecodeImage, TurnsThePicture_AsExifSays) {

@@ -8,6 +8,7 @@
 #include <format>
 
 #include "gateway/source/rtsp_decode.h"
+#include "vision/jpeg_damage.h"
 
 namespace lineside::gateway {
 namespace {
@@ -67,6 +68,18 @@ GstElement* parse(const std::string& text, std::string& why) {
   return element;
 }
 
+template <class Use>
+void for_each_element(GstElement* pipeline, Use&& use) {
+  GstIterator* elements = gst_bin_iterate_recurse(GST_BIN(pipeline));
+  GValue item = G_VALUE_INIT;
+  while (gst_iterator_next(elements, &item) == GST_ITERATOR_OK) {
+    use(GST_ELEMENT(g_value_get_object(&item)));
+    g_value_reset(&item);
+  }
+  g_value_unset(&item);
+  gst_iterator_free(elements);
+}
+
 // Text between the camera and the appsink; values with free text in them are set as properties, never pasted in.
 std::string text_of(const config::CameraSettings& camera) {
   const std::string tail =
@@ -109,15 +122,18 @@ struct CameraPipeline::State {
   GstElement* sink = nullptr;
   GstBus* bus = nullptr;
   std::uint64_t arrived = 0;  // the streaming thread's
+  bool jpeg_damaged = false;  // the streaming thread's
   bool live = false, live_known = false;
   std::uint64_t broken = 0;
   RtspDecode decode{};
 
+  static GstPadProbeReturn on_jpeg(GstPad*, GstPadProbeInfo* info, gpointer self);
+  static void on_element(GstBin*, GstBin*, GstElement* element, gpointer self);
   static GstPadProbeReturn on_arrival(GstPad*, GstPadProbeInfo* info, gpointer self);
   void pop_messages(std::string& failure);
   FrameView view_of(GstBuffer* buffer, const GstVideoFrame& frame);
   bool may_keep(GstBuffer* buffer);
-  const GstBufferPool* known_pool = nullptr;
+  GstBufferPool* known_pool = nullptr;  // a reference: its address can't become another pool's
   bool known_pool_is_unlimited = false;
 };
 
@@ -128,8 +144,27 @@ GstPadProbeReturn CameraPipeline::State::on_arrival(GstPad*, GstPadProbeInfo* in
   auto* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
   GST_BUFFER_OFFSET(buffer) = state->arrived++;
   GST_BUFFER_OFFSET_END(buffer) = static_cast<guint64>(state->clock.mono().time_since_epoch().count());
+  if (std::exchange(state->jpeg_damaged, false)) GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_CORRUPTED);
   GST_PAD_PROBE_INFO_DATA(info) = buffer;
   return GST_PAD_PROBE_OK;
+}
+
+// GStreamer's JPEG decoder gives a picture of damaged data without a word. Its picture arrives within this call.
+GstPadProbeReturn CameraPipeline::State::on_jpeg(GstPad*, GstPadProbeInfo* info, gpointer self) {
+  GstMapInfo map;
+  GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  if (!gst_buffer_map(buffer, &map, GST_MAP_READ)) return GST_PAD_PROBE_OK;
+  static_cast<State*>(self)->jpeg_damaged = vision::jpeg_damage({map.data, map.size}).has_value();
+  gst_buffer_unmap(buffer, &map);
+  return GST_PAD_PROBE_OK;
+}
+
+void CameraPipeline::State::on_element(GstBin*, GstBin*, GstElement* element, gpointer self) {
+  const GstElementFactory* factory = gst_element_get_factory(element);
+  if (factory == nullptr || std::string_view(GST_OBJECT_NAME(factory)) != "jpegdec") return;
+  GstPad* pad = gst_element_get_static_pad(element, "sink");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, &State::on_jpeg, self, nullptr);
+  gst_object_unref(pad);
 }
 
 void CameraPipeline::State::pop_messages(std::string& failure) {
@@ -164,7 +199,7 @@ bool CameraPipeline::State::may_keep(GstBuffer* buffer) {
     known_pool_is_unlimited =
         gst_buffer_pool_config_get_params(config, nullptr, nullptr, nullptr, &buffers_max) && buffers_max == 0;
     gst_structure_free(config);
-    known_pool = buffer->pool;
+    gst_object_replace(reinterpret_cast<GstObject**>(&known_pool), GST_OBJECT(buffer->pool));
   }
   return known_pool_is_unlimited;
 }
@@ -176,6 +211,7 @@ FrameView CameraPipeline::State::view_of(GstBuffer* buffer, const GstVideoFrame&
                 GST_VIDEO_FRAME_HEIGHT(&frame), GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0),
                 gray ? PixelFormat::gray8 : PixelFormat::rgb8};
   view.sequence = GST_BUFFER_OFFSET(buffer);
+  view.damaged = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_CORRUPTED);
   if (may_keep(buffer))
     view.hold = {buffer, [](void* kept) { gst_buffer_ref(static_cast<GstBuffer*>(kept)); },
                  [](void* kept) { gst_buffer_unref(static_cast<GstBuffer*>(kept)); }};
@@ -209,6 +245,7 @@ CameraPipeline::~CameraPipeline() {
   gst_object_unref(state_->bus);
   gst_object_unref(state_->sink);
   gst_object_unref(state_->pipeline);
+  gst_clear_object(&state_->known_pool);
 }
 
 Result<std::unique_ptr<CameraPipeline>> CameraPipeline::open(const config::CameraSettings& camera, Clock& clock) {
@@ -227,6 +264,9 @@ Result<std::unique_ptr<CameraPipeline>> CameraPipeline::open(const config::Camer
   GstPad* pad = gst_element_get_static_pad(state->sink, "sink");
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, &State::on_arrival, state.get(), nullptr);
   gst_object_unref(pad);
+  // Decoders in the text, and those that come when the camera has said what it sends.
+  for_each_element(pipeline, [&](GstElement* element) { State::on_element(nullptr, nullptr, element, state.get()); });
+  g_signal_connect(pipeline, "deep-element-added", G_CALLBACK(&State::on_element), state.get());
   if (camera.kind != Kind::pipeline) {
     GstElement* source = gst_bin_get_by_name(GST_BIN(pipeline), "camera");
     set_camera_properties(camera, source);

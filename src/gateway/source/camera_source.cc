@@ -115,7 +115,7 @@ Result<void> CameraSource::take(const FrameView& frame) {
   numbered.sequence = pipeline_first_ + frame.sequence;
   counters_.lost_frames.add(numbered.sequence - next_sequence_);
   next_sequence_ = numbered.sequence + 1;
-  counters_.frames.add();
+  (frame.damaged ? counters_.bad_frames : counters_.frames).add();
   sink_->on_frame(numbered);
   return {};
 }

@@ -210,6 +210,30 @@ TEST(CameraSource, CountsBrokenJpegs_AndGoesOn) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(CameraSource, SaysThatAnMjpegPictureIsDamaged_ThoughTheDecoderGivesOne) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "camera_source_damaged_jpegs";
+  std::filesystem::create_directories(folder);
+  Image image{160, 120, PixelFormat::rgb8, std::vector<std::uint8_t>(160 * 120 * 3)};
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i * i % 251);
+  const auto jpeg = vision::encode_jpeg(image.view());
+  ASSERT_TRUE(jpeg);
+  for (int i = 0; i < 4; ++i) {
+    std::vector<std::uint8_t> bytes = *jpeg;
+    if (i == 2) std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2), 64, std::uint8_t{0});
+    ASSERT_TRUE(write_atomically(folder / std::format("{}.jpg", i), bytes));
+  }
+  RecordingSink sink;
+  Running running(pipeline(std::format("multifilesrc location={}/%d.jpg start-index=0 stop-index=3 loop=true "
+                                       "caps=image/jpeg,framerate=100/1 ! jpegdec ! identity sync=true",
+                                       folder.string())),
+                  sink);
+  ASSERT_TRUE(sink.wait_frames(12)) << (sink.whys().empty() ? "" : sink.whys()[0].message);
+  running.stop();
+  for (const auto& frame : sink.frames()) EXPECT_EQ(frame.damaged, frame.sequence % 4 == 2) << frame.sequence;
+  EXPECT_GE(running.count("bad_frames"), 3U);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(CameraSource, RefusesAPipelineTextThatGStreamerCantParse) {
   MetricsRegistry metrics;
   const auto made = make_frame_source(pipeline("videotestsrc ! nosuchelement"), system_clock(), metrics);
@@ -247,6 +271,7 @@ TEST(CameraSource, TakesMjpegByRtsp_WithoutTheFirstBurst) {
   EXPECT_LT(running.stop(), 1s);
   EXPECT_EQ(sink.frames()[0].width, 160);
   EXPECT_EQ(running.count("lost_frames"), 0U);
+  EXPECT_EQ(running.count("bad_frames"), 0U);
 }
 
 TEST(CameraSource, TakesH264ByRtsp_WithoutHoldingFramesBack) {

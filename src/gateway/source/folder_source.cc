@@ -47,7 +47,7 @@ void FolderSource::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-// Decodes one picture; false, named and counted, if it is no use.
+// Decodes one picture; false, and named, if it is no use.
 bool FolderSource::load(Picture& picture) {
   auto image = vision::load_image(picture.path);
   std::string why;
@@ -61,8 +61,7 @@ bool FolderSource::load(Picture& picture) {
   }
   if (!why.empty()) {
     picture.usable = false;
-    counters_.bad_frames.add();
-    log(LogLevel::warning, "camera", "a picture of the replay folder is left out",
+    log(LogLevel::warning, "camera", "a picture of the replay folder can't be used",
         {{"camera", settings_.name}, {"why", why}});
     return false;
   }
@@ -92,10 +91,23 @@ bool FolderSource::pace(const std::stop_token& stop, MonoTime due) {
 
 bool FolderSource::show(Picture& picture) {
   const bool keep = !picture.image.pixels.empty();
-  if (!picture.usable || (!keep && !load(picture))) return false;
+  if (!picture.usable || (!keep && !load(picture))) {
+    counters_.bad_frames.add();
+    sink_->on_frame({.exposure = clock_.mono(),
+                     .exposure_known = true,
+                     .sequence = sequence_++,
+                     .name = picture.name,
+                     .damaged = true});
+    return false;
+  }
   const auto nothing = [](void*) {};  // what was loaded ahead stays
   const FrameHold hold = keep ? FrameHold{&picture, nothing, nothing} : FrameHold{};
-  sink_->on_frame({picture.image.view(), clock_.mono(), true, sequence_++, picture.name, hold});
+  sink_->on_frame({.image = picture.image.view(),
+                   .exposure = clock_.mono(),
+                   .exposure_known = true,
+                   .sequence = sequence_++,
+                   .name = picture.name,
+                   .hold = hold});
   counters_.frames.add();
   if (!keep) picture.image = {};
   return true;
@@ -117,7 +129,6 @@ void FolderSource::run(const std::stop_token& stop) {
   do {
     bool shown = false;
     for (auto& picture : pictures_) {
-      if (!picture.usable) continue;
       if (!pace(stop, due)) break;
       if (!up) {
         counters_.up.set(1);

@@ -1,7 +1,8 @@
 #pragma once
 // A folder of pictures shown as if a camera took them: for demonstrations, benchmarks and trying a model on old
 // pictures. Pictures are decoded before the first one is shown and kept, up to `preload_bytes_max`; those beyond it are
-// decoded each time they are shown. A broken picture, or one of another size, is named in the log, counted and skipped.
+// decoded each time they are shown. A broken picture, or one of another size, is named in the log once; in
+// its turn it is counted and shown as a damaged frame.
 #include <filesystem>
 #include <memory>
 #include <stop_token>
@@ -43,7 +44,7 @@ class FolderSource final : public FrameSource {
   void preload(const std::stop_token& stop);
   bool load(Picture& picture);
   bool pace(const std::stop_token& stop, MonoTime due);
-  bool show(Picture& picture);
+  bool show(Picture& picture);  // false: as a damaged frame
   void end(const Error& why);
 
   const config::CameraSettings settings_;

@@ -78,7 +78,7 @@ TEST_F(FolderTest, KeepsTheRate_OverManyPictures) {
   EXPECT_GE(frames[40].exposure - frames[0].exposure, 395ms);
 }
 
-TEST_F(FolderTest, NamesSkipsAndCounts_ABrokenPicture) {
+TEST_F(FolderTest, ShowsABrokenPictureAsADamagedFrame_AndCountsIt) {
   add("a.jpg");
   add("b_cut_off.jpg", 16, 12, 200);
   std::ofstream(folder_ / "c_text.jpg") << "not a picture";
@@ -89,8 +89,11 @@ TEST_F(FolderTest, NamesSkipsAndCounts_ABrokenPicture) {
   auto source = make_frame_source(settings_, system_clock(), metrics_);
   ASSERT_TRUE((*source)->start(sink));
   ASSERT_TRUE(sink.wait_downs(1));
-  ASSERT_EQ(sink.frames().size(), 2U);
-  EXPECT_EQ(sink.frames()[1].name, "e.jpg");
+  ASSERT_EQ(sink.frames().size(), 5U);
+  std::vector<std::string> damaged;
+  for (const auto& frame : sink.frames())
+    if (frame.damaged) damaged.push_back(frame.name);
+  EXPECT_EQ(damaged, (std::vector<std::string>{"b_cut_off.jpg", "c_text.jpg", "d_other_size.jpg"}));
   EXPECT_EQ(bad_frames(), 3U);
   EXPECT_THAT(sink.whys()[0].message, HasSubstr("has ended"));
 }
@@ -102,7 +105,7 @@ TEST_F(FolderTest, SaysThatNothingCanBeUsed_AndStops) {
   ASSERT_TRUE((*source)->start(sink));
   ASSERT_TRUE(sink.wait_downs(1));
   EXPECT_THAT(sink.whys()[0].message, HasSubstr("none of the 1 pictures"));
-  EXPECT_TRUE(sink.frames().empty());
+  for (const auto& frame : sink.frames()) EXPECT_TRUE(frame.damaged);
 }
 
 TEST_F(FolderTest, IsAnError_WithoutFolderOrPictures) {

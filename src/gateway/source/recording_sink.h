@@ -20,12 +20,14 @@ class RecordingSink final : public FrameSink {
     bool exposure_known = false;
     std::uint64_t sequence = 0;
     std::string name;
+    bool damaged = false;
   };
 
   void on_frame(const FrameView& frame) override {
     const std::lock_guard lock(mutex_);
-    frames_.push_back({frame.image.width, frame.image.height, frame.image.format, frame.image.data[0], frame.exposure,
-                       frame.exposure_known, frame.sequence, std::string(frame.name)});
+    frames_.push_back({frame.image.width, frame.image.height, frame.image.format,
+                       frame.image.data == nullptr ? std::uint8_t{0} : frame.image.data[0], frame.exposure,
+                       frame.exposure_known, frame.sequence, std::string(frame.name), frame.damaged});
     changed_.notify_all();
     if (on_each) on_each(frame);
   }

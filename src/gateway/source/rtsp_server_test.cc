@@ -52,7 +52,17 @@ RtspTestServer::~RtspTestServer() {
       },
       nullptr);
   g_list_free_full(closed, g_object_unref);
-  g_main_loop_quit(state_->loop);
+  // From within: a loop that is told to quit before its thread has begun to run it would never end.
+  GSource* quit = g_idle_source_new();
+  g_source_set_callback(
+      quit,
+      [](gpointer loop) {
+        g_main_loop_quit(static_cast<GMainLoop*>(loop));
+        return G_SOURCE_REMOVE;
+      },
+      state_->loop, nullptr);
+  g_source_attach(quit, state_->context);
+  g_source_unref(quit);
   state_->thread.join();
   g_object_unref(state_->server);
   g_main_loop_unref(state_->loop);
