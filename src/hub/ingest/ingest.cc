@@ -253,6 +253,11 @@ class Ingest::Impl final : public mqtt::Handler {
       const CommitOutcome& outcome = (*outcomes)[i];
       const wire::Batch& batch = group[i].batch;
       if (outcome.refused) refuse(batch, "the hub has as many gateways as it takes");
+      if (outcome.stale_epoch)
+        stale_log_.log(LogLevel::warning, "ingest",
+                       "a batch of an outbox that another one has replaced is not taken; if this goes on, two gateways "
+                       "have the same name and certificate: enroll each by itself",
+                       {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
       if (outcome.stale_epoch || outcome.refused) continue;
       batches_.add();
       acknowledge(batch.tenant, batch.gateway, {batch.lane, batch.epoch, outcome.watermark, outcome.gap});
@@ -298,7 +303,7 @@ class Ingest::Impl final : public mqtt::Handler {
   std::atomic<std::size_t> queued_bytes_{0};
   std::atomic<bool> hello_wanted_{false};
   bool more_to_delete_ = true;  // the janitor's own
-  LogLimiter connection_log_, garbage_log_, clock_log_, commit_log_, refused_log_;
+  LogLimiter connection_log_, garbage_log_, clock_log_, commit_log_, refused_log_, stale_log_;
 
   Gauge& connected_gauge_;
   Counter &batches_, &garbage_, &overflow_, &unreadable_, &wrong_times_, &bytes_, &refused_, &commit_failures_;

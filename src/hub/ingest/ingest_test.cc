@@ -26,7 +26,8 @@ class FakeSink final : public BatchSink {
     std::vector<CommitOutcome> outcomes;
     for (const IncomingBatch& incoming : batches) {
       if (incoming.batch.gateway == "bad") return fail(ErrorCode::wire_invalid, "breaks a rule");
-      outcomes.push_back({.watermark = 7, .stored = 1});
+      const bool stale = incoming.batch.gateway == "twin";
+      outcomes.push_back({.watermark = 7, .stored = stale ? 0U : 1U, .stale_epoch = stale});
     }
     return outcomes;
   }
@@ -145,6 +146,17 @@ TEST_F(IngestTest, HearsWhatWaitsAtAGateway_AndBelievesNoNonsense) {
   EXPECT_EQ((*all[1].waiting)[0].records, 0U);
   EXPECT_EQ((*all[1].waiting)[0].oldest_s, 0);
   EXPECT_FALSE(all[2].waiting);
+}
+
+TEST_F(IngestTest, SaysThatTwoGatewaysMayShareACertificate_WhenAReplacedOutboxComesAgain) {
+  Gateways gateways(broker_.port());
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 5; ++i) gateways.send("twin");
+  gateways.send("good");
+  EXPECT_TRUE(gateways.wait_ack());
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("two gateways have the same name and certificate"), std::string::npos) << log;
+  EXPECT_NE(log.find("gateway=twin"), std::string::npos) << log;
 }
 
 TEST_F(IngestTest, TriesAgain_WhenTheStorageFails) {
