@@ -76,8 +76,9 @@ TEST_F(Config, TakesABrokersKeys_InEachOfTheirPlaces) {
                                             "[c], bundle: caps.lsb, actuator: {{kind: gpio, chip: gpiochip0, {}}}}}]\n",
                                             keys(""), keys("")))
                             .value();
-  for (const char* file : {"ca", "crt", "key", "pw"}) std::ofstream(folder_ / file) << "x";
-  std::ofstream(folder_ / "hub.yaml") << "{data_dir: d, " << keys("broker_") << "}\n";
+  for (const char* file : {"ca", "crt", "key", "pw"})
+    EXPECT_TRUE(write_atomically(folder_ / file, std::string_view("x")));
+  EXPECT_TRUE(write_atomically(folder_ / "hub.yaml", "{data_dir: d, " + keys("broker_") + "}\n"));
   const auto hub = load_hub_settings(folder_ / "hub.yaml").value();
   for (const BrokerAccess& broker : {settings.uplink.broker, settings.stations[0].actuator.at, hub.broker}) {
     EXPECT_EQ(broker.host, "b.test");

@@ -31,7 +31,7 @@ TEST(MqttClient, IsDestroyedAtOnce_WhenTheNameServerHangs_AndTellsNobodyAfterwar
   Deaf handler;
   {
     const testing::NamesHang hang;
-    auto client = Client::start({.host = "broker.hangs.test"}, handler);
+    auto client = Client::start({.broker = {.host = "broker.hangs.test", .tls = false}}, handler);
     ASSERT_TRUE(client);
     ASSERT_TRUE(eventually([&] { return (*client)->looking_up(); }));
     EXPECT_FALSE((*client)->publish("t", {}));

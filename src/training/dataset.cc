@@ -67,6 +67,7 @@ Result<std::map<std::string, std::string>> read_groups(const fs::path& path) {
   std::map<std::string, std::string> groups;
   for (int number = 1; std::getline(lines, line); ++number) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // a spreadsheet's byte order mark
     const auto comma = line.rfind(',');
     if (number == 1 && line != "file,group")
       return fail(ErrorCode::dataset_invalid, std::format("{}:1: the first line must be 'file,group'", path.string()));
@@ -75,6 +76,7 @@ Result<std::map<std::string, std::string>> read_groups(const fs::path& path) {
       return fail(ErrorCode::dataset_invalid, std::format("{}:{}: expected FILE,GROUP", path.string(), number));
     groups[fs::path(line.substr(0, comma)).lexically_normal().string()] = line.substr(comma + 1);
   }
+  if (groups.empty()) return fail(ErrorCode::dataset_invalid, std::format("{} names no file", path.string()));
   return groups;
 }
 
@@ -192,15 +194,21 @@ Result<void> name_groups(Dataset& data, const std::vector<Candidate>& kept, cons
     LINESIDE_ASSIGN(listed, read_groups(options.groups_csv));
   }
   std::map<std::string, int> numbers;
-  std::size_t named = 0;
+  std::size_t named = 0, matched = 0;
   for (std::size_t i = 0; i < kept.size(); ++i) {
     std::string group = kept[i].group;
-    if (const auto found = listed.find(kept[i].file.lexically_normal().string()); found != listed.end())
+    if (const auto found = listed.find(kept[i].file.lexically_normal().string()); found != listed.end()) {
       group = found->second;
+      ++matched;
+    }
     named += group.empty() ? 0 : 1;
     const std::string key = group.empty() ? "/" + kept[i].file.string() : group;
     data.items[i].group = numbers.try_emplace(key, static_cast<int>(numbers.size())).first->second;
   }
+  if (!options.groups_csv.empty() && matched == 0)
+    return fail(ErrorCode::dataset_invalid,
+                std::format("{}: no line of it names one of the pictures; names are relative to their folder, as {}",
+                            options.groups_csv.string(), kept.empty() ? "good/1.jpg" : kept[0].file.string()));
   data.groups = static_cast<int>(numbers.size());
   data.grouped = named > 0;
   if (!options.groups_csv.empty() && named < kept.size())

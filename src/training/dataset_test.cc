@@ -105,6 +105,33 @@ TEST(Dataset, KeepsCopiesOfOnePictureTogether) {
   EXPECT_EQ(data->items[1].group, std::ranges::find(data->items, fs::path("good/copy.jpg"), &Item::file)->group);
 }
 
+TEST(Dataset, RefusesAGroupsFileThatIsNone) {
+  const TestFolder folder;
+  draw_discs(folder.path() / "pictures", 8, 1);
+  const std::pair<std::string, const char*> files[] = {
+      {"", "names no file"},
+      {"file,group\n\n", "names no file"},
+      {std::string("\0\x7F\xFF\xFE\n\n,,,", 9), ":1: the first line must be"},
+      {"file;group\ngood/000.jpg;a\n", ":1: the first line must be"},
+      {"file,group\n,\n", ":2: expected FILE,GROUP"},
+      {"file,group\ngood/nowhere.jpg,a\n../../etc/passwd,b\n", "no line of it names one of the pictures"}};
+  for (const auto& [text, why] : files) {
+    write_atomically(folder.path() / "groups.csv", text).value();
+    const auto data = load(folder.path() / "pictures", folder.path() / "groups.csv");
+    ASSERT_FALSE(data) << text;
+    EXPECT_EQ(data.error().code, ErrorCode::dataset_invalid);
+    EXPECT_TRUE(data.error().message.contains(why)) << data.error().message;
+  }
+  std::string csv =
+      "\xEF\xBB\xBF"
+      "file,group\r\n";  // as a spreadsheet saves it
+  for (int i = 0; i < 8; ++i) csv += std::format("good/{:03}.jpg,a\r\nspotted/{:03}.jpg,b\r\n", i, i);
+  write_atomically(folder.path() / "groups.csv", csv).value();
+  const auto data = load(folder.path() / "pictures", folder.path() / "groups.csv");
+  ASSERT_TRUE(data) << data.error().message;
+  EXPECT_EQ(data->groups, 2);
+}
+
 Dataset made_up(int groups, int good_each, int rejects_each) {
   Dataset data{.labels = {"good", "bad"}, .groups = groups, .grouped = true};
   for (int group = 0; group < groups; ++group)
