@@ -109,6 +109,7 @@ try {
   await page.getByText('not ejected').first().waitFor(kWait)
   await page.getByText('late').first().waitFor(kWait)
   expect(true, 'rejects that were not ejected and verdicts that were late are told')
+  expect(await page.getByText(/ms · not ejected/).count() > 0, 'words stand apart')
   await shot(page, '9-station-not-ejected')
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.waitForTimeout(500)
