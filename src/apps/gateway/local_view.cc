@@ -2,9 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
+#include "vision/image_io.h"
+
 namespace lineside::gateway {
+namespace {
+
+constexpr std::chrono::milliseconds kLiveWaitMax{500};
+constexpr int kLivePx = 640, kLiveQuality = 80;
+
+}  // namespace
 
 std::vector<std::string> GatewayView::trouble() const {
   std::lock_guard lock(mutex_);
@@ -53,6 +62,14 @@ std::vector<StationStatus> GatewayView::stations() const {
     all.push_back(std::move(status));
   }
   return all;
+}
+
+Result<std::vector<std::uint8_t>> GatewayView::live_jpeg(const std::string& station, const std::string& camera) const {
+  const auto found = std::ranges::find_if(stations_, [&](const auto& one) { return one->name() == station; });
+  if (found == stations_.end()) return fail(ErrorCode::not_found, "there is no station '" + station + "'");
+  LINESIDE_ASSIGN(const Image whole, (*found)->live_picture(camera, kLiveWaitMax));
+  LINESIDE_ASSIGN(const Image small, vision::make_thumbnail(whole.view(), kLivePx));
+  return vision::encode_jpeg(small.view(), kLiveQuality);
 }
 
 VerdictRow GatewayView::row_of(const std::string& station, const LedgerRow& row) const {

@@ -36,6 +36,8 @@ class GatewayView final : public LocalView {
   std::vector<VerdictRow> latest_verdicts(std::size_t tail) const override;
   Result<std::vector<std::uint8_t>> sample_jpeg(const std::string& id) const override { return samples_.jpeg(id); }
 
+  Result<std::vector<std::uint8_t>> live_jpeg(const std::string& station, const std::string& camera) const override;
+
   void add_trouble(const std::string& what);  // something the gateway does without until it is started again
 
  private:

@@ -31,6 +31,16 @@ class FakeView final : public LocalView {
     return std::vector<std::uint8_t>{0xFF, 0xD8, 0xFF, 0xD9};
   }
 
+  Result<std::vector<std::uint8_t>> live_jpeg(const std::string& station, const std::string& camera) const override {
+    {
+      const std::lock_guard lock(mutex);
+      asked.push_back(station + "/" + camera);
+    }
+    if (camera == "cam2") return fail(ErrorCode::timeout, "no picture came within 500 ms");
+    if (station != "line1" || camera != "cam1") return fail(ErrorCode::not_found, "no");
+    return std::vector<std::uint8_t>{0xFF, 0xD8, 0xFF, 0xD9};
+  }
+
   std::vector<std::string> gateway_trouble;
   std::vector<StationStatus> station_list;
   std::vector<VerdictRow> rows;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "gateway/local/bounded_server.h"
 #include "gateway/local/host_check.h"
+#include "gateway/local/live_pictures.h"
 #include "gateway/local/page_assets.h"
 #include "gateway/local/view_json.h"
 
@@ -26,11 +27,12 @@ constexpr int kThreads = 4;
 constexpr int kWaitingMax = 32;
 constexpr std::chrono::milliseconds kRequestTimeMax{3000};
 constexpr const char* kJson = "application/json";
+constexpr std::string_view kSamples = "/samples/", kLive = "/live/", kJpeg = ".jpg";
 
 const httplib::Headers& security_headers() {
   static const httplib::Headers headers{{"Content-Security-Policy",
-                                         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "
-                                         "data:; connect-src 'self'; base-uri 'none'; "
+                                         "default-src 'none'; script-src 'self'; style-src 'self'; "
+                                         "img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
                                          "form-action 'none'; frame-ancestors 'none'"},
                                         {"X-Content-Type-Options", "nosniff"},
                                         {"X-Frame-Options", "DENY"},
@@ -59,7 +61,7 @@ std::optional<std::size_t> tail_of(const Request& request, std::size_t usual, st
 }  // namespace
 
 struct LocalServer::State {
-  explicit State(const LocalView& shown) : view(shown), server(kThreads, kWaitingMax, kRequestTimeMax) {
+  explicit State(const LocalView& shown) : view(shown), live(shown), server(kThreads, kWaitingMax, kRequestTimeMax) {
     std::array<char, 256> name{};
     if (gethostname(name.data(), name.size() - 1) == 0) machine = name.data();
   }
@@ -69,9 +71,11 @@ struct LocalServer::State {
   void answer_ledger(const Request& request, Response& response) const;
   void answer_latest(const Request& request, Response& response) const;
   void answer_sample(const std::string& path, Response& response) const;
+  void answer_live(const std::string& path, Response& response) const;
   bool acceptable(const Request& request, Response& response) const;
 
   const LocalView& view;
+  mutable LivePictures live;
   BoundedServer server;
   std::string machine;
   int port = 0;
@@ -110,8 +114,10 @@ void LocalServer::State::answer(const Request& request, Response& response) cons
     answer_ledger(request, response);
   } else if (path == "/api/verdicts/latest") {
     answer_latest(request, response);
-  } else if (path.starts_with("/samples/")) {
+  } else if (path.starts_with(kSamples)) {
     answer_sample(path, response);
+  } else if (path.starts_with(kLive)) {
+    answer_live(path, response);
   } else {
     refuse(response, 404, "there is nothing at this address");
   }
@@ -139,12 +145,21 @@ void LocalServer::State::answer_latest(const Request& request, Response& respons
 }
 
 void LocalServer::State::answer_sample(const std::string& path, Response& response) const {
-  constexpr std::string_view kFolder = "/samples/", kEnding = ".jpg";
-  const bool named = path.size() > kFolder.size() + kEnding.size() && path.ends_with(kEnding);
-  const std::string id = named ? path.substr(kFolder.size(), path.size() - kFolder.size() - kEnding.size()) : "";
+  const bool named = path.size() > kSamples.size() + kJpeg.size() && path.ends_with(kJpeg);
+  const std::string id = named ? path.substr(kSamples.size(), path.size() - kSamples.size() - kJpeg.size()) : "";
   if (!is_sample_id(id)) return refuse(response, 404, "there is no such picture");
   const auto jpeg = view.sample_jpeg(id);
   if (!jpeg) return refuse(response, 404, "there is no such picture (any more)");
+  response.set_content(reinterpret_cast<const char*>(jpeg->data()), jpeg->size(), "image/jpeg");
+}
+
+void LocalServer::State::answer_live(const std::string& path, Response& response) const {
+  const auto slash = path.find('/', kLive.size());
+  if (slash == std::string::npos || !path.ends_with(kJpeg) || slash + 1 + kJpeg.size() >= path.size())
+    return refuse(response, 404, "there is no such camera");
+  const auto jpeg = live.get(path.substr(kLive.size(), slash - kLive.size()),
+                             path.substr(slash + 1, path.size() - slash - 1 - kJpeg.size()));
+  if (!jpeg) return refuse(response, jpeg.error().code == ErrorCode::not_found ? 404 : 503, jpeg.error().message);
   response.set_content(reinterpret_cast<const char*>(jpeg->data()), jpeg->size(), "image/jpeg");
 }
 

@@ -8,6 +8,7 @@
 //   GET /api/ledger?station=S&tail=N    the last N (1..1000, default 100) items of a station, oldest first
 //   GET /api/verdicts/latest?tail=N     the last N (1..200, default 50) verdicts of all stations, newest first
 //   GET /samples/ID.jpg                 a picture of the sample store
+//   GET /live/STATION/CAMERA.jpg        what the camera sees now, small; a new one twice a second at most
 //   GET /                               the page
 //
 // Safe against hostile input: bounded threads, waiting connections, request size and time; a Host that is not an
@@ -69,6 +70,8 @@ class LocalView {
                                                       std::size_t tail) const = 0;  // not_found
   virtual std::vector<VerdictRow> latest_verdicts(std::size_t tail) const = 0;
   virtual Result<std::vector<std::uint8_t>> sample_jpeg(const std::string& id) const = 0;  // not_found
+  // The next frame of a camera. May take half a second, one call at a time. Errors: not_found, timeout, limit_reached.
+  virtual Result<std::vector<std::uint8_t>> live_jpeg(const std::string& station, const std::string& camera) const = 0;
 };
 
 // Its destructor stops the server and waits for requests that run (a few seconds at most).

@@ -69,6 +69,22 @@ TEST_F(LocalServerTest, SaysThatAllIsWell) {
   EXPECT_EQ(json::parse(answer->body), json::parse(R"({"ok":true,"trouble":[]})"));
 }
 
+TEST_F(LocalServerTest, ShowsWhatACameraSeesNow_TwiceASecondAtMost) {
+  for (int i = 0; i < 5; ++i) {
+    auto answer = client_->Get("/live/line1/cam1.jpg?t=" + std::to_string(i));
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_EQ(answer->get_header_value("Content-Type"), "image/jpeg");
+    EXPECT_EQ(answer->get_header_value("Cache-Control"), "no-store");
+    EXPECT_EQ(answer->body.size(), 4U);
+  }
+  EXPECT_LE(view_.asked.size(), 2U) << "each look made the camera's thread copy a picture";
+  EXPECT_EQ(client_->Get("/live/line1/cam2.jpg")->status, 503);
+  for (const char* odd : {"/live/line2/cam1.jpg", "/live/line1/", "/live/line1", "/live/", "/live/line1/.jpg",
+                          "/live/line1/cam1.png", "/live/../line1/cam1.jpg"})
+    EXPECT_EQ(client_->Get(odd)->status, 404) << odd;
+}
+
 TEST(LocalServer, IsUnhealthy_WhenAStationIsInTrouble) {
   FakeView view;
   view.station_list = {fine_station("line1"), fine_station("line2")};

@@ -1,6 +1,6 @@
 'use strict';
 // Draws the gateway's state once a second. Every text from the gateway is put in by textContent, never as HTML.
-const kPeriodMs = 1000, kTimeoutMs = 4000, kVerdicts = 60;
+const kPeriodMs = 1000, kTimeoutMs = 4000, kVerdicts = 60, kLiveMs = 550, kLiveOldMs = 2500;
 const by = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 });
@@ -49,6 +49,44 @@ function latencyOf(station) {
   return box;
 }
 
+// What a camera sees now, while its box is open and the page is looked at. A box stays the same node from one second to
+// the next.
+const live = new Map();
+function liveBox(station, camera) {
+  const key = `${station}/${camera}`;
+  if (live.has(key)) return live.get(key);
+  const box = make('details', 'live', null, make('summary', '', `See ${camera} live`));
+  const note = make('p', 'waiting', 'waiting for a picture');
+  let shown = make('img'), good = 0, timer = 0;
+  shown.hidden = true;
+  box.append(shown, note);
+  const later = () => { if (box.open && !timer) timer = setTimeout(ask, kLiveMs); };
+  const ask = () => {
+    timer = 0;
+    if (!box.open || document.hidden) return later();
+    const next = make('img');
+    next.alt = `what ${camera} sees now`;
+    next.onload = () => {
+      shown.replaceWith(next);
+      shown = next;
+      good = Date.now();
+      note.textContent = new Date(good).toLocaleTimeString('en-GB');
+      later();
+    };
+    next.onerror = () => {
+      if (Date.now() - good > kLiveOldMs) {
+        shown.hidden = true;
+        note.textContent = 'no picture comes';
+      }
+      later();
+    };
+    next.src = `/live/${encodeURIComponent(station)}/${encodeURIComponent(camera)}.jpg?t=${Date.now()}`;
+  };
+  box.ontoggle = () => { if (box.open && !timer) ask(); };
+  live.set(key, box);
+  return box;
+}
+
 function stationCard(station, now) {
   const rate = rateOf(station, now);
   const card = make('article', 'station' + (station.trouble ? ' bad' : ''));
@@ -72,6 +110,7 @@ function stationCard(station, now) {
   card.append(latencyOf(station));
   if (station.actuation_failed) card.append(make('p', 'note', `${number.format(station.actuation_failed)} rejects did not reach the rejector since the start`));
   if (station.trouble) card.append(make('p', 'note', station.trouble));
+  for (const camera of station.cameras) card.append(liveBox(station.name, camera.name));
   return card;
 }
 
@@ -142,7 +181,9 @@ async function refresh() {
     drawHealth(data);
     document.body.classList.remove('stale');
     const now = performance.now();
+    const focused = document.activeElement;
     by('stations').replaceChildren(...data.stations.map((station) => stationCard(station, now)));
+    if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
     latest = verdicts.items;
     if (!held) drawVerdicts(latest);
   } catch {
