@@ -82,6 +82,9 @@ int main(int argc, char** argv) {
   cli::Command draw_command{.name = "draw", .summary = "draws labelled pictures, a folder per class and shift"};
   auto share = cli::option("--defect-share", "SHARE", "share of defects, 0 to 1", options.defect_share);
   share.max = 1;
+  auto width = cli::option("--width", "PX", "width of a picture, 64 to 4096", options.scene.width);
+  auto height = cli::option("--height", "PX", "height of a picture, 64 to 4096", options.scene.height);
+  width.min = height.min = 64, width.max = height.max = 4096;
   draw_command.options = {
       cli::required("--out", "DIR", "new or empty folder to write to", options.out),
       cli::option("--count", "N", "pictures in all", options.count),
@@ -89,8 +92,8 @@ int main(int argc, char** argv) {
       share,
       cli::option("--shifts", "N", "shifts, each with its own light and background", options.shifts),
       cli::flag("--series", "one folder in line order for replay, classes in labels.csv", options.series),
-      cli::option("--width", "PX", "width of a picture", options.scene.width),
-      cli::option("--height", "PX", "height of a picture", options.scene.height),
+      width,
+      height,
   };
   draw_command.examples = {{"lineside-plant draw --out pictures --count 600", "pictures to train with"}};
   draw_command.run = [&] { return draw(options); };
