@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "config/asset_schema.h"
 
 namespace lineside::config {
 namespace {
@@ -188,6 +189,7 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
     outputs.add(output_of(settings.stations[i].actuator), at + ".actuator");
     check_station(settings.stations[i], at, cameras, findings);
   }
+  check_assets(settings.waveform_sources, settings.assets, findings);
   const UplinkSettings& uplink = settings.uplink;
   if (uplink.enabled) check_broker("uplink.", uplink.broker, findings);
   if (uplink.reconnect_min > uplink.reconnect_max)
@@ -224,6 +226,8 @@ void check_plant(const PlantSettings& settings, Findings& findings) {
     names.add(settings.lines[i].name, at + ".name");
     modbus_ports.add(std::to_string(settings.lines[i].modbus_port), at + ".modbus_port");
   }
+  for (std::size_t i = 0; i < settings.machines.size(); ++i)
+    names.add(settings.machines[i].name, std::format("machines[{}].name", i));
 }
 
 }  // namespace lineside::config

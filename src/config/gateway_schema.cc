@@ -1,3 +1,4 @@
+#include "config/asset_schema.h"
 #include "config/broker_table.h"
 #include "config/gateway_settings.h"
 #include "config/table.h"
@@ -204,6 +205,9 @@ Schema gateway_schema() {
       .required()
       .list("cameras", &GatewaySettings::cameras, camera_table(), "The cameras.")
       .list("stations", &GatewaySettings::stations, station_table(), "The places where items are inspected.")
+      .list("waveform_sources", &GatewaySettings::waveform_sources, waveform_source_table(),
+            "Where waveforms of machines come from.")
+      .list("assets", &GatewaySettings::assets, asset_table(), "The machines that are watched.")
       .object("samples", &GatewaySettings::samples, samples_table(), "Pictures kept on site.")
       .object("ledger", &GatewaySettings::ledger,
               Table<LedgerSettings>("The ledger")

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "config/asset_settings.h"
 #include "model/broker_access.h"
 #include "model/verdict.h"
 
@@ -129,6 +130,8 @@ struct GatewaySettings {
   std::string data_dir;  // ledger, outbox, samples
   std::vector<CameraSettings> cameras;
   std::vector<StationSettings> stations;
+  std::vector<WaveformSourceSettings> waveform_sources;
+  std::vector<AssetSettings> assets;
   SampleStoreSettings samples;
   LedgerSettings ledger;
   OutboxSettings outbox;

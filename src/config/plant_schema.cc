@@ -24,6 +24,27 @@ Schema plant_schema() {
                   "A bottle's way from the camera to the rejector.")
           .number("rejector_window_ms", &Line::rejector_window_ms, "ms", 1, 60'000,
                   "A hit within half of this before or after hits the bottle itself, another one its neighbour.");
+  using Machine = MachineSettings;
+  const auto machine =
+      Table<Machine>("A machine")
+          .text("name", &Machine::name, TextRule::name, "Unique.")
+          .choice("kind", &Machine::kind, {"motor", "pump"}, "What it is.")
+          .text("broker_host", &Machine::broker_host, TextRule::any, "MQTT broker that takes its waveforms.")
+          .integer("broker_port", &Machine::broker_port, "", 1, kPortMax, "The broker's TCP port, without TLS.")
+          .text("topic", &Machine::topic, TextRule::any, "Topic of its blocks.")
+          .required()
+          .choice("format", &Machine::format, {"int16", "int24", "float32"}, "How samples are coded.")
+          .number("rate_hz", &Machine::rate_hz, "Hz", 100, 200'000, "Samples a second of each axis.")
+          .integer("axes", &Machine::axes, "", 1, 8, "Accelerometer axes; the last one is axial.")
+          .number("speed_hz", &Machine::speed_hz, "Hz", 1, 500, "Turns a second.")
+          .number("block_ms", &Machine::block_ms, "ms", 1, 10'000, "Length of a block.")
+          .choice("fault", &Machine::fault,
+                  {"ok", "unbalance", "misalignment", "looseness", "outer_race", "inner_race", "ball", "gear",
+                   "cavitation"},
+                  "What it gets by itself.")
+          .number("severity", &Machine::severity, "", 0, 100, "How bad it gets: 1 is plain to see, 0.3 early.")
+          .number("fault_after_s", &Machine::fault_after_s, "s", 0, 1e7, "The fault begins so long after the start.")
+          .number("fault_grows_s", &Machine::fault_grows_s, "s", 0, 1e7, "It grows for so long.");
   return Table<PlantSettings>("The simulated plant")
       .text("address", &PlantSettings::address, TextRule::any, "Address that cameras and rejectors listen on.")
       .text("truth_file", &PlantSettings::truth_file, TextRule::path,
@@ -32,6 +53,7 @@ Schema plant_schema() {
                "Start of the random numbers: the same seed, the same bottles.")
       .number("minutes", &PlantSettings::minutes, "min", 0, 1e6, "Stops after so long; 0: when told to.")
       .list("lines", &PlantSettings::lines, line, "The lines.")
+      .list("machines", &PlantSettings::machines, machine, "Motors and pumps.")
       .schema();
 }
 

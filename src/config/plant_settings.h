@@ -21,12 +21,30 @@ struct BottlingLineSettings {
   double rejector_window_ms = 40;  // a hit within +- half of this is this bottle's, otherwise the next one's
 };
 
+// A motor or a pump that sends its vibration to an MQTT broker on this machine.
+struct MachineSettings {
+  std::string name = "motor1";
+  std::string kind = "motor";  // motor or pump
+  std::string broker_host = "127.0.0.1";
+  int broker_port = 1883;
+  std::string topic;
+  std::string format = "int16";  // int16, int24 or float32
+  double rate_hz = 10'000;
+  int axes = 3;
+  double speed_hz = 29.3;
+  double block_ms = 100;
+  std::string fault = "ok";  // begins after fault_after_s, grows to `severity` over fault_grows_s
+  double severity = 1;
+  double fault_after_s = 60, fault_grows_s = 20;
+};
+
 struct PlantSettings {
   std::string address = "127.0.0.1";
   std::string truth_file;  // one JSON line per bottle: id, class, time, hit
   std::uint64_t seed = 1;
   double minutes = 0;  // 0: until stopped
   std::vector<BottlingLineSettings> lines;
+  std::vector<MachineSettings> machines;
 };
 
 }  // namespace lineside::config

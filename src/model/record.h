@@ -55,6 +55,33 @@ struct EventRecord {
   std::map<std::string, std::string> evidence;
 };
 
+// How the amplitudes of one channel's bands stand to those learned as normal, at one moment. Natural logarithms.
+struct AssetSpectrum {
+  std::string channel, unit;
+  std::vector<float> low_hz;               // where each band begins
+  std::vector<float> now, normal, spread;  // of each band; spread: how much normal varies
+};
+
+// The scores of one asset over a period. What it stands for stays on site (law 5).
+struct AssetSummary {
+  std::string asset;
+  WallTime from{}, to{};
+  std::string mode;     // "collecting", "training", "shadow", "scoring", "waiting" (no model)
+  float progress = 0;   // of collecting and shadow, 0..1
+  std::string trouble;  // of the asset as a whole, a sentence; empty: none
+  std::string state;    // operating state of the newest window
+  std::string sensor;   // what is wrong with the sensors now, a sentence; empty: nothing
+  bool alarm = false;   // an anomaly event is open
+  std::uint64_t windows = 0, anomalies = 0, unknown = 0, sensor_faults = 0;
+  float score_min = 0, score_mean = 0, score_max = 0, threshold = 0;  // of windows that were scored
+  std::uint64_t raw_bytes = 0;                                        // taken in, of which none left
+  std::uint64_t lost_samples = 0;  // missing for each channel, because blocks were lost or came too fast
+  float velocity_mm_s = -1;        // rms 10-1000 Hz of the worst channel; negative: not known
+  std::string model_version;       // "name@version"
+  std::vector<std::pair<std::string, float>> features;  // furthest from normal in the worst window, in spreads
+  std::vector<AssetSpectrum> spectra;                   // only now and then
+};
+
 // A picture that the site's share policy let out.
 struct PictureRecord {
   std::string station;
@@ -72,7 +99,7 @@ struct LossRecord {
   WallTime time{};
 };
 
-using RecordBody = std::variant<VerdictRecord, StationSummary, EventRecord, PictureRecord, LossRecord>;
+using RecordBody = std::variant<VerdictRecord, StationSummary, EventRecord, PictureRecord, LossRecord, AssetSummary>;
 
 struct Record {
   std::uint64_t sequence = 0;  // from 1 on in each (gateway, lane), without holes

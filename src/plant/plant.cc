@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "plant/bottling_line.h"
+#include "plant/machine.h"
 
 namespace lineside::plant {
 
@@ -12,6 +13,7 @@ struct Plant::State {
   std::unique_ptr<TruthLog> truth;
   std::map<int, std::unique_ptr<RtspServer>> servers;  // by port
   std::vector<std::unique_ptr<BottlingLine>> lines;
+  std::vector<std::unique_ptr<Machine>> machines;
 };
 
 Plant::Plant(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -38,6 +40,13 @@ Result<std::unique_ptr<Plant>> Plant::start(const config::PlantSettings& setting
          {"camera", std::format("rtsp://{}:{}/{}", settings.address, line.rtsp_port, line.name)},
          {"rejector", std::format("{}:{}", settings.address, line.modbus_port)}});
     state->lines.push_back(std::move(made));
+  }
+  for (const auto& machine : settings.machines) {
+    LINESIDE_ASSIGN(auto made, Machine::start(machine, settings.seed * 1000 + 500 + number++, *state->truth, clock));
+    log(LogLevel::info, "plant", "machine is up",
+        {{"machine", machine.name},
+         {"waveforms", std::format("mqtt://{}:{} {}", machine.broker_host, machine.broker_port, machine.topic)}});
+    state->machines.push_back(std::move(made));
   }
   const MonoTime first = clock.mono() + std::chrono::milliseconds{200};
   for (std::size_t i = 0; i < state->lines.size(); ++i) {
@@ -67,15 +76,43 @@ std::optional<ModbusMode> modbus_mode(std::string_view word) {
 
 }  // namespace
 
+// `machine NAME FAULT [SEVERITY]` and `sensor NAME TROUBLE`; false: it is no such order.
+Result<bool> Plant::order_machine(std::string_view text) {
+  std::istringstream words{std::string(text)};
+  std::string device, name, what, more;
+  double severity = 1;
+  words >> device >> name >> what;
+  const auto fault = device == "machine" ? machine_fault(what) : std::nullopt;
+  const auto trouble = device == "sensor" ? sensor_trouble(what) : std::nullopt;
+  if (!fault && !trouble) return false;
+  if (fault && !(words >> severity)) words.clear(), severity = 1;
+  if (words >> more) return false;
+  bool found = false;
+  for (auto& machine : state_->machines) {
+    if (name != "all" && machine->name() != name) continue;
+    found = true;
+    if (fault) machine->set_fault(*fault, severity);
+    if (trouble) machine->set_sensor(*trouble);
+  }
+  if (!found) return fail(ErrorCode::usage, std::format("there is no machine '{}'", name));
+  return true;
+}
+
 Result<void> Plant::order(std::string_view text) {
+  LINESIDE_ASSIGN(const bool of_machine, order_machine(text));
+  if (of_machine) {
+    log(LogLevel::info, "plant", "order carried out", {{"order", std::string(text)}});
+    return {};
+  }
   std::istringstream words{std::string(text)};
   std::string device, line_name, what, more;
   words >> device >> line_name >> what;
   const auto camera = device == "camera" ? camera_trouble(what) : std::nullopt;
   const auto mode = device == "rejector" ? modbus_mode(what) : std::nullopt;
   if ((!camera && !mode) || words >> more)
-    return fail(ErrorCode::usage, std::format("'{}' is no order; say `camera LINE ok|freeze|off|resize` or "
-                                              "`rejector LINE ok|silent|gone`",
+    return fail(ErrorCode::usage, std::format("'{}' is no order; say `camera LINE ok|freeze|off|resize`, "
+                                              "`rejector LINE ok|silent|gone`, `machine NAME FAULT [SEVERITY]` or "
+                                              "`sensor NAME ok|gone|flat|clip|gain|gap|rate|backwards|nan`",
                                               text));
   bool found = false;
   for (auto& line : state_->lines) {

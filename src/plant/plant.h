@@ -16,11 +16,13 @@ class Plant {
   static Result<std::unique_ptr<Plant>> start(const config::PlantSettings& settings, Clock& clock);
   ~Plant();
 
-  // One order: `camera LINE ok|freeze|off|resize` or `rejector LINE ok|silent|gone`. LINE `all` means every line.
+  // One order: `camera LINE ok|freeze|off|resize`, `rejector LINE ok|silent|gone`, `machine NAME FAULT [SEVERITY]`
+  // (machine_signal.h) or `sensor NAME TROUBLE` (machine.h). `all` means every line or machine.
   // Errors: usage. Thread-safe.
   Result<void> order(std::string_view text);
 
  private:
+  Result<bool> order_machine(std::string_view text);
   struct State;
   explicit Plant(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

@@ -77,6 +77,26 @@ json to_json(const StationSummary& summary) {
           {"model_version", summary.model_version}};
 }
 
+json to_json(const AssetSummary& summary) {
+  return {{"kind", "asset_summary"},
+          {"asset", summary.asset},
+          {"from", to_rfc3339(summary.from)},
+          {"to", to_rfc3339(summary.to)},
+          {"mode", summary.mode},
+          {"trouble", summary.trouble},
+          {"state", summary.state},
+          {"sensor", summary.sensor},
+          {"windows", summary.windows},
+          {"anomalies", summary.anomalies},
+          {"unknown", summary.unknown},
+          {"sensor_faults", summary.sensor_faults},
+          {"score_max", summary.score_max},
+          {"threshold", summary.threshold},
+          {"raw_bytes", summary.raw_bytes},
+          {"lost_samples", summary.lost_samples},
+          {"model_version", summary.model_version}};
+}
+
 json to_json(const EventRecord& event) {
   return {{"kind", "event"},
           {"id", event.id},

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kEvidenceMax = 64;
 constexpr int kLatencyBucketsMax = 4096;
+constexpr int kFeaturesMax = 64, kSpectraMax = 64, kBandsMax = 256;
 
 std::uint64_t nanoseconds_of(WallTime time) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.time_since_epoch().count()));
@@ -70,6 +71,46 @@ void put_body(const EventRecord& from, pb::Record& record) {
     pb::Pair& pair = *to.add_evidence();
     pair.set_key(clean_text(key));
     pair.set_value(clean_text(value));
+  }
+}
+
+void put_body(const AssetSummary& from, pb::Record& record) {
+  pb::AssetSummary& to = *record.mutable_asset_summary();
+  to.set_asset(clean_text(from.asset));
+  to.set_from_ns(nanoseconds_of(from.from));
+  to.set_to_ns(nanoseconds_of(from.to));
+  to.set_mode(clean_text(from.mode));
+  to.set_progress(from.progress);
+  to.set_trouble(clean_text(from.trouble));
+  to.set_state(clean_text(from.state));
+  to.set_sensor(clean_text(from.sensor));
+  to.set_alarm(from.alarm);
+  to.set_windows(from.windows);
+  to.set_anomalies(from.anomalies);
+  to.set_unknown(from.unknown);
+  to.set_sensor_faults(from.sensor_faults);
+  to.set_score_min(from.score_min);
+  to.set_score_mean(from.score_mean);
+  to.set_score_max(from.score_max);
+  to.set_threshold(from.threshold);
+  to.set_raw_bytes(from.raw_bytes);
+  to.set_lost_samples(from.lost_samples);
+  to.set_velocity_mm_s(from.velocity_mm_s);
+  to.set_model_version(clean_text(from.model_version));
+  for (const auto& [name, spreads] : from.features) {
+    if (to.feature_size() == kFeaturesMax) break;
+    to.add_feature(clean_text(name));
+    to.add_feature_spreads(spreads);
+  }
+  for (const AssetSpectrum& spectrum : from.spectra) {
+    if (to.spectra_size() == kSpectraMax || spectrum.low_hz.size() > kBandsMax) break;
+    pb::AssetSpectrum& one = *to.add_spectra();
+    one.set_channel(clean_text(spectrum.channel));
+    one.set_unit(clean_text(spectrum.unit));
+    one.mutable_low_hz()->Assign(spectrum.low_hz.begin(), spectrum.low_hz.end());
+    one.mutable_now()->Assign(spectrum.now.begin(), spectrum.now.end());
+    one.mutable_normal()->Assign(spectrum.normal.begin(), spectrum.normal.end());
+    one.mutable_spread()->Assign(spectrum.spread.begin(), spectrum.spread.end());
   }
 }
 
@@ -174,6 +215,81 @@ Result<RecordBody> body_of(pb::Event&& from) {
   return to;
 }
 
+template <class... Number>
+bool is_finite(Number... numbers) {
+  return (... && std::isfinite(numbers));
+}
+
+template <class Numbers>
+std::vector<float> finite_floats(const Numbers& numbers) {
+  std::vector<float> to;
+  for (const float number : numbers) to.push_back(std::isfinite(number) ? number : 0.0F);
+  return to;
+}
+
+Result<AssetSpectrum> spectrum_of(const pb::AssetSpectrum& from) {
+  if (!is_text(from.channel(), from.unit())) return out_of_range("text");
+  const int bands = from.low_hz_size();
+  if (bands > kBandsMax || from.now_size() != bands || from.normal_size() != bands || from.spread_size() != bands)
+    return out_of_range("spectrum");
+  return AssetSpectrum{from.channel(),
+                       from.unit(),
+                       finite_floats(from.low_hz()),
+                       finite_floats(from.now()),
+                       finite_floats(from.normal()),
+                       finite_floats(from.spread())};
+}
+
+Result<void> read_lists(const pb::AssetSummary& from, AssetSummary& to) {
+  if (from.feature_size() != from.feature_spreads_size() || from.feature_size() > kFeaturesMax ||
+      from.spectra_size() > kSpectraMax)
+    return out_of_range("list of features or spectra");
+  for (int i = 0; i < from.feature_size(); ++i) {
+    if (!is_text(from.feature(i)) || !is_finite(from.feature_spreads(i))) return out_of_range("feature");
+    to.features.emplace_back(from.feature(i), from.feature_spreads(i));
+  }
+  for (const auto& spectrum : from.spectra()) {
+    LINESIDE_ASSIGN(AssetSpectrum one, spectrum_of(spectrum));
+    to.spectra.push_back(std::move(one));
+  }
+  return {};
+}
+
+Result<RecordBody> body_of(pb::AssetSummary&& from) {
+  if (!storable(from.from_ns(), from.to_ns(), from.windows(), from.anomalies(), from.unknown(), from.sensor_faults(),
+                from.raw_bytes(), from.lost_samples()))
+    return out_of_range("count or time");
+  if (!is_text(from.asset(), from.mode(), from.trouble(), from.state(), from.sensor(), from.model_version()))
+    return out_of_range("text");
+  if (!is_finite(from.progress(), from.score_min(), from.score_mean(), from.score_max(), from.threshold(),
+                 from.velocity_mm_s()))
+    return out_of_range("score");
+  AssetSummary to;
+  to.asset = from.asset();
+  to.from = wall_time_of(from.from_ns());
+  to.to = wall_time_of(from.to_ns());
+  to.mode = from.mode();
+  to.progress = from.progress();
+  to.trouble = from.trouble();
+  to.state = from.state();
+  to.sensor = from.sensor();
+  to.alarm = from.alarm();
+  to.windows = from.windows();
+  to.anomalies = from.anomalies();
+  to.unknown = from.unknown();
+  to.sensor_faults = from.sensor_faults();
+  to.score_min = from.score_min();
+  to.score_mean = from.score_mean();
+  to.score_max = from.score_max();
+  to.threshold = from.threshold();
+  to.raw_bytes = from.raw_bytes();
+  to.lost_samples = from.lost_samples();
+  to.velocity_mm_s = from.velocity_mm_s();
+  to.model_version = from.model_version();
+  LINESIDE_TRY(read_lists(from, to));
+  return to;
+}
+
 Result<RecordBody> body_of(pb::Picture&& from) {
   if (!storable(from.item(), from.time_ns())) return out_of_range("item or time");
   if (!is_text(from.station(), from.kind())) return out_of_range("text");
@@ -204,6 +320,8 @@ Result<RecordBody> body_of(pb::Record&& message) {
       return body_of(std::move(*message.mutable_event()));
     case pb::Record::kPicture:
       return body_of(std::move(*message.mutable_picture()));
+    case pb::Record::kAssetSummary:
+      return body_of(std::move(*message.mutable_asset_summary()));
     case pb::Record::kLoss:
       return body_of(std::move(*message.mutable_loss()));
     case pb::Record::BODY_NOT_SET:

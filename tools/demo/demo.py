@@ -94,9 +94,11 @@ class Demo:
                   'cert_file': str(layout.enrolled / 'gateway.crt'), 'key_file': str(layout.enrolled / 'gateway.key'),
                   'reconnect_max_ms': 2000}
         layout.write_gateway_config(bundle, key, uplink, options.share)
+        layout.write_machines_config()
         layout.write_plant_config(options.seed, options.rate, options.codec, options.defect_share)
         self.programs = {
             'broker': Program('broker', ['mosquitto', '-c', broker_config], layout.logs),
+            'machines': Program('machines', ['mosquitto', '-c', layout.machines_config], layout.logs),
             'hub': Program('hub', [self.binary('lineside-hub'), 'serve', '--config', layout.hub_data / 'hub.yaml'],
                            layout.logs, nice=5),
             'plant': Program('plant', [self.binary('lineside-plant'), '--config', layout.plant_config, '--orders'],
@@ -107,10 +109,11 @@ class Demo:
 
     def start(self):
         for name, ready in (('broker', lambda: self.answers('broker')),
+                            ('machines', lambda: self.answers('machines')),
                             ('hub', lambda: fetch(self.page + 'healthz')[0] == 200),
                             ('plant', lambda: self.answers('rtsp')),
                             ('gateway', lambda: self.stations())):
-            say(f'Starting the {name}')
+            say(f'Starting the {"broker of the machines" if name == "machines" else name}')
             self.programs[name].start()
             self.wait(name, ready, 30)
         began = self.programs['gateway'].started_at
@@ -263,7 +266,8 @@ def announce(demo):
     say(f'  Sign in as     admin, password {demo.password}')
     say(f'  On the gateway http://127.0.0.1:{demo.ports["gateway"]}/ (works without the hub)')
     say(f'  Logs           {demo.layout.logs}')
-    say('  Everything before the camera is simulated. Ctrl-C stops it all.')
+    say('  motor1 and pump1 are learned for two minutes; then motor1 gets a bearing fault.')
+    say('  Everything before the camera and the accelerometers is simulated. Ctrl-C stops it all.')
     say('')
 
 

@@ -14,12 +14,15 @@ STATION = 'caps'
 REJECTOR_DELAY_MS = 250
 VIDEO_MS = 8
 REJECTOR_WINDOW_MS = 70
+# The machines are learned in about two minutes: a minute of recordings, the training, a shadow period of 15 s.
+MACHINE_RATE_HZ = 10_000
+MACHINE_FAULT_AFTER_S = 180
 
 
 class Ports:
     """Ports of the demo: the usual ones, a block from a base on, or free ones ('auto')."""
 
-    NAMES = ('page', 'gateway', 'broker', 'rtsp')
+    NAMES = ('page', 'gateway', 'broker', 'rtsp', 'machines')
 
     def __init__(self, base, lines):
         names = list(self.NAMES) + [f'rejector{i + 1}' for i in range(lines)]
@@ -28,7 +31,7 @@ class Ports:
         elif base:
             numbers = [base + i for i in range(len(names))]
         else:
-            numbers = [8780, 9780, 8883, 8554] + [1502 + i for i in range(lines)]
+            numbers = [8780, 9780, 8883, 8554, 1883] + [1502 + i for i in range(lines)]
         if max(numbers) > 65535:
             raise DemoError(f'there is no port {max(numbers)}: {len(names)} ports are needed from --port-base on.')
         self.by_name = dict(zip(names, numbers))
@@ -77,6 +80,7 @@ class Layout:
             folder.mkdir(parents=True, exist_ok=True)
         self.hub_data, self.gateway_data = self.run / 'hub', self.run / 'gateway'
         self.enrolled = self.run / 'enrolled'
+        self.machines_config = self.run / 'machines.conf'
         self.plant_config, self.gateway_config = self.run / 'plant.yaml', self.run / 'gateway.yaml'
         self.truth = self.run / 'truth.jsonl'
 
@@ -101,7 +105,27 @@ class Layout:
                   'rtsp_port': self.ports['rtsp'], 'modbus_port': self.ports[f'rejector{i + 1}'],
                   'rejector_delay_ms': REJECTOR_DELAY_MS, 'rejector_window_ms': REJECTOR_WINDOW_MS}
                  for i, name in enumerate(self.line_names())]
-        _write_yaml(self.plant_config, {'truth_file': str(self.truth), 'seed': seed, 'lines': lines})
+        _write_yaml(self.plant_config, {'truth_file': str(self.truth), 'seed': seed, 'lines': lines,
+                                        'machines': self.plant_machines()})
+
+    def plant_machines(self):
+        """A motor that gets a bearing fault when it has been learned, and a pump that stays well."""
+        common = {'broker_port': self.ports['machines'], 'rate_hz': MACHINE_RATE_HZ}
+        return [{**common, 'name': 'motor1', 'topic': 'plant/motor1', 'fault': 'outer_race',
+                 'severity': 1, 'fault_after_s': MACHINE_FAULT_AFTER_S, 'fault_grows_s': 60},
+                {**common, 'name': 'pump1', 'kind': 'pump', 'topic': 'plant/pump1', 'axes': 1}]
+
+    def assets(self):
+        learning = {'minutes': 1, 'recordings': 30, 'recording_s': 1, 'shadow_minutes': 0.25}
+        common = {'source': 'machines', 'rate_hz': MACHINE_RATE_HZ, 'mode': 'learning', 'learning': learning,
+                  'summary_period_ms': 2000, 'spectrum_period_ms': 10_000}
+        return [{**common, 'name': name, 'topic': f'plant/{name}', 'channels': [{'name': c} for c in channels]}
+                for name, channels in (('motor1', 'xyz'), ('pump1', 'x'))]
+
+    def write_machines_config(self):
+        """The broker on the plant's floor: this machine only, without TLS."""
+        self.machines_config.write_text(
+            f'listener {self.ports["machines"]} 127.0.0.1\nallow_anonymous true\npersistence false\n')
 
     def write_gateway_config(self, bundle, trusted_key, uplink, share):
         cameras, stations = [], []
@@ -117,6 +141,7 @@ class Layout:
                              'item_register': 0, 'safe_coil': 1, 'safe_state': 'reject_all'}})
         _write_yaml(self.gateway_config, {
             'gateway': 'gw1', 'data_dir': str(self.gateway_data), 'cameras': cameras, 'stations': stations,
+            'waveform_sources': [{'name': 'machines', 'port': self.ports['machines']}], 'assets': self.assets(),
             'samples': {'bytes_max': 200_000_000, 'share': {'level': share}},
             'uplink': uplink, 'inference': {'trusted_keys': [str(trusted_key)]},
             'local': {'port': self.ports['gateway']}})

@@ -63,7 +63,8 @@ class Run:
         outbox.close()
         hub = sqlite3.connect(folder / 'hub.db')
         hub.execute('PRAGMA synchronous = OFF')
-        hub.executescript((PROJECT / 'schema' / 'hub.sql').read_text())
+        for schema in ('hub.sql', 'hub-2.sql'):
+            hub.executescript((PROJECT / 'schema' / schema).read_text())
         hub.execute("INSERT INTO epoch VALUES ('default', 'gw1', 1, ?, 0)", (OUTBOX,))
         hub.executemany("INSERT INTO watermark VALUES ('default', 'gw1', ?, 1, ?)", self.watermarks.items())
         hub.executemany("INSERT INTO verdict VALUES ('default', 'gw1', 0, 1, ?, 'caps', ?, 0, 0, 0, 0.5, 'good', "

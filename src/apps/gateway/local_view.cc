@@ -64,6 +64,15 @@ std::vector<StationStatus> GatewayView::stations() const {
   return all;
 }
 
+std::vector<AssetStatus> GatewayView::assets() const {
+  std::vector<AssetStatus> all;
+  for (const auto& asset : assets_) {
+    AssetCondition now = asset->condition();
+    all.push_back({std::move(now.now), now.score, std::move(now.message), now.severity, now.dropped_blocks});
+  }
+  return all;
+}
+
 Result<std::vector<std::uint8_t>> GatewayView::live_jpeg(const std::string& station, const std::string& camera) const {
   const auto found = std::ranges::find_if(stations_, [&](const auto& one) { return one->name() == station; });
   if (found == stations_.end()) return fail(ErrorCode::not_found, "there is no station '" + station + "'");

@@ -8,6 +8,7 @@
 
 #include "base/metrics.h"
 #include "config/gateway_settings.h"
+#include "gateway/condition/asset.h"
 #include "gateway/inspection/station.h"
 #include "gateway/ledger/ledger.h"
 #include "gateway/local/local_server.h"
@@ -18,11 +19,13 @@ namespace lineside::gateway {
 
 class GatewayView final : public LocalView {
  public:
-  // All references must outlive it, and `stations` must not change.
+  // All references must outlive it, and `stations` and `assets` must not change.
   GatewayView(const config::GatewaySettings& settings, const std::vector<std::unique_ptr<Station>>& stations,
-              const Ledger& ledger, const SampleStore& samples, const Outbox& outbox, MetricsRegistry& metrics)
+              const std::vector<std::unique_ptr<Asset>>& assets, const Ledger& ledger, const SampleStore& samples,
+              const Outbox& outbox, MetricsRegistry& metrics)
       : settings_(settings),
         stations_(stations),
+        assets_(assets),
         ledger_(ledger),
         samples_(samples),
         outbox_(outbox),
@@ -32,6 +35,7 @@ class GatewayView final : public LocalView {
   std::vector<std::string> trouble() const override;
   std::string metrics_text() const override;
   std::vector<StationStatus> stations() const override;
+  std::vector<AssetStatus> assets() const override;
   Result<std::vector<VerdictRow>> ledger_tail(const std::string& station, std::size_t tail) const override;
   std::vector<VerdictRow> latest_verdicts(std::size_t tail) const override;
   Result<std::vector<std::uint8_t>> sample_jpeg(const std::string& id) const override { return samples_.jpeg(id); }
@@ -45,6 +49,7 @@ class GatewayView final : public LocalView {
 
   const config::GatewaySettings& settings_;
   const std::vector<std::unique_ptr<Station>>& stations_;
+  const std::vector<std::unique_ptr<Asset>>& assets_;
   const Ledger& ledger_;
   const SampleStore& samples_;
   const Outbox& outbox_;

@@ -8,6 +8,22 @@
 
 namespace lineside::gateway {
 
+BundleFile::BundleFile(fs::path file) : file_(std::move(file)), loaded_(identify()), seen_(loaded_) {}
+
+BundleFile::Identity BundleFile::identify() const {
+  std::error_code no_time, no_size;
+  const Identity identity{fs::last_write_time(file_, no_time), fs::file_size(file_, no_size)};
+  return no_time || no_size ? Identity{} : identity;
+}
+
+bool BundleFile::has_changed(bool settled) {
+  const Identity now = identify();
+  const bool moves = now != std::exchange(seen_, now);
+  if ((settled && moves) || now == loaded_ || now == Identity{}) return false;
+  loaded_ = now;
+  return true;
+}
+
 ModelFile::ModelFile(const config::StationSettings& station, const config::InferenceSettings& inference,
                      bundle::Trust trust, fs::path record, MetricsRegistry& metrics)
     : station_(station),
@@ -15,22 +31,7 @@ ModelFile::ModelFile(const config::StationSettings& station, const config::Infer
       trust_(std::move(trust)),
       record_(std::move(record)),
       metrics_(metrics),
-      loaded_(identify()),
-      seen_(loaded_) {}
-
-ModelFile::Identity ModelFile::identify() const {
-  std::error_code no_time, no_size;
-  const Identity identity{fs::last_write_time(station_.bundle, no_time), fs::file_size(station_.bundle, no_size)};
-  return no_time || no_size ? Identity{} : identity;
-}
-
-bool ModelFile::has_changed(bool settled) {
-  const Identity now = identify();
-  const bool moves = now != std::exchange(seen_, now);
-  if ((settled && moves) || now == loaded_ || now == Identity{}) return false;
-  loaded_ = now;
-  return true;
-}
+      file_(station.bundle) {}
 
 Result<LoadedModel> ModelFile::load(std::uint64_t newer_than) {
   LINESIDE_ASSIGN(const bundle::Bundle opened, bundle::Bundle::open(station_.bundle, trust_));

@@ -13,6 +13,7 @@
 #include "base/uuid.h"
 #include "base/version.h"
 #include "gateway/act/make_actuator.h"
+#include "gateway/condition/asset.h"
 #include "gateway/inspection/station.h"
 #include "gateway/ledger/ledger.h"
 #include "gateway/local/local_server.h"
@@ -20,6 +21,7 @@
 #include "gateway/samples/sample_store.h"
 #include "gateway/source/make_source.h"
 #include "gateway/uplink/uplink.h"
+#include "gateway/waveform/make_waveform_source.h"
 
 namespace lineside::gateway {
 namespace {
@@ -51,6 +53,9 @@ struct Gateway::Parts {
   std::unique_ptr<SampleStore> samples;
   std::vector<std::unique_ptr<ModelFile>> models;
   std::vector<std::unique_ptr<Station>> stations;
+  std::vector<std::unique_ptr<Asset>> assets;
+  std::vector<BundleFile> asset_bundles;  // by asset
+  std::vector<std::unique_ptr<WaveformSource>> waveforms;
   std::unique_ptr<GatewayView> view;
   std::unique_ptr<LocalServer> server;
   std::unique_ptr<Uplink> uplink;
@@ -58,7 +63,10 @@ struct Gateway::Parts {
   Result<void> open_stores();
   Result<void> make_stations();
   Result<void> make_station(const config::StationSettings& station, const bundle::Trust& trust);
+  void make_assets(const bundle::Trust& trust);
   void open_doors();
+  void start_waveforms();
+  void do_without(const std::string& what, const Error& why);
   void tell(const std::string& type, Severity severity, const std::string& message);
 };
 
@@ -82,7 +90,40 @@ Result<void> Gateway::Parts::make_stations() {
   LINESIDE_ASSIGN(const bundle::Trust trust,
                   bundle::Trust::from_files(settings.inference.trusted_keys, settings.inference.allow_unsigned));
   for (const auto& station : settings.stations) LINESIDE_TRY(make_station(station, trust));
+  make_assets(trust);
   return {};
+}
+
+void Gateway::Parts::make_assets(const bundle::Trust& trust) {
+  const fs::path folder = fs::path(settings.data_dir) / "assets";
+  for (const auto& asset : settings.assets) {
+    asset_bundles.emplace_back(asset.bundle);
+    assets.push_back(
+        std::make_unique<Asset>(asset, AssetParts{*outbox, metrics, clock, trust, settings.inference.library,
+                                                  folder / asset.name, folder / "signing-key.pem"}));
+  }
+}
+
+void Gateway::Parts::start_waveforms() {
+  for (const auto& asset : assets) asset->start();
+  for (const auto& source : settings.waveform_sources) {
+    std::vector<std::size_t> takers;
+    for (std::size_t i = 0; i < settings.assets.size(); ++i)
+      if (settings.assets[i].source == source.name) takers.push_back(i);
+    if (takers.empty()) continue;
+    auto made = make_waveform_source(source, settings.assets[takers.front()].rate_hz, clock, metrics);
+    if (made)
+      for (const std::size_t i : takers) (*made)->add(settings.assets[i].topic, *assets[i]);
+    const auto started = made ? (*made)->start() : Result<void>(std::unexpected(made.error()));
+    if (started) waveforms.push_back(std::move(*made));
+    if (!started) do_without(std::format("The waveform source '{}'", source.name), started.error());
+  }
+}
+
+void Gateway::Parts::do_without(const std::string& what, const Error& why) {
+  const std::string message = std::format("{} is not available: {}", what, why.message);
+  view->add_trouble(message);
+  tell("gateway.degraded", Severity::high, message);
 }
 
 Result<void> Gateway::Parts::make_station(const config::StationSettings& station, const bundle::Trust& trust) {
@@ -120,12 +161,7 @@ Result<void> Gateway::Parts::make_station(const config::StationSettings& station
 }
 
 void Gateway::Parts::open_doors() {
-  view = std::make_unique<GatewayView>(settings, stations, *ledger, *samples, *outbox, metrics);
-  const auto do_without = [this](const char* what, const Error& why) {
-    const std::string message = std::format("{} is not available: {}", what, why.message);
-    view->add_trouble(message);
-    tell("gateway.degraded", Severity::high, message);
-  };
+  view = std::make_unique<GatewayView>(settings, stations, assets, *ledger, *samples, *outbox, metrics);
   if (settings.uplink.enabled) {
     auto started = Uplink::start(settings.uplink, settings.tenant, settings.gateway, *outbox, clock, metrics,
                                  std::string(version()));
@@ -158,21 +194,27 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const config::GatewaySettings& s
   LINESIDE_TRY(parts->open_stores());
   LINESIDE_TRY(parts->make_stations());
   parts->tell("gateway.started", Severity::info,
-              std::format("Gateway {} with {} station{}.", settings.gateway, settings.stations.size(),
-                          settings.stations.size() == 1 ? "" : "s"));
+              std::format("Gateway {} with {} station{} and {} asset{}.", settings.gateway, settings.stations.size(),
+                          settings.stations.size() == 1 ? "" : "s", settings.assets.size(),
+                          settings.assets.size() == 1 ? "" : "s"));
   for (const auto& station : parts->stations) station->start();
   parts->open_doors();
+  parts->start_waveforms();
   return std::unique_ptr<Gateway>(new Gateway(std::move(parts)));
 }
 
 void Gateway::look_for_models(bool settled) {
   for (std::size_t i = 0; i < parts_->models.size(); ++i)
     if (parts_->models[i]->has_changed(settled)) parts_->stations[i]->reload_model();
+  for (std::size_t i = 0; i < parts_->assets.size(); ++i)
+    if (parts_->asset_bundles[i].has_changed(settled)) parts_->assets[i]->reload_model();
 }
 
 bool Gateway::stop() {
   Parts& parts = *parts_;
   parts.server.reset();
+  parts.waveforms.clear();
+  for (const auto& asset : parts.assets) asset->ask_to_stop();
   // All at once: each may have rejects on their way. What the threads share outlives a station that never stops.
   struct Stopping {
     std::mutex mutex;
@@ -193,6 +235,7 @@ bool Gateway::stop() {
     std::unique_lock lock(stopping->mutex);
     all = stopping->changed.wait_for(lock, kStopMax, [&] { return stopping->left == 0; });
   }
+  for (const auto& asset : parts.assets) asset->stop();
   parts.tell("gateway.stopped", all ? Severity::info : Severity::high,
              all ? "The gateway stopped." : "The gateway stopped; a model did not answer until the end.");
   parts.samples->close();

@@ -55,6 +55,7 @@ Result<int> serve(const fs::path& config) {
 
   LiveFeed feed(*board, *accounts, clock, metrics);
   ApiContext context{*accounts, *board, clock, metrics};
+  context.store = store.get();
   context.session_life = std::chrono::hours{settings.session_hours};
   LINESIDE_ASSIGN(context.metrics_token, first_line(settings.metrics_token_file));
   context.broker_connected = [&] { return ingest->status().connected; };

@@ -11,6 +11,7 @@
 #include "config/load.h"
 #include "plant/draw.h"
 #include "plant/plant.h"
+#include "plant/vibrate.h"
 
 namespace lineside {
 
@@ -58,6 +59,39 @@ Result<int> draw(const plant::DrawOptions& options) {
   return 0;
 }
 
+Result<int> vibrate(const plant::VibrateOptions& options) {
+  catch_stop_signals();
+  LINESIDE_TRY(plant::write_vibration(options, [] { return !stop_requested(); }));
+  std::cout << std::format("{} recordings in {}\n", options.count, options.out.string());
+  return 0;
+}
+
+cli::Command vibrate_command(plant::VibrateOptions& options) {
+  cli::Command command{.name = "vibrate",
+                       .summary = "writes recordings of a motor or a pump, in order or with a fault"};
+  auto kind = cli::option("--kind", "KIND", "motor or pump", options.kind);
+  kind.choices = {"motor", "pump"};
+  const auto within = [](cli::Option option, double min, double max) {
+    option.min = min, option.max = max;
+    return option;
+  };
+  command.options = {
+      cli::required("--out", "DIR", "folder to write CSV files to", options.out),
+      within(cli::option("--count", "N", "recordings", options.count), 1, 1e6),
+      within(cli::option("--seconds", "S", "length of each", options.seconds), 0.001, 3600),
+      within(cli::option("--rate", "HZ", "samples a second", options.rate_hz), 100, 1e6),
+      within(cli::option("--axes", "N", "accelerometer axes", options.axes), 1, 8),
+      within(cli::option("--speed", "HZ", "turns a second", options.speed_hz), 0.1, 1000),
+      kind,
+      cli::option("--fault", "FAULT", "as in the order `machine`", options.fault),
+      cli::option("--severity", "NUMBER", "1 is plain to see, 0.3 early", options.severity),
+      cli::option("--seed", "N", "same seed, same machine", options.seed),
+  };
+  command.examples = {{"lineside-plant vibrate --out healthy --count 30", "recordings to learn from"}};
+  command.run = [&options] { return vibrate(options); };
+  return command;
+}
+
 }  // namespace
 
 }  // namespace lineside
@@ -71,7 +105,9 @@ int main(int argc, char** argv) {
                        .summary = "A simulated bottling plant: RTSP cameras and Modbus rejectors that know the truth."};
   program.root.details =
       "Everything it sends is simulated. With --orders it reads troubles from standard input, one a line:\n"
-      "camera LINE ok|freeze|off|resize, rejector LINE ok|silent|gone.";
+      "camera LINE ok|freeze|off|resize, rejector LINE ok|silent|gone,\n"
+      "machine NAME ok|unbalance|misalignment|looseness|outer_race|inner_race|ball|gear|cavitation [SEVERITY],\n"
+      "sensor NAME ok|gone|flat|clip|gain|gap|rate|backwards|nan.";
   program.root.options = {cli::option("--config", "FILE", "settings (YAML)", config),
                           cli::flag("--orders", "take orders from standard input", orders)};
   program.root.examples = {{"lineside-plant --config plant.yaml", "run the lines until stopped"}};
@@ -97,6 +133,7 @@ int main(int argc, char** argv) {
   };
   draw_command.examples = {{"lineside-plant draw --out pictures --count 600", "pictures to train with"}};
   draw_command.run = [&] { return draw(options); };
-  program.root.commands = {draw_command};
+  plant::VibrateOptions vibration;
+  program.root.commands = {draw_command, vibrate_command(vibration)};
   return cli::run(program, argc, argv);
 }

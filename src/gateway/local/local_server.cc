@@ -110,6 +110,8 @@ void LocalServer::State::answer(const Request& request, Response& response) cons
     response.set_content(view.metrics_text(), "text/plain; version=0.0.4; charset=utf-8");
   } else if (path == "/api/stations") {
     response.set_content(stations_json(view.gateway(), view.trouble(), view.stations()), kJson);
+  } else if (path == "/api/assets") {
+    response.set_content(assets_json(view.gateway(), view.assets()), kJson);
   } else if (path == "/api/ledger") {
     answer_ledger(request, response);
   } else if (path == "/api/verdicts/latest") {

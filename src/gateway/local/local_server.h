@@ -5,6 +5,7 @@
 //   GET /healthz                        200 or, when a station is in trouble, 503: {"ok":false,"trouble":["..."]}
 //   GET /metrics                        Prometheus text format 0.0.4
 //   GET /api/stations                   {"gateway":"g1","stations":[...]}
+//   GET /api/assets                     {"gateway":"g1","assets":[...]}: machines that are watched, with spectra
 //   GET /api/ledger?station=S&tail=N    the last N (1..1000, default 100) items of a station, oldest first
 //   GET /api/verdicts/latest?tail=N     the last N (1..200, default 50) verdicts of all stations, newest first
 //   GET /samples/ID.jpg                 a picture of the sample store
@@ -21,7 +22,7 @@
 
 #include "base/result.h"
 #include "config/gateway_settings.h"
-#include "model/verdict.h"
+#include "model/record.h"
 
 namespace lineside::gateway {
 
@@ -48,6 +49,14 @@ struct StationStatus {
   StationLatency latency;
 };
 
+struct AssetStatus {
+  AssetSummary now;     // since its last summary, with the newest spectra
+  double score = 0;     // of the newest window
+  std::string message;  // of the open event; empty: none
+  Severity severity = Severity::info;
+  std::uint64_t dropped_blocks = 0;
+};
+
 struct VerdictRow {
   std::string station;
   Verdict verdict;
@@ -66,6 +75,7 @@ class LocalView {
       const = 0;  // of the gateway as a whole (disk, outbox); stations have theirs
   virtual std::string metrics_text() const = 0;
   virtual std::vector<StationStatus> stations() const = 0;
+  virtual std::vector<AssetStatus> assets() const = 0;
   virtual Result<std::vector<VerdictRow>> ledger_tail(const std::string& station,
                                                       std::size_t tail) const = 0;  // not_found
   virtual std::vector<VerdictRow> latest_verdicts(std::size_t tail) const = 0;

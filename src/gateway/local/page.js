@@ -144,6 +144,47 @@ function verdictCard(row) {
   return card;
 }
 
+// Bands of one channel now, as a line over the learned normal, three spreads up and down.
+function bandsOf(spectrum) {
+  const width = 360, height = 90, space = 'http://www.w3.org/2000/svg', n = spectrum.now.length;
+  const upper = spectrum.normal.map((v, i) => v + 3 * spectrum.spread[i]), lower = spectrum.normal.map((v, i) => v - 3 * spectrum.spread[i]);
+  const top = Math.max(...upper, ...spectrum.now) + 0.3, bottom = Math.min(...lower, ...spectrum.now) - 0.3;
+  const at = (v, i) => `${((i + 0.5) * width / n).toFixed(1)},${((top - v) / (top - bottom) * height).toFixed(1)}`;
+  const svg = document.createElementNS(space, 'svg'), area = document.createElementNS(space, 'polygon'), line = document.createElementNS(space, 'polyline');
+  svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  svg.setAttribute('class', 'bands');
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', `Spectrum of ${spectrum.channel} now against normal`);
+  area.setAttribute('class', 'normal');
+  area.setAttribute('points', [...upper.map(at), ...lower.map((v, i) => at(v, i)).reverse()].join(' '));
+  line.setAttribute('class', 'now');
+  line.setAttribute('points', spectrum.now.map(at).join(' '));
+  svg.append(area, line);
+  return svg;
+}
+
+const modes = { collecting: 'learning: recording', training: 'learning: training', shadow: 'learning: shadow', scoring: 'scoring', waiting: 'no model' };
+
+function assetCard(asset) {
+  const share = asset.threshold > 0 ? asset.score / asset.threshold : 0;
+  const bad = asset.alarm || asset.trouble;
+  const card = make('article', 'station asset' + (bad ? ' bad' : ''));
+  const learns = asset.mode === 'collecting' || asset.mode === 'shadow';
+  card.append(make('div', 'top', null, make('h3', '', asset.name),
+    make('span', 'rate', modes[asset.mode] + (learns ? ` ${(100 * asset.progress).toFixed(0)} %` : ''))));
+  const sensors = make('span', 'dot' + (asset.sensor ? ' bad' : ''), asset.sensor ? 'sensor fault' : 'sensors');
+  card.append(make('div', 'links', null, sensors, make('span', '', asset.state), make('span', '', asset.model)));
+  card.append(make('dl', 'counts', null, figure('score, of threshold', asset.threshold > 0 ? `${(100 * share).toFixed(0)} %` : '–', share >= 1 ? 'bad' : ''),
+    count('windows', asset.windows), count('anomalies', asset.anomalies, 'warn'), count('lost blocks', asset.dropped_blocks, 'warn')));
+  const bar = make('i', share >= 1 ? 'over' : '');
+  bar.style.width = Math.min(100, 50 * share) + '%';
+  card.append(make('div', 'meter', null, bar));
+  if (asset.spectra.length) card.append(bandsOf(asset.spectra[0]));
+  if (asset.features.length) card.append(make('small', '', asset.features.slice(0, 3).map((f) => `${f.name} ${f.spreads > 0 ? '+' : ''}${f.spreads.toFixed(1)}`).join('; ')));
+  for (const text of [asset.message, asset.sensor, asset.trouble]) if (text) card.append(make('p', 'note', text));
+  return card;
+}
+
 function drawHealth(data) {
   const bad = data.trouble.length + data.stations.filter((station) => station.trouble).length;
   const health = by('health');
@@ -177,13 +218,16 @@ async function get(path) {
 
 async function refresh() {
   try {
-    const [data, verdicts] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200')]);
+    const [data, verdicts, machines] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200'), get('/api/assets')]);
     drawHealth(data);
     document.body.classList.remove('stale');
     const now = performance.now();
     const focused = document.activeElement;
     by('stations').replaceChildren(...data.stations.map((station) => stationCard(station, now)));
     if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
+    by('machines').hidden = machines.assets.length === 0;
+    by('latest').hidden = data.stations.length === 0 && machines.assets.length > 0;
+    by('assets').replaceChildren(...machines.assets.map(assetCard));
     latest = verdicts.items;
     if (!held) drawVerdicts(latest);
   } catch {

@@ -62,6 +62,36 @@ Json json_of(const StationStatus& station) {
           {"latency_ms", {{"p50", ms(l.p50)}, {"p99", ms(l.p99)}, {"p999", ms(l.p999)}, {"max", ms(l.max)}}}};
 }
 
+Json json_of(const AssetStatus& asset) {
+  const AssetSummary& now = asset.now;
+  Json features = Json::array(), spectra = Json::array();
+  for (const auto& [name, spreads] : now.features) features.push_back({{"name", name}, {"spreads", spreads}});
+  for (const AssetSpectrum& one : now.spectra)
+    spectra.push_back({{"channel", one.channel},
+                       {"unit", one.unit},
+                       {"low_hz", one.low_hz},
+                       {"now", one.now},
+                       {"normal", one.normal},
+                       {"spread", one.spread}});
+  return {{"name", now.asset},
+          {"mode", now.mode},
+          {"progress", now.progress},
+          {"trouble", now.trouble},
+          {"state", now.state},
+          {"sensor", now.sensor},
+          {"alarm", now.alarm},
+          {"message", asset.message},
+          {"severity", to_string(asset.severity)},
+          {"score", asset.score},
+          {"threshold", now.threshold},
+          {"windows", now.windows},
+          {"anomalies", now.anomalies},
+          {"model", now.model_version},
+          {"dropped_blocks", asset.dropped_blocks},
+          {"features", std::move(features)},
+          {"spectra", std::move(spectra)}};
+}
+
 }  // namespace
 
 std::string health_json(std::span<const std::string> trouble) {
@@ -77,6 +107,12 @@ std::string stations_json(const std::string& gateway, std::span<const std::strin
                {"stations", std::move(list)}});
 }
 
+std::string assets_json(const std::string& gateway, std::span<const AssetStatus> assets) {
+  Json list = Json::array();
+  for (const auto& asset : assets) list.push_back(json_of(asset));
+  return text({{"gateway", gateway}, {"assets", std::move(list)}});
+}
+
 std::string verdicts_json(std::span<const VerdictRow> rows) {
   Json list = Json::array();
   for (const auto& row : rows) list.push_back(json_of(row));
@@ -89,6 +125,10 @@ std::vector<std::string> all_trouble(const LocalView& view) {
   auto trouble = view.trouble();
   for (const auto& station : view.stations())
     if (!station.trouble.empty()) trouble.push_back("station '" + station.name + "': " + station.trouble);
+  for (const auto& asset : view.assets()) {
+    if (!asset.now.trouble.empty()) trouble.push_back("asset '" + asset.now.asset + "': " + asset.now.trouble);
+    if (!asset.now.sensor.empty()) trouble.push_back("sensors of '" + asset.now.asset + "': " + asset.now.sensor);
+  }
   return trouble;
 }
 

@@ -13,6 +13,8 @@ std::string health_json(std::span<const std::string> trouble);
 // {"gateway":"g1","trouble":[],"stations":[...]}
 std::string stations_json(const std::string& gateway, std::span<const std::string> trouble,
                           std::span<const StationStatus> stations);
+// {"gateway":"g1","assets":[...]}
+std::string assets_json(const std::string& gateway, std::span<const AssetStatus> assets);
 // {"items":[...]}; a score that is not a number (fail-safe verdicts) is null.
 std::string verdicts_json(std::span<const VerdictRow> rows);
 // {"error":"..."}

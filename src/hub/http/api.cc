@@ -2,6 +2,8 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <format>
 #include <nlohmann/json.hpp>
@@ -171,8 +173,10 @@ Result<Answer> Api::route(const Request& request) {
     return fail(ErrorCode::auth_forbidden, "This request was started by another site.");
   if (request.path == "/api/v1/session" || request.path == "/api/v1/me/password") return session_routes(request);
   LINESIDE_ASSIGN(const auto who, context_.accounts.session(request.token));
+  const auto path = segments(std::string_view(request.path).substr(kPrefix.size()));
+  if (path.front() == "assets" && path.size() != 2) return asset_routes(request, who, path);
   if (!reads) return nothing_here();
-  return data_routes(request, who, segments(std::string_view(request.path).substr(kPrefix.size())));
+  return data_routes(request, who, path);
 }
 
 Result<Answer> Api::session_routes(const Request& request) {
@@ -266,6 +270,49 @@ Result<Answer> Api::station_routes(const Request& request, const Principal& who,
     return json_answer(latency_json(buckets, newest.front().deadline_ns, to - span, to));
   }
   return nothing_here();
+}
+
+Result<Answer> Api::asset_routes(const Request& request, const Principal& who, const std::vector<std::string>& path) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (path.size() == 1 && reads) {
+    LINESIDE_ASSIGN(const auto rows, queries_.assets(who.tenant));
+    return json_answer(assets_json(rows));
+  }
+  if (path.size() < 3 || path.size() > 4) return nothing_here();
+  const AssetId id{path[1], path[2]};
+  LINESIDE_ASSIGN(const auto asset, queries_.asset(who.tenant, id));
+  if (!asset) return fail(ErrorCode::not_found, "There is no such asset.");
+  const std::string what = path.size() == 4 ? path[3] : "";
+  if (!reads) return what == "feedback" && request.method == "POST" ? give_feedback(request, who, id) : nothing_here();
+  if (what.empty()) return json_answer(asset_json(*asset));
+  if (what == "events") {
+    LINESIDE_ASSIGN(const int limit, number(request, "limit", 30, 1, 200));
+    LINESIDE_ASSIGN(const auto rows, queries_.asset_events(who.tenant, id, limit));
+    return json_answer(asset_events_json(rows));
+  }
+  if (what != "series") return nothing_here();
+  LINESIDE_ASSIGN(const int minutes, number(request, "minutes", 60, 1, 90 * 24 * 60));
+  const std::chrono::minutes span{minutes};
+  const auto step = std::max(std::chrono::seconds{1}, std::chrono::ceil<std::chrono::seconds>(span / 300));
+  const WallTime to = context_.clock.wall();
+  LINESIDE_ASSIGN(const auto points, queries_.asset_series(who.tenant, id, to - span, to, step));
+  return json_answer(asset_series_json(points, to - span, to, step));
+}
+
+Result<Answer> Api::give_feedback(const Request& request, const Principal& who, const AssetId& id) {
+  if (who.role != "admin") return fail(ErrorCode::auth_forbidden, "A viewer can't judge events; an admin can.");
+  LINESIDE_ASSIGN(auto fields, text_fields(request, {"event_id", "judgement", "note"}));
+  if (!std::ranges::contains(std::array{"normal", "fault", "unsure"}, fields["judgement"]))
+    return fail(ErrorCode::request_invalid, "The judgement has to be normal, fault or unsure.");
+  LINESIDE_ASSIGN(const auto events, queries_.asset_events(who.tenant, id, 200));
+  if (std::ranges::none_of(events, [&](const auto& e) { return e.row.event.id == fields["event_id"]; }))
+    return fail(ErrorCode::not_found, "There is no such event of this asset among its newest 200.");
+  if (context_.store == nullptr) return nothing_here();
+  const Feedback feedback{id.gateway, id.asset, fields["event_id"], fields["judgement"], fields["note"], who.user, {}};
+  LINESIDE_TRY(context_.store->add_feedback(who.tenant, feedback));
+  log(LogLevel::info, "http", "feedback on an event",
+      {{"tenant", who.tenant}, {"user", who.user}, {"event", feedback.event_id}, {"judgement", feedback.judgement}});
+  return empty_answer();
 }
 
 Result<Answer> Api::picture(const Principal& who, const std::vector<std::string>& path) {

@@ -41,6 +41,7 @@ struct ApiContext {
   std::chrono::hours session_life{12};
   std::function<bool()> broker_connected;  // for /healthz
   std::string metrics_token;               // for /metrics; empty: not served
+  Store* store = nullptr;                  // takes feedback; null: it is refused
 };
 
 // The cookie's name, and what Set-Cookie says for a token ("" ends it).
@@ -68,6 +69,8 @@ class Api {
   Result<Answer> session_routes(const Request& request);
   Result<Answer> data_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
   Result<Answer> station_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
+  Result<Answer> asset_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
+  Result<Answer> give_feedback(const Request& request, const Principal& who, const AssetId& id);
   Result<Answer> sign_in(const Request& request);
   Result<Answer> change_password(const Request& request);
   Result<Answer> picture(const Principal& who, const std::vector<std::string>& path);

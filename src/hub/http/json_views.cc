@@ -91,6 +91,49 @@ Json to_json(const EventRow& row) {
           {"evidence", row.event.evidence}};
 }
 
+Json to_json(const AssetRow& row) {
+  const AssetSummary& s = row.newest;
+  return {{"gateway", row.id.gateway},
+          {"asset", row.id.asset},
+          {"time", time_json(s.to)},
+          {"mode", s.mode},
+          {"progress", s.progress},
+          {"trouble", s.trouble},
+          {"state", s.state},
+          {"sensor", s.sensor},
+          {"alarm", s.alarm},
+          {"windows", s.windows},
+          {"anomalies", s.anomalies},
+          {"unknown", s.unknown},
+          {"sensor_faults", s.sensor_faults},
+          {"score_mean", s.score_mean},
+          {"score_max", s.score_max},
+          {"threshold", s.threshold},
+          {"velocity_mm_s", s.velocity_mm_s < 0 ? Json(nullptr) : Json(s.velocity_mm_s)},
+          {"model_version", s.model_version}};
+}
+
+Json to_json(const AssetPoint& point) {
+  return {{"from", time_json(point.from)}, {"score_min", point.score_min}, {"score_mean", point.score_mean},
+          {"score_max", point.score_max},  {"threshold", point.threshold}, {"windows", point.windows},
+          {"anomalies", point.anomalies},  {"unknown", point.unknown},     {"sensor_faults", point.sensor_faults}};
+}
+
+Json to_json(const AssetEvent& event) {
+  Json json = to_json(event.row);
+  json["feedback"] = Json::array();
+  for (const Feedback& one : event.feedback)
+    json["feedback"].push_back(
+        {{"judgement", one.judgement}, {"note", one.note}, {"user", one.user}, {"time", time_json(one.time)}});
+  return json;
+}
+
+// What the store keeps as JSON, or an empty list.
+Json stored_json(const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  return json.is_array() ? json : Json::array();
+}
+
 template <class Rows>
 Json list_json(const Rows& rows) {
   Json list = Json::array();
@@ -189,6 +232,30 @@ std::string losses_json(const std::vector<LossRow>& losses) {
                     {"exact", row.exact},
                     {"time", time_json(row.loss.time)}});
   return text_of({{"losses", list}});
+}
+
+std::string assets_json(const std::vector<AssetRow>& assets) { return text_of({{"assets", list_json(assets)}}); }
+
+std::string asset_json(const AssetRow& asset) {
+  Json json = to_json(asset);
+  json["features"] = Json::array();
+  for (const Json& pair : stored_json(asset.features_json))
+    if (pair.is_array() && pair.size() == 2) json["features"].push_back({{"name", pair[0]}, {"spreads", pair[1]}});
+  json["spectra_time"] = time_json(asset.spectra_time);
+  json["spectra"] = stored_json(asset.spectra_json);
+  return text_of(json);
+}
+
+std::string asset_series_json(const std::vector<AssetPoint>& points, WallTime from, WallTime to,
+                              std::chrono::seconds step) {
+  return text_of({{"from", time_json(from)},
+                  {"to", time_json(to)},
+                  {"step_seconds", step.count()},
+                  {"points", list_json(points)}});
+}
+
+std::string asset_events_json(const std::vector<AssetEvent>& events) {
+  return text_of({{"events", list_json(events)}});
 }
 
 std::string live_json(const char* type, const BoardChanges& changes, WallTime now) {

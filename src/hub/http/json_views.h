@@ -19,6 +19,12 @@ std::string rejects_json(const std::vector<RejectRow>& rejects);
 std::string events_json(const std::vector<EventRow>& events);
 std::string losses_json(const std::vector<LossRow>& losses);
 
+std::string assets_json(const std::vector<AssetRow>& assets);
+std::string asset_json(const AssetRow& asset);  // with features and spectra
+std::string asset_series_json(const std::vector<AssetPoint>& points, WallTime from, WallTime to,
+                              std::chrono::seconds step);
+std::string asset_events_json(const std::vector<AssetEvent>& events);
+
 // A WebSocket message: everything ("snapshot") or what changed ("update").
 std::string live_json(const char* type, const BoardChanges& changes, WallTime now);
 

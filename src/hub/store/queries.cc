@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/sqlite.h"
+#include "hub/store/queries_state.h"
 
 namespace lineside::hub {
 namespace {
@@ -109,22 +110,6 @@ void Counts::add(const StationSummary& summary) {
   actuation_failed += summary.actuation_failed;
   raw_bytes += summary.raw_bytes;
 }
-
-struct Queries::State {
-  Database database;
-
-  // Runs `each` for every row of a statement that `bind` has filled.
-  template <class Bind, class Each>
-  Result<void> rows(std::string_view sql, Bind bind, Each each) {
-    LINESIDE_ASSIGN(auto statement, database.prepare(sql));
-    bind(statement);
-    for (;;) {
-      LINESIDE_ASSIGN(const bool row, statement.step());
-      if (!row) return {};
-      each(statement);
-    }
-  }
-};
 
 Queries::Queries(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Queries::Queries(Queries&&) noexcept = default;
@@ -277,13 +262,7 @@ Result<std::vector<EventRow>> Queries::events(const std::string& tenant, const s
         ask.bind(1, std::string_view(tenant)).bind(2, std::string_view(gateway)).bind(3, std::int64_t{limit});
       },
       [&](const Statement& row) {
-        EventRecord event{
-            row.text(1), row.text(2), row.text(3), static_cast<Severity>(row.integer(4)), from_ns(row.integer(5)),
-            row.text(6), {}};
-        const auto evidence = nlohmann::json::parse(row.text(7), nullptr, false);
-        if (evidence.is_object())
-          for (const auto& [key, value] : evidence.items())
-            event.evidence[key] = value.is_string() ? value.get<std::string>() : value.dump();
+        EventRecord event = read_event(row, 1);
         found.push_back({row.text(0), std::move(event)});
       }));
   return found;

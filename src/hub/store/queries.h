@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "hub/store/asset_rows.h"
 #include "model/record.h"
 
 namespace lineside::hub {
@@ -62,11 +63,6 @@ struct RejectRow {
   std::optional<PictureId> picture;  // only what the site shares
 };
 
-struct EventRow {
-  std::string gateway;
-  EventRecord event;
-};
-
 struct LossRow {
   std::string gateway;
   LossRecord loss;
@@ -99,6 +95,15 @@ class Queries {
   Result<std::vector<RejectRow>> rejects(const std::string& tenant, const StationId& id, int limit);
   Result<std::vector<EventRow>> events(const std::string& tenant, const std::string& gateway, int limit);  // "": all
   Result<std::vector<LossRow>> losses(const std::string& tenant, const std::string& gateway, int limit);   // "": all
+  // Machines that are watched; each with its newest summary, without spectra.
+  Result<std::vector<AssetRow>> assets(const std::string& tenant);
+  Result<std::optional<AssetRow>> asset(const std::string& tenant, const AssetId& id);  // with the newest spectra
+  // By time; at most 2000 points: steps of `step` with the smallest, mean and largest score in each.
+  Result<std::vector<AssetPoint>> asset_series(const std::string& tenant, const AssetId& id, WallTime from, WallTime to,
+                                               std::chrono::seconds step);
+  Result<std::vector<AssetEvent>> asset_events(const std::string& tenant, const AssetId& id,
+                                               int limit);  // newest first
+
   Result<std::optional<PictureId>> picture_of(const std::string& tenant, const StationId& id, std::uint64_t item);
   Result<std::optional<std::vector<std::uint8_t>>> picture(const std::string& tenant, const std::string& gateway,
                                                            const PictureId& id);

@@ -28,6 +28,34 @@ std::string json_of(const std::vector<std::pair<std::int64_t, std::uint64_t>>& b
   return json + ']';
 }
 
+void append_numbers(std::string& json, const char* key, const std::vector<float>& numbers) {
+  json += std::format(",\"{}\":[", key);
+  for (std::size_t i = 0; i < numbers.size(); ++i) json += std::format("{}{:.5g}", i > 0 ? "," : "", numbers[i]);
+  json += ']';
+}
+
+std::string json_of(const std::vector<AssetSpectrum>& spectra) {
+  if (spectra.empty()) return "";
+  std::string json = "[";
+  for (const AssetSpectrum& one : spectra) {
+    json += std::format("{}{{\"channel\":{},\"unit\":{}", json.size() > 1 ? "," : "", json_text(one.channel),
+                        json_text(one.unit));
+    append_numbers(json, "low_hz", one.low_hz);
+    append_numbers(json, "now", one.now);
+    append_numbers(json, "normal", one.normal);
+    append_numbers(json, "spread", one.spread);
+    json += '}';
+  }
+  return json + ']';
+}
+
+std::string json_of(const std::vector<std::pair<std::string, float>>& features) {
+  std::string json = "[";
+  for (const auto& [name, spreads] : features)
+    json += std::format("{}[{},{:.4g}]", json.size() > 1 ? "," : "", json_text(name), spreads);
+  return json + ']';
+}
+
 // Binds one value after the other.
 class Binder {
  public:
@@ -80,6 +108,11 @@ Result<RecordWriter> RecordWriter::create(Database& database) {
   LINESIDE_TRY(make(writer.picture_, "picture", kPlace, "station, item, time_ns, kind, jpeg"));
   LINESIDE_TRY(make(writer.loss_, "loss", "tenant, gateway, lane, epoch, first_sequence",
                     "last_sequence, cause, exact, time_ns"));
+  LINESIDE_TRY(
+      make(writer.asset_, "asset_summary", kPlace,
+           "asset, from_ns, to_ns, mode, progress, trouble, state, sensor, alarm, windows, anomalies, unknown, "
+           "sensor_faults, score_min, score_mean, score_max, threshold, raw_bytes, lost_samples, "
+           "velocity_mm_s, model_version, features_json, spectra_json"));
   return writer;
 }
 
@@ -119,6 +152,16 @@ Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t se
 Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const PictureRecord& picture) {
   return (Binder(*picture_, place, sequence)
           << picture.station << picture.item << picture.time << picture.kind << picture.jpeg)
+      .run();
+}
+
+Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const AssetSummary& summary) {
+  return (Binder(*asset_, place, sequence)
+          << summary.asset << summary.from << summary.to << summary.mode << summary.progress << summary.trouble
+          << summary.state << summary.sensor << summary.alarm << summary.windows << summary.anomalies << summary.unknown
+          << summary.sensor_faults << summary.score_min << summary.score_mean << summary.score_max << summary.threshold
+          << summary.raw_bytes << summary.lost_samples << summary.velocity_mm_s << summary.model_version
+          << json_of(summary.features) << json_of(summary.spectra))
       .run();
 }
 

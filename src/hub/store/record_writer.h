@@ -31,8 +31,9 @@ class RecordWriter {
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const EventRecord& event);
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const PictureRecord& picture);
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const LossRecord& loss);
+  Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const AssetSummary& summary);
 
-  std::optional<Statement> verdict_, summary_, event_, picture_, loss_;
+  std::optional<Statement> verdict_, summary_, event_, picture_, loss_, asset_;
 };
 
 }  // namespace lineside::hub

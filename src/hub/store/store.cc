@@ -63,9 +63,12 @@ struct Change {
 // What the cameras took in, as the stored summaries say.
 std::int64_t raw_bytes_in(std::span<const Record> records) {
   std::uint64_t sum = 0;
-  for (const Record& record : records)
-    if (const auto* summary = std::get_if<StationSummary>(&record.body))
-      sum = std::min(sum + std::min(summary->raw_bytes, kRawBytesMax), kRawBytesMax);
+  for (const Record& record : records) {
+    const auto* station = std::get_if<StationSummary>(&record.body);
+    const auto* asset = std::get_if<AssetSummary>(&record.body);
+    const std::uint64_t raw = station != nullptr ? station->raw_bytes : asset != nullptr ? asset->raw_bytes : 0;
+    sum = std::min(sum + std::min(raw, kRawBytesMax), kRawBytesMax);
+  }
   return static_cast<std::int64_t>(sum);
 }
 
@@ -165,7 +168,7 @@ class Store::Impl {
       std::string_view table, time_column;
     };
     constexpr std::array kTables{Aged{"verdict", "time_ns"}, Aged{"station_summary", "to_ns"}, Aged{"event", "time_ns"},
-                                 Aged{"picture", "time_ns"}};
+                                 Aged{"picture", "time_ns"}, Aged{"asset_summary", "to_ns"}};
     std::uint64_t deleted = 0;
     std::lock_guard lock(mutex_);
     for (const auto& [table, time_column] : kTables) {
@@ -180,6 +183,17 @@ class Store::Impl {
       deleted += static_cast<std::uint64_t>(database_.changes());
     }
     return deleted;
+  }
+
+  Result<void> add_feedback(const std::string& tenant, const Feedback& feedback) {
+    std::lock_guard lock(mutex_);
+    LINESIDE_ASSIGN(Statement add,
+                    database_.prepare("INSERT INTO feedback (tenant, gateway, asset, event_id, judgement, note, user, "
+                                      "time_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+    add.bind(1, std::string_view(tenant)).bind(2, std::string_view(feedback.gateway));
+    add.bind(3, std::string_view(feedback.asset)).bind(4, std::string_view(feedback.event_id));
+    add.bind(5, std::string_view(feedback.judgement)).bind(6, std::string_view(feedback.note));
+    return add.bind(7, std::string_view(feedback.user)).bind(8, now_ns()).run();
   }
 
   void add_listener(ChangeListener& listener) {
@@ -365,6 +379,10 @@ Result<std::vector<Watermark>> Store::watermarks() { return impl_->watermarks();
 
 Result<std::uint64_t> Store::delete_older_than(WallTime limit, std::uint64_t rows_max) {
   return impl_->delete_older_than(limit, rows_max);
+}
+
+Result<void> Store::add_feedback(const std::string& tenant, const Feedback& feedback) {
+  return impl_->add_feedback(tenant, feedback);
 }
 
 void Store::add_listener(ChangeListener& listener) { impl_->add_listener(listener); }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "hub/store/asset_rows.h"
 #include "model/record.h"
 #include "wire/batch.h"
 
@@ -89,6 +90,9 @@ class Store final : public BatchSink {
   // Deletes at most `rows_max` verdicts, summaries, events and pictures older than `limit`; how many it was. Loss
   // records and watermarks stay: they are the proof of the sum. Call until 0, with pauses.
   Result<std::uint64_t> delete_older_than(WallTime limit, std::uint64_t rows_max = 2000);
+
+  // Keeps what a person said of an event, with the time; it is never changed. Errors: database, disk_full.
+  Result<void> add_feedback(const std::string& tenant, const Feedback& feedback);
 
   void add_listener(ChangeListener& listener);
   void remove_listener(ChangeListener& listener);  // when it returns, no call to it is under way

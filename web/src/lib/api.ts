@@ -11,6 +11,12 @@ export type Latency = Schemas['Latency']
 export type Reject = Schemas['Reject']
 export type Event = Schemas['Event']
 export type Loss = Schemas['Losses']['losses'][number]
+export type Asset = Schemas['Asset']
+export type AssetDetail = Schemas['AssetDetail']
+export type AssetSeries = Schemas['AssetSeries']
+export type AssetEvent = Schemas['AssetEvents']['events'][number]
+export type Spectrum = AssetDetail['spectra'][number]
+export type Judgement = Schemas['FeedbackGiven']['judgement']
 export type LiveMessage = Schemas['Live']
 
 export class Problem extends Error {
@@ -57,7 +63,18 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
 const stationPath = (gateway: string, station: string) =>
   `/api/v1/stations/${encodeURIComponent(gateway)}/${encodeURIComponent(station)}`
 
+const assetPath = (gateway: string, asset: string) =>
+  `/api/v1/assets/${encodeURIComponent(gateway)}/${encodeURIComponent(asset)}`
+
 export const api = {
+  assets: async () => (await ask<Schemas['Assets']>('GET', '/api/v1/assets')).assets,
+  asset: (gateway: string, asset: string) => ask<AssetDetail>('GET', assetPath(gateway, asset)),
+  assetSeries: (gateway: string, asset: string, minutes: number) =>
+    ask<AssetSeries>('GET', `${assetPath(gateway, asset)}/series?minutes=${minutes}`),
+  assetEvents: async (gateway: string, asset: string) =>
+    (await ask<Schemas['AssetEvents']>('GET', `${assetPath(gateway, asset)}/events?limit=40`)).events,
+  giveFeedback: (gateway: string, asset: string, event: string, judgement: Judgement, note: string) =>
+    ask<void>('POST', `${assetPath(gateway, asset)}/feedback`, { event_id: event, judgement, note }),
   me: () => ask<Me>('GET', '/api/v1/me'),
   signIn: (tenant: string, user: string, password: string) =>
     ask<Me>('POST', '/api/v1/session', tenant ? { tenant, user, password } : { user, password }),

@@ -1,9 +1,13 @@
-// Two views: "/" and "/stations/GATEWAY/STATION". Links are plain <a>; clicks on them are caught once, here.
+// Three views: "/", "/stations/GATEWAY/STATION" and "/machines/GATEWAY/ASSET". Links are plain <a>; clicks on them are caught once, here.
 class Router {
   path = $state(location.pathname)
   get station(): { gateway: string; station: string } | null {
     const parts = this.path.split('/').filter(Boolean).map(decodeURIComponent)
     return parts[0] === 'stations' && parts.length === 3 ? { gateway: parts[1]!, station: parts[2]! } : null
+  }
+  get asset(): { gateway: string; asset: string } | null {
+    const parts = this.path.split('/').filter(Boolean).map(decodeURIComponent)
+    return parts[0] === 'machines' && parts.length === 3 ? { gateway: parts[1]!, asset: parts[2]! } : null
   }
   constructor() {
     addEventListener('popstate', () => (this.path = location.pathname))
@@ -24,3 +28,5 @@ class Router {
 export const router = new Router()
 export const stationLink = (gateway: string, station: string) =>
   `/stations/${encodeURIComponent(gateway)}/${encodeURIComponent(station)}`
+export const assetLink = (gateway: string, asset: string) =>
+  `/machines/${encodeURIComponent(gateway)}/${encodeURIComponent(asset)}`

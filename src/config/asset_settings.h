@@ -1,0 +1,62 @@
+#pragma once
+// The settings of machines that are watched (assets) and of where their waveforms come from; part of the gateway's
+// settings, see gateway_settings.h. What the formats are: docs/waveforms.md.
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/broker_access.h"
+
+namespace lineside::config {
+
+struct WaveformSourceSettings {
+  std::string name;
+  enum class Kind : std::uint8_t { mqtt, tcp, udp, files } kind = Kind::mqtt;
+  BrokerAccess at{.port = 1883, .tls = false};  // mqtt: all; tcp: host and port; udp: address and port to listen on
+  bool plain = false;                           // mqtt: without TLS on another machine's broker too
+  std::string path;                             // files: a recording or a folder of them
+  double speed = 1;                             // files: times real speed; 0: as fast as taken
+  bool loop = true;                             // files: from the start again
+  int block_ms = 100;                           // files: length of the blocks that are made of them
+  std::chrono::milliseconds reconnect_min{200}, reconnect_max{10'000};
+};
+
+struct ChannelSettings {
+  std::string name;
+  std::string unit = "m/s2";
+  double sensitivity = 1;  // what the source gives for one unit: values are divided by it
+  std::string position;    // of the sensor, for people
+};
+
+struct LearningSettings {
+  double minutes = 60;             // over which recordings are taken
+  int recordings = 120;            // so many, evenly spread
+  double recording_s = 2;          // length of each
+  double shadow_minutes = 10;      // scores without events before it counts
+  double shadow_anomalies = 0.02;  // more of the shadow period's windows: the model is not taken
+  double outliers_max = 0.1;       // share of recordings that may differ from all others and are left out
+  std::string program;             // lineside-train; empty: beside the gateway's own program
+  std::uint64_t memory_bytes_max = 1'500'000'000;
+  double time_max_minutes = 60;
+};
+
+struct AssetSettings {
+  std::string name;
+  std::string source;  // name of a waveform source
+  std::string topic;   // mqtt: its blocks come here
+  double rate_hz = 0;
+  std::vector<ChannelSettings> channels;  // in the order of the source's
+  std::string bundle;                     // path of the .lsb file; mode learning makes its own
+  enum class Mode : std::uint8_t { bundle, learning } mode = Mode::bundle;
+  std::vector<std::string> states;  // of the bundle, in which windows count; empty: all
+  int anomalies_needed = 3;         // k of the last n windows make an event
+  int anomalies_of = 5;
+  double clear_below = 0.8;  // share of the threshold that scores must stay below for the event to end
+  std::chrono::milliseconds stall_max{3000};
+  std::chrono::milliseconds summary_period{30'000}, spectrum_period{300'000};
+  int queue_blocks = 64;
+  LearningSettings learning;
+};
+
+}  // namespace lineside::config

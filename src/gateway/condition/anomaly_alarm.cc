@@ -1,0 +1,50 @@
+#include "gateway/condition/anomaly_alarm.h"
+
+#include <algorithm>
+
+namespace lineside::gateway {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+Severity AnomalyAlarm::severity_of(double ratio, nanoseconds lasting) {
+  int level = ratio >= 5 ? 4 : ratio >= 2 ? 3 : ratio >= 1.25 ? 2 : 1;
+  level += lasting >= hours{2} ? 2 : lasting >= minutes{10} ? 1 : 0;
+  return static_cast<Severity>(std::min(level, static_cast<int>(Severity::critical)));
+}
+
+AnomalyAlarm::Step AnomalyAlarm::add(bool anomaly, double ratio, MonoTime now) {
+  last_.push_back(anomaly);
+  anomalies_ += anomaly ? 1 : 0;
+  if (last_.size() > of_) {
+    anomalies_ -= last_.front() ? 1 : 0;
+    last_.pop_front();
+  }
+  if (!open_) {
+    if (anomalies_ < needed_) return Step::none;
+    open_ = true;
+    since_ = now;
+    worst_ = ratio;
+    quiet_ = 0;
+    severity_ = severity_of(ratio, {});
+    return Step::raised;
+  }
+  worst_ = std::max(worst_, ratio);
+  quiet_ = ratio < clear_below_ ? quiet_ + 1 : 0;
+  if (quiet_ >= of_) {
+    forget();
+    return Step::ended;
+  }
+  const Severity severity = severity_of(ratio, now - since_);
+  if (!anomaly || severity <= severity_) return Step::none;
+  severity_ = severity;
+  return Step::worse;
+}
+
+void AnomalyAlarm::forget() {
+  last_.clear();
+  anomalies_ = quiet_ = 0;
+  open_ = false;
+}
+
+}  // namespace lineside::gateway

@@ -1,0 +1,368 @@
+#include "gateway/condition/asset.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <format>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "gateway/condition/evidence.h"
+
+namespace lineside::gateway {
+namespace {
+
+using condition::Verdict;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kTick{200};
+constexpr seconds kRetry{3}, kUnknownLasts{60};
+constexpr int kNice = 5, kSignalFaultWindows = 3;
+constexpr double kSecondsHeld = 4;
+
+}  // namespace
+
+struct Asset::Instruments {
+  Instruments(MetricsRegistry& metrics, const std::string& asset)
+      : normal(windows(metrics, asset, "normal")),
+        anomaly(windows(metrics, asset, "anomaly")),
+        unknown(windows(metrics, asset, "unknown_state")),
+        sensor(windows(metrics, asset, "sensor_fault")),
+        dropped(metrics.counter("lineside_asset_dropped_blocks_total",
+                                "Blocks that the asset's thread was too slow for.", {{"asset", asset}})),
+        failed(metrics.counter("lineside_asset_failed_windows_total", "Windows that could not be scored.",
+                               {{"asset", asset}})),
+        score(metrics.gauge("lineside_asset_score", "Score of the newest window over its threshold.",
+                            {{"asset", asset}})),
+        latency(metrics.histogram("lineside_asset_window_to_verdict_seconds",
+                                  "From the block that completes a window to its verdict, or its event.")) {}
+  static Counter& windows(MetricsRegistry& metrics, const std::string& asset, const std::string& verdict) {
+    return metrics.counter("lineside_asset_windows_total", "Windows by verdict.",
+                           {{"asset", asset}, {"verdict", verdict}});
+  }
+  Counter &normal, &anomaly, &unknown, &sensor, &dropped, &failed;
+  Gauge& score;
+  LatencyHistogram& latency;
+};
+
+Asset::Asset(const config::AssetSettings& settings, AssetParts parts)
+    : settings_(settings),
+      parts_(std::move(parts)),
+      instruments_(std::make_unique<Instruments>(parts_.metrics, settings.name)),
+      queue_("asset " + settings.name, static_cast<std::size_t>(settings.queue_blocks), WhenFull::drop_oldest),
+      maker_(settings,
+             std::max(kSecondsHeld,
+                      settings.mode == config::AssetSettings::Mode::learning ? 2 * settings.learning.recording_s : 0)),
+      sensors_([this](const std::string& fault, bool begins, const std::string& detail) {
+        tell(begins ? "sensor.fault" : "sensor.ok", begins ? Severity::medium : Severity::info,
+             begins ? std::format("The sensors of {}: {} ({}).", settings_.name, detail, fault)
+                    : std::format("The sensors of {} are in order again ({}).", settings_.name, fault),
+             {{"fault", fault}, {"detail", detail}});
+      }),
+      alarm_(settings) {
+  shown_.now.asset = settings.name;
+  shown_.now.mode = "waiting";
+}
+
+Asset::~Asset() { stop(); }
+
+void Asset::start() {
+  thread_ = std::jthread([this] { run(); });
+}
+
+void Asset::stop() {
+  queue_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Asset::on_block(WaveformBlock block) { queue_.push({.block = std::move(block), .fault = "", .detail = ""}); }
+void Asset::on_bad_block(const std::string& why) { queue_.push({.block = {}, .fault = "block", .detail = why}); }
+void Asset::on_source(bool up, const std::string& why) {
+  queue_.push({.block = {}, .fault = up ? "up" : "source", .detail = why});
+}
+void Asset::reload_model() { reload_ = true; }
+
+AssetCondition Asset::condition() const {
+  std::lock_guard lock(mutex_);
+  AssetCondition shown = shown_;
+  shown.dropped_blocks = queue_.dropped();
+  return shown;
+}
+
+void Asset::tell(const std::string& type, Severity severity, const std::string& message,
+                 std::map<std::string, std::string> evidence) {
+  log(severity >= Severity::medium ? LogLevel::warning : LogLevel::info, "asset", message,
+      {{"asset", settings_.name}, {"event", type}});
+  parts_.records.put(Lane::urgent, EventRecord{make_uuid(parts_.clock), type, settings_.name, severity,
+                                               parts_.clock.wall(), message, std::move(evidence)});
+}
+
+void Asset::trouble(const std::string& what) {
+  std::lock_guard lock(mutex_);
+  shown_.now.trouble = what;
+}
+
+std::string Asset::mode() const {
+  if (learner_ && (learner_->phase() != Phase::scoring)) return to_string(learner_->phase());
+  return model_ ? "scoring" : "waiting";
+}
+
+void Asset::run() {
+  prctl(PR_SET_NAME, ("a:" + settings_.name).substr(0, 15).c_str());
+  // Behind the inspection stations, whose items have deadlines.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), getpriority(PRIO_PROCESS, 0) + kNice);
+  open_model();
+  MonoTime now = parts_.clock.mono();
+  last_block_ = now;
+  next_summary_ = now + settings_.summary_period;
+  {
+    std::lock_guard lock(mutex_);
+    shown_.now.from = parts_.clock.wall();
+  }
+  while (!queue_.closed() || queue_.size() > 0) {
+    if (auto input = queue_.pop(kTick)) take(std::move(*input));
+    look_after(parts_.clock.mono());
+  }
+  put_summary(parts_.clock.mono(), false);
+}
+
+void Asset::open_model() {
+  std::error_code error;
+  std::filesystem::create_directories(parts_.folder, error);
+  counters_ = std::make_unique<bundle::CounterRecord>(parts_.folder / "counter");
+  if (settings_.mode == config::AssetSettings::Mode::bundle) return load_model(settings_.bundle);
+  auto opened = Learner::open(
+      parts_.folder, parts_.sign_key, settings_, parts_.clock,
+      [this](const std::string& type, Severity severity, const std::string& message,
+             std::map<std::string, std::string> evidence) { tell(type, severity, message, std::move(evidence)); });
+  if (!opened) {
+    trouble(opened.error().message);
+    tell("learning.failed", Severity::high, opened.error().message);
+    return;
+  }
+  learner_ = std::move(*opened);
+  if (learner_->phase() == Phase::shadow || learner_->phase() == Phase::scoring) load_model(learner_->bundle());
+}
+
+void Asset::load_model(const std::filesystem::path& bundle) {
+  bundle::Trust trust = parts_.trust;
+  if (learner_)
+    if (auto own = bundle::PublicKey::load(parts_.sign_key.string() + ".pub")) trust.keys.push_back(*own);
+  auto loaded = AssetModel::load(bundle, trust, *counters_, model_ ? model_->counter() : 0, settings_, parts_.library);
+  next_try_ = parts_.clock.mono() + kRetry;
+  if (loaded) {
+    model_ = std::move(*loaded);
+    maker_.restart();
+    alarm_.forget();
+    trouble("");
+    tell("model.changed", Severity::info, std::format("{} is scored by {}.", settings_.name, model_->version()),
+         {{"model", model_->version()}});
+    return;
+  }
+  const std::string why = to_string(loaded.error());
+  if (learner_ && learner_->phase() == Phase::shadow) {
+    learner_->refuse_bundle(why);
+  } else if (condition().now.trouble != why) {  // once for each reason
+    trouble(why);
+    tell("model.refused", Severity::high,
+         std::format("{} Asset {} {}.", why, settings_.name, model_ ? "goes on with its model" : "is not scored"));
+  }
+}
+
+void Asset::take(Input input) {
+  const MonoTime now = parts_.clock.mono();
+  if (input.fault == "up") return;
+  if (!input.fault.empty()) return sensors_.seen(input.fault, input.detail, now);
+  if (const std::uint64_t dropped = queue_.dropped(); dropped != dropped_told_) {
+    instruments_->dropped.add(dropped - dropped_told_);
+    dropped_told_ = dropped;
+  }
+  last_block_ = now;
+  const auto faults = maker_.add(input.block);
+  for (const auto& [fault, detail] : faults) sensors_.seen(to_string(fault), detail, now);
+  {
+    std::lock_guard lock(mutex_);
+    shown_.now.raw_bytes += input.block.raw_bytes;
+    shown_.now.lost_samples += maker_.lost_samples() - lost_told_;
+  }
+  lost_told_ = maker_.lost_samples();
+  if (learner_ && learner_->phase() == Phase::collecting) return learn();
+  score_windows();
+}
+
+void Asset::learn() {
+  MadeWindow recording;
+  const std::size_t length = learner_->recording_samples();
+  while (learner_->wants_recording() && maker_.next(length, length, recording)) {
+    const auto taken = learner_->take(recording);
+    trouble(taken ? "" : taken.error().message);
+    if (!taken) return;
+    if (*taken) sensors_.seen("signal", **taken, parts_.clock.mono());
+    if (learner_->advance()) load_model(learner_->bundle());
+  }
+}
+
+void Asset::score_windows() {
+  if (!model_) return;
+  MadeWindow window;
+  while (model_ && maker_.next(model_->window(), model_->hop(), window)) judge(window);
+}
+
+void Asset::judge(const MadeWindow& window) {
+  const auto score = model_->score(window);
+  if (!score) {
+    instruments_->failed.add();
+    return trouble(to_string(score.error()));
+  }
+  count(*score);
+  const MonoTime now = parts_.clock.mono();
+  if (score->verdict == Verdict::sensor_fault)
+    return sensors_.seen("signal", score->contributors, now, kSignalFaultWindows);
+  if (learner_ && learner_->phase() == Phase::shadow) {
+    if (!learner_->shadow_window(score->verdict == Verdict::anomaly, counts(*score)) &&
+        learner_->phase() == Phase::collecting)
+      model_.reset();
+    return;
+  }
+  watch(*score, window);
+  instruments_->latency.record(parts_.clock.mono() - window.complete);
+}
+
+bool Asset::counts(const condition::WindowScore& score) const {
+  if (score.verdict != Verdict::normal && score.verdict != Verdict::anomaly) return false;
+  return settings_.states.empty() || std::ranges::contains(settings_.states, score.state);
+}
+
+void Asset::count(const condition::WindowScore& score) {
+  const double ratio = score.threshold > 0 ? score.score / score.threshold : 0;
+  Counter* const counters[] = {&instruments_->normal, &instruments_->anomaly, &instruments_->unknown,
+                               &instruments_->sensor};
+  counters[static_cast<std::size_t>(score.verdict)]->add();
+  std::lock_guard lock(mutex_);
+  AssetSummary& now = shown_.now;
+  ++now.windows;
+  now.state = score.state;
+  now.threshold = static_cast<float>(score.threshold);
+  now.sensor_faults += score.verdict == Verdict::sensor_fault ? 1 : 0;
+  now.anomalies += score.verdict == Verdict::anomaly ? 1 : 0;
+  now.unknown += score.verdict == Verdict::unknown_state ? 1 : 0;
+  if (score.verdict == Verdict::sensor_fault) return;
+  instruments_->score.set(ratio);
+  shown_.score = score.score;
+  const std::uint64_t scored = now.windows - now.sensor_faults;
+  const auto value = static_cast<float>(score.score);
+  now.score_min = scored == 1 ? value : std::min(now.score_min, value);
+  now.score_max = scored == 1 ? value : std::max(now.score_max, value);
+  now.score_mean += (value - now.score_mean) / static_cast<float>(scored);
+  if (score.explanation.iso_zone != '-') now.velocity_mm_s = static_cast<float>(score.explanation.velocity_mm_s);
+  if (score.score <= worst_of_period_) return;
+  worst_of_period_ = score.score;
+  now.features.clear();
+  for (const auto& one : score.explanation.contributions)
+    now.features.emplace_back(one.channel + " " + one.feature, static_cast<float>(one.deviation));
+}
+
+void Asset::watch(const condition::WindowScore& score, const MadeWindow& window) {
+  const MonoTime now = parts_.clock.mono();
+  if (score.verdict == Verdict::unknown_state) {
+    if (unknown_since_ == MonoTime{}) unknown_since_ = now;
+    if (!unknown_told_ && now - unknown_since_ > kUnknownLasts) {
+      unknown_told_ = true;
+      tell("condition.unknown_state", Severity::low,
+           std::format("{} runs in a state that its model does not know: {}.", settings_.name, score.state),
+           {{"state", score.state}});
+    }
+    return;
+  }
+  unknown_since_ = {};
+  unknown_told_ = false;
+  if (!counts(score)) return;
+  const double ratio = score.threshold > 0 ? score.score / score.threshold : 0;
+  ratio_trend_.add(ratio, now);
+  if (score.explanation.iso_zone != '-') velocity_trend_.add(score.explanation.velocity_mm_s, now);
+  const auto step = alarm_.add(score.verdict == Verdict::anomaly, ratio, now);
+  if (step == AnomalyAlarm::Step::raised || step == AnomalyAlarm::Step::worse)
+    tell_anomaly(score, window, step == AnomalyAlarm::Step::worse);
+  if (step != AnomalyAlarm::Step::ended) return;
+  tell("condition.normal", Severity::info,
+       std::format("{} is as it was learned again; its highest score was {:.1f} times the threshold.", settings_.name,
+                   alarm_.worst()),
+       {{"worst_times_threshold", std::format("{:.2f}", alarm_.worst())}});
+  std::lock_guard lock(mutex_);
+  shown_.message.clear();
+  shown_.severity = Severity::info;
+  shown_.now.alarm = false;
+}
+
+void Asset::tell_anomaly(const condition::WindowScore& score, const MadeWindow& window, bool worse) {
+  EvidenceInput input{.score = score,
+                      .alarm = alarm_,
+                      .settings = settings_,
+                      .model = model_->version(),
+                      .start = window.start == WallTime{} ? parts_.clock.wall() : window.start,
+                      .now = parts_.clock.mono(),
+                      .ratio = ratio_trend_.line(),
+                      .velocity = velocity_trend_.line()};
+  auto evidence = anomaly_evidence(input);
+  evidence["window_to_event_ms"] =
+      std::format("{:.2f}", static_cast<double>((parts_.clock.mono() - window.complete).count()) / 1e6);
+  const std::string message = anomaly_message(input, worse);
+  tell("condition.anomaly", alarm_.severity(), message, std::move(evidence));
+  {
+    std::lock_guard lock(mutex_);
+    shown_.message = message;
+    shown_.severity = alarm_.severity();
+    shown_.now.alarm = true;
+  }
+  put_summary(parts_.clock.mono(), true);
+}
+
+void Asset::look_after(MonoTime now) {
+  if (now - last_block_ > settings_.stall_max)
+    sensors_.seen("silent", std::format("no block for {} ms", settings_.stall_max.count()),
+                  now);
+  sensors_.tick(now);
+  if (learner_ && learner_->phase() == Phase::training && learner_->advance()) load_model(learner_->bundle());
+  const bool wanted = reload_.exchange(false);
+  const bool missing = !model_ && now >= next_try_ &&
+                       (!learner_ || learner_->phase() == Phase::shadow || learner_->phase() == Phase::scoring);
+  if ((wanted || missing) && (!learner_ || missing))
+    load_model(learner_ ? learner_->bundle() : std::filesystem::path(settings_.bundle));
+  if (now >= next_summary_) put_summary(now, now >= next_spectrum_);
+  std::lock_guard lock(mutex_);
+  shown_.now.mode = mode();
+  shown_.now.progress = learner_ ? learner_->progress() : 1;
+  shown_.now.sensor = sensors_.summary();
+  shown_.now.model_version = model_ ? model_->version() : "";
+}
+
+void Asset::put_summary(MonoTime now, bool with_spectra) {
+  AssetSummary summary;
+  {
+    std::lock_guard lock(mutex_);
+    AssetSummary& shown = shown_.now;
+    shown.to = parts_.clock.wall();
+    shown.mode = mode();
+    shown.alarm = alarm_.open();
+    if (model_ && shown.windows > 0) shown.spectra = model_->spectra(settings_);
+    summary = shown;
+    shown.from = shown.to;
+    shown.windows = shown.anomalies = shown.unknown = shown.sensor_faults = 0;
+    shown.raw_bytes = shown.lost_samples = 0;
+    shown.score_min = shown.score_mean = shown.score_max = 0;
+  }
+  worst_of_period_ = -1;
+  next_summary_ = now + settings_.summary_period;
+  if (!with_spectra || summary.spectra.empty())
+    summary.spectra.clear();
+  else
+    next_spectrum_ = now + settings_.spectrum_period;
+  parts_.records.put(Lane::bulk, std::move(summary));
+}
+
+}  // namespace lineside::gateway

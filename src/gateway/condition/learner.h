@@ -1,0 +1,89 @@
+#pragma once
+// `mode: learning`: takes recordings of the running machine, lets lineside-train learn from them, watches the new model
+// for a while, and hands it over. Every step is on disk before the next begins, so that it goes on after kill -9:
+//
+//   FOLDER/state            phase, attempt, counter, what the shadow period has counted
+//   FOLDER/recordings/*.csv what was taken, each written whole
+//   FOLDER/candidate.lsb    of a training that may be under way; never run
+//   FOLDER/model.lsb        verified, in its shadow period or in use
+//   FOLDER/training.log     what the last training said
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "config/asset_settings.h"
+#include "gateway/condition/trainer_process.h"
+#include "gateway/condition/window_maker.h"
+#include "model/record.h"
+
+namespace lineside::gateway {
+
+enum class Phase : std::uint8_t { collecting, training, shadow, scoring };
+const char* to_string(Phase phase);
+
+// Owner thread only.
+class Learner {
+ public:
+  using Tell = std::function<void(const std::string& type, Severity severity, const std::string& message,
+                                  std::map<std::string, std::string> evidence)>;
+  // `sign_key` signs what is learned here; it is made at the first training. Errors: file_io, disk_full, file_format
+  // (its state can't be read).
+  static Result<std::unique_ptr<Learner>> open(std::filesystem::path folder, std::filesystem::path sign_key,
+                                               const config::AssetSettings& settings, Clock& clock, Tell tell);
+
+  Phase phase() const { return state_.phase; }
+  float progress() const;
+  std::filesystem::path bundle() const { return folder_ / "model.lsb"; }
+  std::uint64_t counter() const { return state_.counter; }
+
+  // collecting: how many samples a recording has, and whether one is due.
+  std::size_t recording_samples() const;
+  bool wants_recording() const;
+  // A recording; one with a sensor's fault is not taken: why. Errors: disk_full, file_io.
+  Result<std::optional<std::string>> take(const MadeWindow& recording);
+
+  // collecting and training: does what is next; true when a new bundle lies there to be loaded (phase shadow).
+  bool advance();
+  // The bundle could not be loaded: begins anew.
+  void refuse_bundle(const std::string& why);
+  // shadow: a window was scored. True when the period is over and the model counts from now on; when it is not to be
+  // trusted, learning has begun anew (phase collecting).
+  bool shadow_window(bool anomaly, bool counts);
+
+ private:
+  struct State {
+    Phase phase = Phase::collecting;
+    std::uint64_t attempt = 1, counter = 0, shadow_windows = 0, shadow_anomalies = 0;
+    std::int64_t since_s = 0;  // unix time of the phase's beginning
+  };
+  Learner(std::filesystem::path folder, std::filesystem::path sign_key, const config::AssetSettings& settings,
+          Clock& clock, Tell tell);
+  Result<void> read_state();
+  void enter(Phase phase);
+  void save();
+  void begin_anew(const std::string& why);
+  std::vector<std::filesystem::path> recordings() const;
+  bool examine();  // leaves outliers out; false: too many, learning has begun anew
+  void start_training();
+  bool finish_training(const TrainerEnd& end);
+  double seconds_in_phase() const;
+
+  const std::filesystem::path folder_, sign_key_;
+  const config::AssetSettings settings_;
+  Clock& clock_;
+  Tell tell_;
+  State state_;
+  std::size_t taken_ = 0;
+  std::optional<TrainerProcess> trainer_;
+  MonoTime retry_at_{};
+  std::chrono::seconds retry_pause_{10};
+};
+
+}  // namespace lineside::gateway

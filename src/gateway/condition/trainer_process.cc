@@ -1,0 +1,114 @@
+#include "gateway/condition/trainer_process.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <format>
+
+#include "base/file.h"
+
+namespace lineside::gateway {
+namespace {
+
+constexpr int kNotThere = 127;
+
+// The last line that says something.
+std::string last_line(const std::filesystem::path& log) {
+  const auto text = read_text(log, 16u << 20);
+  if (!text) return "";
+  std::string_view rest = *text;
+  while (rest.ends_with('\n')) rest.remove_suffix(1);
+  return std::string(rest.substr(rest.rfind('\n') == std::string_view::npos ? 0 : rest.rfind('\n') + 1));
+}
+
+// Between fork and exec: only calls that are safe in the child of a process with threads.
+[[noreturn]] void become(char** words, char** environment, int log, std::uint64_t memory_bytes_max, pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(kNotThere);  // the gateway has died in between
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  setpgid(0, 0);
+  setpriority(PRIO_PROCESS, 0, 19);
+  const sched_param idle{};
+  sched_setscheduler(0, SCHED_IDLE, &idle);
+  if (const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); score >= 0)
+    if (write(score, "1000", 4) < 0) _exit(kNotThere);
+  if (memory_bytes_max > 0) {
+    const rlimit limit{memory_bytes_max, memory_bytes_max};
+    setrlimit(RLIMIT_DATA, &limit);
+  }
+  dup2(log, STDOUT_FILENO);
+  dup2(log, STDERR_FILENO);
+  execvpe(words[0], words, environment);
+  _exit(kNotThere);
+}
+
+}  // namespace
+
+Result<TrainerProcess> TrainerProcess::start(const TrainerCommand& command, Clock& clock) {
+  const int log = ::open(command.log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (log < 0)
+    return fail(ErrorCode::file_io, std::format("can't write {}: {}", command.log.string(), std::strerror(errno)));
+  std::vector<char*> words, environment;
+  for (const std::string& word : command.words) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  // One thread: the learning may take long, the neighbours' work may not.
+  std::string one_thread = "OMP_NUM_THREADS=1";
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    if (std::strncmp(*variable, "OMP_NUM_THREADS=", 16) != 0) environment.push_back(*variable);
+  environment.push_back(one_thread.data());
+  environment.push_back(nullptr);
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid == 0) become(words.data(), environment.data(), log, command.memory_bytes_max, parent);
+  ::close(log);
+  if (pid < 0) return fail(ErrorCode::file_io, std::format("can't start a process: {}", std::strerror(errno)));
+  return TrainerProcess(pid, command, clock.mono() + command.time_max, clock);
+}
+
+TrainerProcess::TrainerProcess(pid_t pid, TrainerCommand command, MonoTime give_up, Clock& clock)
+    : pid_(pid), command_(std::move(command)), give_up_(give_up), clock_(clock) {}
+
+TrainerProcess::TrainerProcess(TrainerProcess&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      command_(std::move(other.command_)),
+      give_up_(other.give_up_),
+      clock_(other.clock_) {}
+
+TrainerProcess::~TrainerProcess() {
+  if (pid_ < 0) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
+}
+
+std::optional<TrainerEnd> TrainerProcess::poll() {
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) == 0) {
+    if (clock_.mono() < give_up_) return std::nullopt;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return TrainerEnd{.why = "the training took longer than learning.time_max_minutes and was ended"};
+  }
+  pid_ = -1;
+  if (WIFSIGNALED(status))
+    return TrainerEnd{.why =
+                          std::format("the training was ended by signal {} ({}); more than learning.memory_bytes_max?",
+                                      WTERMSIG(status), strsignal(WTERMSIG(status)))};
+  const int code = WEXITSTATUS(status);
+  if (code == 0) return TrainerEnd{.good = true};
+  if (code == kNotThere)
+    return TrainerEnd{.why =
+                          std::format("{} can't be run: install it, or set learning.program", command_.words.front())};
+  return TrainerEnd{.refused = code == exit_code(ErrorCode::dataset_invalid), .why = last_line(command_.log)};
+}
+
+}  // namespace lineside::gateway

@@ -1,0 +1,156 @@
+#include "gateway/waveform/stream_waveforms.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <format>
+#include <mutex>
+#include <random>
+
+#include "gateway/waveform/block_format.h"
+
+namespace lineside::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+using Kind = config::WaveformSourceSettings::Kind;
+
+constexpr milliseconds kPoll{200};
+constexpr int kConnectMs = 5000, kSilenceMs = 10'000;
+constexpr int kReceiveBuffer = 4 << 20;
+
+std::string last_error() { return std::strerror(errno); }
+
+bool wait_or_stop(const std::stop_token& stop, milliseconds duration) {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  return changed.wait_for(lock, stop, duration, [&] { return stop.stop_requested(); });
+}
+
+struct Addresses {
+  ~Addresses() {
+    if (first != nullptr) freeaddrinfo(first);
+  }
+  addrinfo* first = nullptr;
+};
+
+bool readable(int socket, int wait_ms) {
+  pollfd one{.fd = socket, .events = POLLIN, .revents = 0};
+  return ::poll(&one, 1, wait_ms) > 0;
+}
+
+bool connect_in_time(int socket, const addrinfo& to) {
+  if (::connect(socket, to.ai_addr, to.ai_addrlen) == 0) return true;
+  if (errno != EINPROGRESS) return false;
+  pollfd one{.fd = socket, .events = POLLOUT, .revents = 0};
+  int error = ETIMEDOUT;
+  socklen_t length = sizeof error;
+  if (::poll(&one, 1, kConnectMs) > 0) getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length);
+  errno = error;
+  return error == 0;
+}
+
+}  // namespace
+
+StreamWaveforms::StreamWaveforms(const config::WaveformSourceSettings& settings, Clock& clock, MetricsRegistry& metrics)
+    : settings_(settings), intake_(settings.name, clock, metrics) {}
+
+StreamWaveforms::~StreamWaveforms() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<void> StreamWaveforms::start() {
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  return {};
+}
+
+Result<int> StreamWaveforms::open() const {
+  const bool tcp = settings_.kind == Kind::tcp;
+  const addrinfo hints{.ai_flags = tcp ? 0 : AI_PASSIVE, .ai_socktype = tcp ? SOCK_STREAM : SOCK_DGRAM};
+  Addresses addresses;
+  const std::string port = std::to_string(settings_.at.port);
+  if (const int error = getaddrinfo(settings_.at.host.c_str(), port.c_str(), &hints, &addresses.first); error != 0)
+    return fail(ErrorCode::broker_unreachable, gai_strerror(error));
+  const addrinfo& to = *addresses.first;
+  const int socket = ::socket(to.ai_family, to.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, to.ai_protocol);
+  if (socket < 0) return fail(ErrorCode::broker_unreachable, last_error());
+  setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+  if (tcp ? connect_in_time(socket, to) : ::bind(socket, to.ai_addr, to.ai_addrlen) == 0) return socket;
+  const std::string why = last_error();
+  ::close(socket);
+  return fail(ErrorCode::broker_unreachable, why);
+}
+
+void StreamWaveforms::run(const std::stop_token& stop) {
+  std::minstd_rand random(std::random_device{}());
+  milliseconds pause = settings_.reconnect_min;
+  while (!stop.stop_requested()) {
+    std::string why;
+    if (const auto socket = open(); !socket) {
+      why = socket.error().message;
+    } else {
+      intake_.tell(true, "");
+      pause = settings_.reconnect_min;
+      why = settings_.kind == Kind::tcp ? read_blocks(*socket, stop) : read_datagrams(*socket, stop);
+      ::close(*socket);
+    }
+    if (stop.stop_requested()) return;
+    intake_.tell(false, std::format("{}:{} of '{}': {}", settings_.at.host, settings_.at.port, settings_.name, why));
+    const double jitter = 0.5 + 0.5 * static_cast<double>(random()) / static_cast<double>(std::minstd_rand::max());
+    if (wait_or_stop(stop, std::chrono::duration_cast<milliseconds>(pause * jitter))) return;
+    pause = std::min(pause * 2, settings_.reconnect_max);
+  }
+}
+
+std::string StreamWaveforms::read_blocks(int socket, const std::stop_token& stop) {
+  std::vector<std::uint8_t> bytes;
+  std::array<std::uint8_t, 1 << 16> part;
+  int silent_ms = 0;
+  while (!stop.stop_requested()) {
+    if (!readable(socket, static_cast<int>(kPoll.count()))) {
+      // Half-open connections look like silence: a new one tells.
+      if ((silent_ms += static_cast<int>(kPoll.count())) >= kSilenceMs) return "nothing came for 10 s";
+      continue;
+    }
+    silent_ms = 0;
+    const ssize_t count = ::recv(socket, part.data(), part.size(), 0);
+    if (count == 0) return "the other side closed the connection";
+    if (count < 0) return last_error();
+    bytes.insert(bytes.end(), part.begin(), part.begin() + count);
+    std::size_t done = 0;
+    while (bytes.size() - done >= kBlockHeaderBytes) {
+      const auto rest = std::span(bytes).subspan(done);
+      const auto length = block_bytes(rest);
+      if (!length) {
+        intake_.take("", std::unexpected(length.error()));
+        return length.error().message;
+      }
+      if (rest.size() < *length) break;
+      intake_.take("", parse_binary_block(rest.first(*length)));
+      done += *length;
+    }
+    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(done));
+  }
+  return {};
+}
+
+std::string StreamWaveforms::read_datagrams(int socket, const std::stop_token& stop) {
+  std::array<std::uint8_t, 1 << 16> datagram;
+  while (!stop.stop_requested()) {
+    if (!readable(socket, static_cast<int>(kPoll.count()))) continue;
+    const ssize_t count = ::recv(socket, datagram.data(), datagram.size(), 0);
+    if (count < 0) return last_error();
+    intake_.take("", parse_binary_block(std::span(datagram).first(static_cast<std::size_t>(count))));
+  }
+  return {};
+}
+
+}  // namespace lineside::gateway

@@ -1,0 +1,199 @@
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <condition_variable>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+
+#include "base/test_folder.h"
+#include "gateway/waveform/block_format.h"
+#include "gateway/waveform/make_waveform_source.h"
+
+namespace lineside::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class T>
+void put(std::vector<std::uint8_t>& bytes, std::size_t at, T value) {
+  std::memcpy(bytes.data() + at, &value, sizeof value);
+}
+
+// Two channels of three samples, as 16-bit integers: 1, 2, 3 and -10, -20, -30, scale 0.5.
+std::vector<std::uint8_t> int16_block(std::uint32_t sequence = 7) {
+  std::vector<std::uint8_t> bytes(kBlockHeaderBytes + 12);
+  std::memcpy(bytes.data(), "LSWB", 4);
+  bytes[4] = 1, bytes[5] = 2;
+  put(bytes, 6, std::uint16_t{2});
+  put(bytes, 8, std::uint32_t{3});
+  put(bytes, 12, sequence);
+  put(bytes, 16, 1000.0);
+  put(bytes, 24, std::int64_t{1'700'000'000'000'000'000});
+  put(bytes, 32, 0.5);
+  for (std::int16_t i = 0; i < 3; ++i) {
+    put(bytes, kBlockHeaderBytes + 4U * static_cast<unsigned>(i), static_cast<std::int16_t>(i + 1));
+    put(bytes, kBlockHeaderBytes + 4U * static_cast<unsigned>(i) + 2, static_cast<std::int16_t>(-10 * (i + 1)));
+  }
+  return bytes;
+}
+
+class Taker final : public WaveformSink {
+ public:
+  void on_block(WaveformBlock block) override {
+    const std::lock_guard lock(mutex_);
+    blocks.push_back(std::move(block));
+    changed_.notify_all();
+  }
+  void on_bad_block(const std::string& why) override {
+    const std::lock_guard lock(mutex_);
+    bad.push_back(why);
+    changed_.notify_all();
+  }
+  void on_source(bool up, const std::string&) override {
+    const std::lock_guard lock(mutex_);
+    (up ? ups : downs) += 1;
+    changed_.notify_all();
+  }
+  template <class Ready>
+  bool wait(Ready ready) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, ready);
+  }
+  std::vector<WaveformBlock> blocks;
+  std::vector<std::string> bad;
+  int ups = 0, downs = 0;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+TEST(BlockFormat, ReadsInterleavedIntegersAsScaledChannels) {
+  const auto block = parse_block(int16_block());
+  ASSERT_TRUE(block) << block.error().message;
+  EXPECT_EQ(block->channels, 2U);
+  EXPECT_EQ(block->samples, 3U);
+  EXPECT_EQ(block->sequence, 7U);
+  EXPECT_EQ(block->rate_hz, 1000);
+  EXPECT_EQ(block->values, (std::vector<float>{0.5F, 1, 1.5F, -5, -10, -15}));
+  EXPECT_EQ(block->first.time_since_epoch().count(), 1'700'000'000'000'000'000);
+}
+
+TEST(BlockFormat, Reads24BitsWithTheirSign) {
+  auto bytes = int16_block();
+  bytes[5] = 3;
+  put(bytes, 6, std::uint16_t{1});
+  put(bytes, 8, std::uint32_t{2});
+  put(bytes, 32, 1.0);
+  bytes.resize(kBlockHeaderBytes + 6);
+  const std::uint8_t samples[] = {0xFF, 0xFF, 0x7F, 0xFE, 0xFF, 0xFF};
+  std::memcpy(bytes.data() + kBlockHeaderBytes, samples, 6);
+  const auto block = parse_block(bytes);
+  ASSERT_TRUE(block) << block.error().message;
+  EXPECT_EQ(block->values, (std::vector<float>{8'388'607, -2}));
+}
+
+TEST(BlockFormat, ReadsJsonWithNamesAndMissingSamples) {
+  const std::string text =
+      R"({"rate_hz":50,"sequence":3,"time_ns":1700000000000000000,"channels":{"x":[1,null],"y":[3,4]}})";
+  const auto block = parse_block({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  ASSERT_TRUE(block) << block.error().message;
+  EXPECT_EQ(block->names, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(block->samples, 2U);
+  EXPECT_TRUE(std::isnan(block->values[1]));
+  EXPECT_EQ(block->values[3], 4);
+}
+
+TEST(BlockFormat, RefusesWhateverIsNoBlock) {
+  const auto good = int16_block();
+  for (std::size_t length = 0; length < good.size(); ++length)
+    EXPECT_FALSE(parse_block(std::span(good).first(length))) << length;
+  const auto broken = [&](auto change) {
+    auto bytes = good;
+    change(bytes);
+    return !parse_block(bytes).has_value();
+  };
+  EXPECT_TRUE(broken([](auto& b) { b[4] = 2; }));
+  EXPECT_TRUE(broken([](auto& b) { b[5] = 9; }));
+  EXPECT_TRUE(broken([](auto& b) { put(b, 6, std::uint16_t{0}); }));
+  EXPECT_TRUE(broken([](auto& b) { put(b, 6, std::uint16_t{65}); }));
+  EXPECT_TRUE(broken([](auto& b) { put(b, 8, std::uint32_t{0xFFFFFFFF}); }));
+  EXPECT_TRUE(broken([](auto& b) { put(b, 16, std::nan("")); }));
+  EXPECT_TRUE(broken([](auto& b) { put(b, 24, std::int64_t{-1}); }));
+  EXPECT_TRUE(broken([](auto& b) { put(b, 32, 0.0); }));
+  EXPECT_TRUE(broken([](auto& b) { b.push_back(0); }));
+  for (const std::string text : {"{", "{}", R"({"channels":[]})", R"({"channels":{"x":[1],"y":[1,2]}})",
+                                 R"({"channels":{"x":["a"]}})", R"({"channels":3})"})
+    EXPECT_FALSE(parse_json_block(text)) << text;
+}
+
+int listen_on_loopback(int& port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  socklen_t length = sizeof address;
+  EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), length), 0);
+  EXPECT_EQ(::listen(socket, 4), 0);
+  getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length);
+  port = ntohs(address.sin_port);
+  return socket;
+}
+
+TEST(StreamWaveforms, CutsATcpStreamIntoBlocksAndConnectsAgainWhenItMakesNoSense) {
+  config::WaveformSourceSettings settings{.name = "daq", .kind = config::WaveformSourceSettings::Kind::tcp};
+  settings.reconnect_min = 10ms;
+  const int listener = listen_on_loopback(settings.at.port);
+  MetricsRegistry metrics;
+  Taker taker;
+  const auto source = make_waveform_source(settings, 1000, system_clock(), metrics);
+  ASSERT_TRUE(source);
+  (*source)->add("", taker);
+  ASSERT_TRUE((*source)->start());
+  int peer = ::accept(listener, nullptr, nullptr);
+  const auto first = int16_block(1), second = int16_block(2);
+  std::vector<std::uint8_t> both(first);
+  both.insert(both.end(), second.begin(), second.end());
+  ASSERT_EQ(::send(peer, both.data(), 50, 0), 50);
+  ASSERT_EQ(::send(peer, both.data() + 50, both.size() - 50, 0), static_cast<ssize_t>(both.size() - 50));
+  ASSERT_TRUE(taker.wait([&] { return taker.blocks.size() == 2; }));
+  EXPECT_EQ(taker.blocks[1].sequence, 2U);
+  const std::string nonsense(100, '?');
+  ASSERT_EQ(::send(peer, nonsense.data(), nonsense.size(), 0), 100);
+  ASSERT_TRUE(taker.wait([&] { return taker.downs == 1 && taker.bad.size() == 1; }));
+  ::close(peer);
+  peer = ::accept(listener, nullptr, nullptr);
+  EXPECT_TRUE(taker.wait([&] { return taker.ups == 2; }));
+  ::close(peer);
+  ::close(listener);
+}
+
+TEST(FileWaveforms, PlaysRecordingsInOrderAsBlocks) {
+  TestFolder folder;
+  for (const char* name : {"2.csv", "10.csv"}) {
+    std::ofstream file(folder.path() / name);
+    file << "x,y\n";
+    for (int i = 0; i < 250; ++i) file << std::sin(i) << "," << (name[0] == '2' ? 0.25 : 0.5) * std::cos(i) << "\n";
+  }
+  config::WaveformSourceSettings settings{.name = "replay", .kind = config::WaveformSourceSettings::Kind::files};
+  settings.path = folder.path().string();
+  settings.speed = 0;
+  settings.loop = false;
+  MetricsRegistry metrics;
+  Taker taker;
+  const auto source = make_waveform_source(settings, 1000, system_clock(), metrics);
+  ASSERT_TRUE(source) << source.error().message;
+  (*source)->add("", taker);
+  ASSERT_TRUE((*source)->start());
+  ASSERT_TRUE(taker.wait([&] { return taker.downs == 1; }));
+  ASSERT_EQ(taker.blocks.size(), 6U);
+  EXPECT_EQ(taker.blocks[2].samples, 50U);
+  EXPECT_FLOAT_EQ(taker.blocks[0].values[100], 0.25F);
+  EXPECT_FLOAT_EQ(taker.blocks[3].values[100], 0.5F);
+  EXPECT_EQ(taker.blocks[5].sequence, 6U);
+}
+
+}  // namespace
+}  // namespace lineside::gateway
