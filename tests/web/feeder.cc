@@ -58,7 +58,8 @@ class FedGateway {
     summary.rejected = std::binomial_distribution<std::uint64_t>(items, station.reject_share)(random_);
     summary.passed = items - summary.rejected;
     summary.fail_safe = station.camera_up ? 0 : summary.rejected;
-    if (station.troubled && verdicts) summary.late = 1, summary.actuation_failed = std::min<std::uint64_t>(1, summary.rejected);
+    if (station.troubled && verdicts)
+      summary.late = 1, summary.actuation_failed = std::min<std::uint64_t>(1, summary.rejected);
     summary.raw_bytes = items * 320 * 240 * 3;
     summary.camera_up = station.camera_up;
     summary.actuator_up = true;
