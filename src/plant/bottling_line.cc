@@ -105,6 +105,9 @@ void BottlingLine::run(const std::stop_token& stop, MonoTime first_bottle) {
     auto& scene = trouble_.load() == CameraTrouble::resize ? small_scene_ : scene_;
     scene.draw(bottle, bottle_class, picture);
     clock_.sleep_until(at);
+    // Both times before anything else, the wall's first: a pause of this thread must not make the bottle look later
+    // than the picture of it.
+    const WallTime now_wall = clock_.wall();
     const MonoTime now = clock_.mono();
     const bool in_time = now - at < nanoseconds{static_cast<std::int64_t>(period_ns / 4)};
     const bool sends = trouble_.load() == CameraTrouble::none || trouble_.load() == CameraTrouble::resize;
@@ -114,7 +117,7 @@ void BottlingLine::run(const std::stop_token& stop, MonoTime first_bottle) {
                       .sent = sent != VideoStream::Sent::nobody,
                       .filmed = sent == VideoStream::Sent::playing,
                       .at_camera = at,
-                      .at_camera_wall = clock_.wall() - (now - at)});
+                      .at_camera_wall = now_wall - (now - at)});
     note_gone();
   }
   // The bottles that are still on the belt reach the rejector before the line counts as stopped.

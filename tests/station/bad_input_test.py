@@ -52,7 +52,7 @@ def settings_for(work, bundles):
     cameras += [folder_camera(name, work / 'pictures', rate_hz=10) for name in BAD_BUNDLES]
     quick = {'reconnect_min_ms': 100, 'reconnect_max_ms': 300, 'stall_max_ms': 400}
     cameras += [{'name': 'absent', 'kind': 'rtsp', 'url': f'rtsp://127.0.0.1:{free_port()}/x'} | quick,
-                {'name': 'frozen', 'kind': 'pipeline', 'pipeline': LIVE.format(64) + ' ! identity sleep-time=2000000'} | quick,
+                {'name': 'frozen', 'kind': 'pipeline', 'pipeline': LIVE.format(64) + ' ! identity sleep-time=1000000'} | quick,
                 {'name': 'other_size', 'kind': 'pipeline', 'pipeline': LIVE.format(64), 'width': 160, 'height': 120} | quick]
     return {'cameras': cameras,
             'stations': [station(camera['name'], bundles / f'{camera["name"] if camera["name"] in BAD_BUNDLES else "one"}.lsb')

@@ -237,7 +237,7 @@ bool Gateway::stop() {
   }
   for (const auto& asset : parts.assets) asset->stop();
   parts.tell("gateway.stopped", all ? Severity::info : Severity::high,
-             all ? "The gateway stopped." : "The gateway stopped; a model did not answer until the end.");
+             all ? "The gateway stopped." : "The gateway stopped; a model or a camera did not answer until the end.");
   parts.samples->close();
   parts.ledger->close();
   if (!all) static_cast<void>(parts.outbox->flush(std::chrono::milliseconds{1000}));

@@ -190,7 +190,7 @@ int wrong_items(unsigned seed) {
             });
     for (int watchdog = 0; watchdog < 2; ++watchdog)
       schedule.calls.emplace_back(
-          [&, later = static_cast<std::int64_t>(schedule.random() % 20)] { board.expire(at(now + later), owe); });
+          [&, when = at(now + static_cast<std::int64_t>(schedule.random() % 20))] { board.expire(when, owe); });
     std::ranges::shuffle(schedule.calls, schedule.random);
     interleaver = &schedule;
     while (schedule.calls.size() > 3) schedule.run_next();  // the rest meets the next item
