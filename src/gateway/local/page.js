@@ -146,7 +146,7 @@ function verdictCard(row) {
 
 // Bands of one channel now, as a line over the learned normal, three spreads up and down.
 function bandsOf(spectrum) {
-  const width = 360, height = 90, space = 'http://www.w3.org/2000/svg', n = spectrum.now.length;
+  const width = 360, height = 90, space = by('drawing').namespaceURI, n = spectrum.now.length;
   const upper = spectrum.normal.map((v, i) => v + 3 * spectrum.spread[i]), lower = spectrum.normal.map((v, i) => v - 3 * spectrum.spread[i]);
   const top = Math.max(...upper, ...spectrum.now) + 0.3, bottom = Math.min(...lower, ...spectrum.now) - 0.3;
   const at = (v, i) => `${((i + 0.5) * width / n).toFixed(1)},${((top - v) / (top - bottom) * height).toFixed(1)}`;
