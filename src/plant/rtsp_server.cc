@@ -112,7 +112,16 @@ GstBuffer* VideoStream::State::make_buffer(const Image& picture, MonoTime taken)
 }
 
 VideoStream::VideoStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
-VideoStream::~VideoStream() = default;
+
+// The last viewer's media is taken down by a thread of GStreamer's: it may be forgetting it just now.
+VideoStream::~VideoStream() {
+  Owned<GstRTSPMedia> media;
+  {
+    std::lock_guard lock(state_->mutex);
+    media = std::move(state_->media);
+  }
+  if (media) g_signal_handlers_disconnect_by_data(media.get(), state_.get());
+}
 
 VideoStream::Sent VideoStream::push(const Image& picture, MonoTime taken) {
   State& s = *state_;

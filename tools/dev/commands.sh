@@ -94,7 +94,7 @@ run_tests() {
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:suppressions=$suppressions/address.txt
   export LSAN_OPTIONS=suppressions=$suppressions/leak.txt:print_suppressions=0
   export UBSAN_OPTIONS=print_stacktrace=1
-  export TSAN_OPTIONS=suppressions=$suppressions/thread.txt:second_deadlock_stack=1
+  export TSAN_OPTIONS=suppressions=$suppressions/thread.txt:second_deadlock_stack=1:ignore_noninstrumented_modules=1
   say "Running the tests"
   rm -f "$build/tests.xml"
   ctest "${options[@]}" --output-junit "$build/tests.xml" || [ -f "$build/tests.xml" ] || return 1
