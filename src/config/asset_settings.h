@@ -50,8 +50,8 @@ struct AssetSettings {
   std::string bundle;                     // path of the .lsb file; mode learning makes its own
   enum class Mode : std::uint8_t { bundle, learning } mode = Mode::bundle;
   std::vector<std::string> states;  // of the bundle, in which windows count; empty: all
-  int anomalies_needed = 3;         // k of the last n windows make an event
-  int anomalies_of = 5;
+  int anomalies_needed = 6;         // k of the last n windows make an event
+  int anomalies_of = 10;
   double clear_below = 0.8;  // share of the threshold that scores must stay below for the event to end
   std::chrono::milliseconds stall_max{3000};
   std::chrono::milliseconds summary_period{30'000}, spectrum_period{300'000};

@@ -17,7 +17,7 @@ sys.path[:0] = [str(PROJECT / 'tests' / 'station'), str(PROJECT / 'tools' / 'dem
 from gateway import BIN, Failure, Gateway, expect, free_port, main, run, wait_for  # noqa: E402
 import report  # noqa: E402
 
-LEARNING = {'minutes': 0.3, 'recordings': 12, 'recording_s': 1, 'shadow_minutes': 0.1}
+LEARNING = {'minutes': 0.4, 'recordings': 20, 'recording_s': 1, 'shadow_minutes': 0.1}
 # One of each kind; the others of a kind are in the unit tests (one that comes back soon takes ever longer to end).
 SENSOR_TROUBLES = {'gone': 'silent', 'flat': 'signal', 'rate': 'rate', 'backwards': 'time', 'gap': 'gap', 'gain': 'signal'}
 
@@ -169,7 +169,8 @@ def test(work):
                 'uplink': hub.uplink, 'waveform_sources': [{'name': 'daq', 'port': machines}],
                 'assets': [{'name': 'motor1', 'source': 'daq', 'topic': 'plant/motor1', 'rate_hz': 10_000,
                             'channels': [{'name': c} for c in 'xyz'], 'mode': 'learning', 'learning': LEARNING,
-                            'stall_max_ms': 2000, 'summary_period_ms': 1000}]}) as gateway:
+                            'stall_max_ms': 2000, 'summary_period_ms': 1000,
+                            'anomalies_needed': 6, 'anomalies_of': 10}]}) as gateway:
             learn(gateway)
             fault_while_the_link_is_down(gateway, hub, order)
             sensors_fail(gateway, hub, order)

@@ -221,8 +221,11 @@ void Asset::judge(const MadeWindow& window) {
   }
   count(*score);
   const MonoTime now = parts_.clock.mono();
-  if (score->verdict == Verdict::sensor_fault)
+  if (score->verdict == Verdict::sensor_fault) {
+    // The windows before it may hold the fault's beginning: they are no sign of the machine.
+    if (!alarm_.open()) alarm_.forget();
     return sensors_.seen("signal", score->contributors, now, kSignalFaultWindows);
+  }
   if (learner_ && learner_->phase() == Phase::shadow) {
     if (!learner_->shadow_window(score->verdict == Verdict::anomaly, counts(*score)) &&
         learner_->phase() == Phase::collecting)
@@ -324,8 +327,7 @@ void Asset::tell_anomaly(const condition::WindowScore& score, const MadeWindow& 
 
 void Asset::look_after(MonoTime now) {
   if (now - last_block_ > settings_.stall_max)
-    sensors_.seen("silent", std::format("no block for {} ms", settings_.stall_max.count()),
-                  now);
+    sensors_.seen("silent", std::format("no block for {} ms", settings_.stall_max.count()), now);
   sensors_.tick(now);
   if (learner_ && learner_->phase() == Phase::training && learner_->advance()) load_model(learner_->bundle());
   const bool wanted = reload_.exchange(false);

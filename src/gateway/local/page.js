@@ -185,11 +185,12 @@ function assetCard(asset) {
   return card;
 }
 
-function drawHealth(data) {
-  const bad = data.trouble.length + data.stations.filter((station) => station.trouble).length;
+function drawHealth(data, machines) {
+  const bad = data.trouble.length + data.stations.filter((station) => station.trouble).length +
+    machines.filter((asset) => asset.alarm || asset.sensor || asset.trouble).length;
   const health = by('health');
   health.className = 'pill ' + (bad ? 'bad' : 'good');
-  health.textContent = bad ? `${bad} in trouble` : 'All stations in order';
+  health.textContent = bad ? `${bad} in trouble` : 'All in order';
   by('gateway').textContent = data.gateway;
   document.title = (bad ? '! ' : '') + `${data.gateway} · Lineside`;
   by('trouble').hidden = data.trouble.length === 0;
@@ -219,7 +220,7 @@ async function get(path) {
 async function refresh() {
   try {
     const [data, verdicts, machines] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200'), get('/api/assets')]);
-    drawHealth(data);
+    drawHealth(data, machines.assets);
     document.body.classList.remove('stale');
     const now = performance.now();
     const focused = document.activeElement;
