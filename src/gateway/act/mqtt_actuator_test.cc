@@ -37,13 +37,15 @@ class Listener {
     });
     mosquitto_connect(handle_, "127.0.0.1", port, 10);
     mosquitto_subscribe(handle_, nullptr, topic_.c_str(), 1);
-    mosquitto_loop_start(handle_);
+    // A thread of its own: mosquitto_loop_stop() does not join one that has ended by itself.
+    mosquitto_threaded_set(handle_, true);
+    loop_ = std::thread([this] { mosquitto_loop_forever(handle_, -1, 1); });
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, 10s, [&] { return subscribed_; });
   }
   ~Listener() {
     mosquitto_disconnect(handle_);
-    mosquitto_loop_stop(handle_, false);
+    loop_.join();
     mosquitto_destroy(handle_);
   }
   std::vector<std::string> wait(std::size_t count, std::chrono::milliseconds wait_max = 10s) {
@@ -57,6 +59,7 @@ class Listener {
   std::string topic_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::thread loop_;
   std::vector<std::string> heard_;
   bool subscribed_ = false;
 };
