@@ -72,7 +72,7 @@ def expected_patterns(fault):
 
 def said_pattern(contributors):
     at = contributors.find("pattern ")
-    return contributors[at + len("pattern "):].rsplit(" %", 1)[0].rsplit(" ", 1)[0] if at >= 0 else ""
+    return contributors[at + len("pattern "):].split(";")[0].rsplit(" ", 2)[0] if at >= 0 else ""
 
 
 class Tally:

@@ -44,6 +44,10 @@ struct Explanation {
   char iso_zone = '-';
 };
 
+// Of one window; `z` its deviations from `state`, `signs` as the extractor gave them (empty for telemetry).
+Explanation explain(const Model& model, const State& state, std::span<const float> x, std::span<const float> signs,
+                    double speed_hz, std::span<const double> z);
+
 // The features furthest from normal.
 std::vector<Contribution> contributions(std::span<const FeatureInfo> features, std::span<const double> z,
                                         std::size_t most = 5);

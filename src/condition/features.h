@@ -16,8 +16,7 @@ std::vector<Band> log_bands(std::size_t window, double rate_hz);
 Band kurtogram_band(std::span<const std::span<const float>> windows, double rate_hz);
 // <|a|^4> / <|a|^2>^2 - 2 of an envelope: 0 for stationary Gaussian noise (Antoni, MSSP 20, 2006).
 double spectral_kurtosis(std::span<const double> envelope);
-// The shaft speed that explains the lines below 250 Hz best (harmonic sum over all channels), and how much it stands
-// out: the share of the low-frequency power on its first three orders. 0 when nothing stands out.
+// The shaft speed that explains the lines at low frequencies best (SpeedFinder in signs.h). 0 when nothing stands out.
 struct Speed {
   double hz = 0, share = 0;
 };
@@ -31,7 +30,9 @@ class WaveformExtractor {
   ~WaveformExtractor();
   // One span per channel, each of front.window samples without NaN.
   std::vector<float> extract(std::span<const std::span<const float>> channels);
-  Speed speed() const;  // of the window just extracted
+  // Of the window just extracted.
+  Speed speed() const;
+  const std::vector<float>& signs() const;  // Sign::kCount of each channel (signs.h)
 
  private:
   struct State;

@@ -71,6 +71,25 @@ std::optional<std::string> gain_fault(std::span<const FeatureInfo> features, std
   return std::format("gain changed {:.2g} times", std::exp(middle));
 }
 
+std::optional<std::string> clock_fault(std::span<const double> times, double rate_hz, std::size_t first,
+                                       std::size_t count) {
+  constexpr double kTolerance = 0.02;
+  const std::size_t from = count > 1 || first == 0 ? first : first - 1;
+  if (first + count > times.size()) return std::nullopt;
+  for (std::size_t i = from + 1; i < first + count; ++i)
+    if (times[i] < times[i - 1]) return "time goes backwards";
+  if (count < 3) return std::nullopt;
+  const double took = times[first + count - 1] - times[first], said = static_cast<double>(count - 1) / rate_hz;
+  if (!std::isfinite(took) || took <= 0) return std::nullopt;
+  // Times may count samples, or be in thousandths of seconds and smaller.
+  for (const double unit : {1.0, 1e3, 1e6, 1e9, rate_hz})
+    if (std::abs(took / (said * unit) - 1) <= kTolerance) return std::nullopt;
+  for (const double unit : {1.0, 1e3, 1e6, 1e9})
+    if (took / (said * unit) > 0.1 && took / (said * unit) < 10)
+      return std::format("{} samples took {:.3g} times as long as the rate says", count, took / (said * unit));
+  return std::nullopt;
+}
+
 ChannelHealth learn_row_health(std::span<const float> values) {
   ChannelHealth health;
   std::vector<double> finite, steps;

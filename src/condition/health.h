@@ -25,6 +25,11 @@ std::optional<std::string> sensor_fault(const ChannelHealth& normal, const Windo
 std::optional<std::string> gain_fault(std::span<const FeatureInfo> features, std::string_view channel,
                                       std::span<const double> shift);
 
+// What the times of `count` samples from `first` on say: "time goes backwards", or that they took another time than the
+// rate says, by more than 2 % (gap, wrong rate, a clock that drifts). Nothing without times.
+std::optional<std::string> clock_fault(std::span<const double> times, double rate_hz, std::size_t first,
+                                       std::size_t count);
+
 // Telemetry: watches a channel row by row for missing values, a value that does not move any more, and a gain that
 // changed (level and noise both tenfold or a tenth).
 class RowHealth {

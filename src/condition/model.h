@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "condition/asset.h"
 #include "condition/linear.h"
 #include "condition/spectrum.h"
 
@@ -40,6 +41,7 @@ struct WaveformFront {
   std::size_t window = 0, hop = 0;              // samples
   std::vector<Band> bands;                      // log-spaced, over the whole spectrum
   std::vector<std::vector<Band>> demodulation;  // per channel; the first is the one chosen by kurtogram
+  Asset asset;
 };
 
 struct TelemetryFront {
@@ -50,8 +52,9 @@ struct TelemetryFront {
 
 struct State {
   std::string name;
-  double speed_hz = 0;       // shaft speed estimated from the signal; 0: none found
-  std::vector<double> mean;  // of the features
+  double speed_hz = 0;        // shaft speed estimated from the signal; 0: none found
+  std::vector<double> mean;   // of the features
+  std::vector<double> signs;  // means of the signs of known faults (signs.h), channel by channel; empty for telemetry
 };
 
 enum class DetectorKind : std::uint8_t { rms, kurtosis, extremes, pca, mahalanobis, neighbours, autoencoder, powers };
@@ -86,6 +89,7 @@ struct Model {
   std::vector<ChannelHealth> health;
   std::vector<FeatureInfo> features;
   std::vector<State> states;
+  std::vector<double> sign_spread;  // deviations of the signs within the states
   Detectors detectors;
   std::size_t smooth_windows = 1;  // scores are averaged over so many windows of a file, this one and earlier ones
 };

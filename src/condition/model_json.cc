@@ -2,7 +2,7 @@
 #include <format>
 #include <nlohmann/json.hpp>
 
-#include "condition/model.h"
+#include "condition/signs.h"
 
 namespace lineside::condition {
 namespace {
@@ -52,6 +52,33 @@ std::vector<Band> bands_from(const Json& json) {
   std::vector<Band> bands;
   for (const Json& band : json) bands.push_back(band_from(band));
   return bands;
+}
+
+Json to_json(const Asset& a) {
+  Json bearings = Json::array();
+  for (const BearingOrders& b : a.bearings)
+    bearings.push_back({b.name, rounded(b.outer), rounded(b.inner), rounded(b.ball), rounded(b.cage)});
+  return {{"speed_hz", rounded(a.speed_hz)},
+          {"bearings", bearings},
+          {"gear_teeth", a.gear_teeth},
+          {"line_hz", rounded(a.line_hz)},
+          {"mm_s2_per_unit", rounded(a.mm_s2_per_unit)},
+          {"iso_group", a.iso_group},
+          {"flexible", a.flexible}};
+}
+
+Asset asset_from(const Json& json) {
+  Asset a{.speed_hz = json.at("speed_hz").get<double>(),
+          .bearings = {},
+          .gear_teeth = json.at("gear_teeth").get<std::vector<int>>(),
+          .line_hz = json.at("line_hz").get<double>(),
+          .mm_s2_per_unit = json.at("mm_s2_per_unit").get<double>(),
+          .iso_group = json.at("iso_group").get<int>(),
+          .flexible = json.at("flexible").get<bool>()};
+  for (const Json& b : json.at("bearings"))
+    a.bearings.push_back({b.at(0).get<std::string>(), b.at(1).get<double>(), b.at(2).get<double>(),
+                          b.at(3).get<double>(), b.at(4).get<double>()});
+  return a;
 }
 
 Json to_json(const Detectors& d) {
@@ -117,7 +144,11 @@ void check(const Model& m) {
     need(m.waveform.window >= 16 && m.waveform.window <= 10'000'000 && m.waveform.hop > 0, "the window is no window");
     need(m.waveform.demodulation.size() == channels, "the demodulation bands don't fit the channels");
     std::size_t expected = channels - 1;
-    for (const auto& bands : m.waveform.demodulation) expected += 6 + 2 * m.waveform.bands.size() + 4 * bands.size();
+    const std::size_t of_asset = 4 * m.waveform.asset.bearings.size() + 2 * m.waveform.asset.gear_teeth.size();
+    for (const auto& bands : m.waveform.demodulation)
+      expected += 6 + 2 * m.waveform.bands.size() + 4 * bands.size() + of_asset;
+    need(m.sign_spread.size() == channels * Sign::kCount, "the signs don't fit the channels");
+    for (const State& state : m.states) need(state.signs.size() == m.sign_spread.size(), "a state's signs don't fit");
     need(expected == features, "the features are not those of its bands");
   } else {
     const TelemetryFront& t = m.telemetry;
@@ -143,6 +174,7 @@ Model model_from(const Json& json) {
     m.waveform.hop = front->at("hop").get<std::size_t>();
     m.waveform.bands = bands_from(front->at("bands"));
     for (const Json& bands : front->at("demodulation")) m.waveform.demodulation.push_back(bands_from(bands));
+    m.waveform.asset = asset_from(front->at("asset"));
   }
   if (const auto front = json.find("telemetry"); front != json.end()) {
     m.telemetry.level_rows = front->at("level_rows").get<double>();
@@ -157,8 +189,9 @@ Model model_from(const Json& json) {
     m.features.push_back({f.at("channel").get<std::string>(), f.at("name").get<std::string>(),
                           static_cast<Role>(f.at("role").get<std::uint8_t>() & 3U), f.at("floor").get<double>()});
   for (const Json& s : json.at("states"))
-    m.states.push_back(
-        {s.at("name").get<std::string>(), s.at("speed_hz").get<double>(), s.at("mean").get<std::vector<double>>()});
+    m.states.push_back({s.at("name").get<std::string>(), s.at("speed_hz").get<double>(),
+                        s.at("mean").get<std::vector<double>>(), s.at("signs").get<std::vector<double>>()});
+  m.sign_spread = json.at("sign_spread").get<std::vector<double>>();
   m.detectors = detectors_from(json.at("detectors"));
   check(m);
   return m;
@@ -180,7 +213,8 @@ std::string to_json(const Model& m) {
     json["waveform"] = {{"window", m.waveform.window},
                         {"hop", m.waveform.hop},
                         {"bands", bands_json(m.waveform.bands)},
-                        {"demodulation", demodulation}};
+                        {"demodulation", demodulation},
+                        {"asset", to_json(m.waveform.asset)}};
   } else {
     json["telemetry"] = {{"level_rows", m.telemetry.level_rows},
                          {"center", numbers(m.telemetry.center)},
@@ -197,10 +231,12 @@ std::string to_json(const Model& m) {
                         {"role", static_cast<int>(f.role)},
                         {"floor", rounded(f.spread_floor)}});
   for (const State& s : m.states)
-    states.push_back({{"name", s.name}, {"speed_hz", rounded(s.speed_hz)}, {"mean", numbers(s.mean)}});
+    states.push_back(
+        {{"name", s.name}, {"speed_hz", rounded(s.speed_hz)}, {"mean", numbers(s.mean)}, {"signs", numbers(s.signs)}});
   json["health"] = health;
   json["features"] = features;
   json["states"] = states;
+  json["sign_spread"] = numbers(m.sign_spread);
   json["detectors"] = to_json(m.detectors);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -154,6 +154,59 @@ TEST(Npy, RowsAreSamples_InBothOrders) {
   EXPECT_THAT(wide->channels[1], ElementsAre(4, 5, 6));
 }
 
+Bytes packed(const Bytes& bytes, int window_bits) {
+  z_stream z{};
+  EXPECT_EQ(deflateInit2(&z, 9, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  Bytes out(deflateBound(&z, static_cast<uLong>(bytes.size())));
+  z.next_in = const_cast<Bytef*>(bytes.data()), z.avail_in = static_cast<uInt>(bytes.size());
+  z.next_out = out.data(), z.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(deflate(&z, Z_FINISH), Z_STREAM_END);
+  out.resize(z.total_out);
+  deflateEnd(&z);
+  return out;
+}
+
+// A ZIP archive with a file that is stored and one that is deflated, as numpy.savez and savez_compressed make them.
+Bytes npz(const std::vector<std::pair<std::string, Bytes>>& files, bool deflated) {
+  Bytes zip, directory;
+  for (const auto& [name, content] : files) {
+    const auto local = static_cast<std::uint32_t>(zip.size());
+    const Bytes body = deflated ? packed(content, -MAX_WBITS) : content;
+    const auto header = [&](Bytes& to, std::uint32_t magic, bool central) {
+      put(to, magic);
+      if (central) put(to, std::uint16_t{20});
+      put(to, std::uint16_t{20}), put(to, std::uint16_t{0}), put(to, static_cast<std::uint16_t>(deflated ? 8 : 0));
+      put(to, std::uint32_t{0}), put(to, std::uint32_t{0});  // time, checksum
+      put(to, static_cast<std::uint32_t>(body.size())), put(to, static_cast<std::uint32_t>(content.size()));
+      put(to, static_cast<std::uint16_t>(name.size())), put(to, std::uint16_t{0});
+    };
+    header(zip, 0x04034b50, false);
+    put(zip, name);
+    zip.insert(zip.end(), body.begin(), body.end());
+    header(directory, 0x02014b50, true);
+    directory.insert(directory.end(), 10, 0);
+    put(directory, local), put(directory, name);
+  }
+  const auto at = static_cast<std::uint32_t>(zip.size()), count = static_cast<std::uint32_t>(files.size());
+  zip.insert(zip.end(), directory.begin(), directory.end());
+  put(zip, std::uint32_t{0x06054b50}), put(zip, std::uint32_t{0});
+  put(zip, static_cast<std::uint16_t>(count)), put(zip, static_cast<std::uint16_t>(count));
+  put(zip, static_cast<std::uint32_t>(directory.size())), put(zip, at), put(zip, std::uint16_t{0});
+  return zip;
+}
+
+TEST(Npz, ItsArrays_AreChannels_StoredAndDeflated) {
+  const auto column = [](std::vector<float> values) {
+    return npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", values);
+  };
+  for (const bool deflated : {false, true}) {
+    const auto r = parse_npz(npz({{"x.npy", column({1, 2, 3})}, {"y.npy", column({4, 5, 6})}}, deflated), "r.npz");
+    ASSERT_TRUE(r) << r.error().message;
+    EXPECT_THAT(r->names, ElementsAre("x", "y"));
+    EXPECT_THAT(r->channels[1], ElementsAre(4, 5, 6));
+  }
+}
+
 TEST(Npy, ThatSaysMoreThanItHolds_IsRefused) {
   EXPECT_FALSE(parse_npy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (300, 2), }", {1, 2}), "x"));
   EXPECT_FALSE(parse_npy(Bytes(5, 0), "x"));
@@ -197,6 +250,18 @@ Bytes mat(const std::vector<double>& values) {
 
 TEST(Mat, AColumnOfNumbers_IsAChannel) {
   const auto r = parse_mat(mat({0.5, -1, 2}), "x.mat");
+  ASSERT_TRUE(r) << r.error().message;
+  EXPECT_THAT(r->names, ElementsAre("DE"));
+  EXPECT_THAT(r->channels[0], ElementsAre(0.5F, -1, 2));
+}
+
+TEST(Mat, ACompressedArray_IsUnpacked) {
+  const Bytes plain = mat({0.5, -1, 2});
+  const Bytes body = packed(Bytes(plain.begin() + 128, plain.end()), MAX_WBITS);
+  Bytes file(plain.begin(), plain.begin() + 128);
+  put(file, std::uint32_t{15}), put(file, static_cast<std::uint32_t>(body.size()));
+  file.insert(file.end(), body.begin(), body.end());
+  const auto r = parse_mat(file, "x.mat");
   ASSERT_TRUE(r) << r.error().message;
   EXPECT_THAT(r->names, ElementsAre("DE"));
   EXPECT_THAT(r->channels[0], ElementsAre(0.5F, -1, 2));

@@ -7,12 +7,13 @@
 #include <optional>
 
 #include "condition/health.h"
+#include "condition/resample.h"
 #include "inference/session.h"
 
 namespace lineside::condition {
 namespace {
 
-constexpr double kRateToleranceShare = 0.02, kSpeedShareClear = 0.5, kSpeedStep = 0.08;
+constexpr double kRateToleranceShare = 0.02, kSpeedShareClear = 0.45, kSpeedStep = 0.06, kBetweenShare = 0.5;
 
 // Straight lines over the missing samples; what is missing at the ends takes the nearest value.
 void bridge_gaps(std::vector<float>& values) {
@@ -51,6 +52,7 @@ WindowFeatures waveform_window(const Model& model, std::span<const std::span<con
     if (measure_health(channel).rms == 0) return result;
   result.x = extractor.extract(spans);
   result.speed = extractor.speed();
+  result.signs = extractor.signs();
   return result;
 }
 
@@ -74,6 +76,35 @@ std::string quoted(const std::string& field) {
   std::string text = "\"";
   for (const char c : field) text += c == '"' ? std::string("\"\"") : std::string(1, c);
   return text + "\"";
+}
+
+// What is normal at a speed between learned ones: on the way from one neighbour to the other, the less certain the more
+// they differ; beyond them as at the nearest, the less certain the further.
+struct Between {
+  State state;
+  std::vector<double> spread;
+};
+
+std::optional<Between> between_states(const Model& model, double speed_hz) {
+  const State *below = nullptr, *above = nullptr;
+  for (const State& state : model.states) {
+    if (state.speed_hz <= 0) return std::nullopt;
+    if (state.speed_hz <= speed_hz && (!below || state.speed_hz > below->speed_hz)) below = &state;
+    if (state.speed_hz > speed_hz && (!above || state.speed_hz < above->speed_hz)) above = &state;
+  }
+  if (model.states.size() < 2) return std::nullopt;
+  if (!below || !above) return std::nullopt;
+  const double share = std::log(speed_hz / below->speed_hz) / std::log(above->speed_hz / below->speed_hz);
+  Between result{.state = *below, .spread = model.detectors.spread};
+  result.state.speed_hz = speed_hz;
+  const auto blend = [share](std::vector<double>& a, const std::vector<double>& b) {
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] += share * (b[i] - a[i]);
+  };
+  for (std::size_t i = 0; i < result.spread.size(); ++i)
+    result.spread[i] = std::hypot(result.spread[i], kBetweenShare * (above->mean[i] - below->mean[i]));
+  blend(result.state.mean, above->mean);
+  blend(result.state.signs, above->signs);
+  return result;
 }
 
 // Another speed than any that was learned, said by a shaft that is heard clearly; multiples of a learned one are no
@@ -181,24 +212,29 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
   }
   std::string fault = window.fault;
   const Detectors& detectors = model_.detectors;
-  const std::size_t nearest = nearest_state(model_.states, detectors.spread, window.x);
-  const State& state = model_.states[nearest];
+  State state = model_.states[nearest_state(model_.states, detectors.spread, window.x)];
   result.state = state.name;
-  const std::vector<double> z = deviations(state, detectors, window.x);
+  std::vector<double> z = deviations(state, detectors, window.x);
+  const bool other_speed = model_.regime == Regime::waveform && is_other_speed(model_, window.speed);
+  if (const auto between = other_speed ? between_states(model_, window.speed.hz) : std::nullopt) {
+    state = between->state;
+    for (std::size_t i = 0; i < z.size(); ++i)
+      z[i] = std::clamp((window.x[i] - state.mean[i]) / between->spread[i], -kDeviationClip, kDeviationClip);
+  }
   if (model_.regime == Regime::waveform) {
     std::vector<double> shift(z.size());
     for (std::size_t i = 0; i < z.size(); ++i) shift[i] = window.x[i] - state.mean[i];
     for (const std::string& channel : model_.channels)
       if (const auto gain = gain_fault(model_.features, channel, shift); gain && fault.empty())
         fault = channel + ": " + *gain;
-    if (is_other_speed(model_, window.speed)) {
+    if (other_speed) {
       result.verdict = Verdict::unknown_state;
       result.state = std::format("unknown ({:.1f} Hz)", window.speed.hz);
     }
   }
   LINESIDE_ASSIGN(const RawScores raw, raw_scores(detectors, model_.features, z, reconstruct_));
   result.score = ensemble_score(detectors, raw);
-  result.explanation.contributions = contributions(model_.features, z);
+  result.explanation = explain(model_, state, window.x, window.signs, window.speed.hz, z);
   result.contributors = to_text(result.explanation);
   if (!fault.empty()) {
     result.verdict = Verdict::sensor_fault;
@@ -222,12 +258,24 @@ Result<WindowScore> Scorer::score_next(const WindowFeatures& window, RecentScore
 }
 
 Result<std::vector<WindowScore>> Scorer::score(const Recording& recording, double rate_hz) const {
-  const auto differs = [&](double other) { return std::abs(other / model_.rate_hz - 1) > kRateToleranceShare; };
-  if (differs(rate_hz))
+  const double ratio = rate_hz / model_.rate_hz;
+  const bool waveform = model_.regime == Regime::waveform, resampled = std::abs(ratio - 1) > kRateToleranceShare;
+  if (resampled && (!waveform || ratio < 1))
     return fail(ErrorCode::usage,
-                std::format("--rate {}: this model learned from recordings at {} Hz", rate_hz, model_.rate_hz));
-  const bool wrong_rate = model_.regime == Regime::waveform && contradicts_rate(recording, model_.rate_hz);
-  std::vector<WindowFeatures> windows = extract_windows(model_, model_channels(model_, recording));
+                std::format("--rate {}: this model learned from recordings at {} Hz{}", rate_hz, model_.rate_hz,
+                            waveform ? "; only faster ones can be brought to its rate" : ""));
+  const bool wrong_rate = waveform && contradicts_rate(recording, rate_hz);
+  Recording chosen = model_channels(model_, recording);
+  if (resampled)
+    for (auto& channel : chosen.channels) channel = resample(channel, rate_hz, model_.rate_hz);
+  std::vector<WindowFeatures> windows = extract_windows(model_, chosen);
+  const auto length = [&](std::size_t samples) {
+    return static_cast<std::size_t>(static_cast<double>(samples) * (resampled ? ratio : 1));
+  };
+  for (WindowFeatures& window : windows)
+    if (const auto fault = clock_fault(recording.times_s, rate_hz, length(window.first_sample),
+                                       waveform ? length(model_.waveform.window) : 1))
+      window.fault = *fault;
   std::vector<WindowScore> scores;
   RecentScores recent;
   for (WindowFeatures& window : windows) {

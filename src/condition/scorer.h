@@ -32,7 +32,8 @@ struct WindowFeatures {
   std::size_t first_sample = 0;
   std::vector<float> x;  // empty when a sensor's fault left nothing to score
   Speed speed;
-  std::string fault;  // of a sensor; empty: none
+  std::vector<float> signs;  // of known faults, for the diagnosis; waveforms only
+  std::string fault;         // of a sensor; empty: none
 };
 
 // What a recording or a live stream remembers between its windows. Start a new one after a gap.
@@ -67,7 +68,8 @@ class Scorer {
   static Result<std::unique_ptr<Scorer>> create(const bundle::Bundle& bundle, const std::string& library);
   explicit Scorer(Model model, Reconstruct reconstruct);
   const Model& model() const { return model_; }
-  // `rate_hz` as the person says. Errors: usage (it is another than the model's by more than 2 %), inference_failed.
+  // `rate_hz` as the person says. Waveforms that are faster than the model's are brought to its rate. Errors: usage
+  // (slower than the model's by more than 2 %, or telemetry of another rate), inference_failed.
   Result<std::vector<WindowScore>> score(const Recording& recording, double rate_hz) const;
   // One window, with what the windows before it said: `recent` is the caller's, empty at the start of a recording.
   // Errors: inference_failed.

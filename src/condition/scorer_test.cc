@@ -9,6 +9,7 @@
 #include <random>
 
 #include "condition/health.h"
+#include "condition/signs.h"
 
 namespace lineside::condition {
 namespace {
@@ -21,9 +22,10 @@ std::vector<float> machine(double speed_hz, std::size_t samples, unsigned seed, 
   std::mt19937 random(seed);
   std::normal_distribution<double> normal(0, 0.3);
   std::vector<float> x(samples);
-  for (std::size_t i = 0; i < samples; ++i)
-    x[i] = static_cast<float>(
-        gain * (std::sin(2 * std::numbers::pi * speed_hz * static_cast<double>(i) / kRate) + normal(random)));
+  for (std::size_t i = 0; i < samples; ++i) {
+    const double turn = 2 * std::numbers::pi * speed_hz * static_cast<double>(i) / kRate;
+    x[i] = static_cast<float>(gain * (std::sin(turn) + 0.5 * std::sin(2 * turn) + normal(random)));
+  }
   return x;
 }
 
@@ -41,7 +43,12 @@ Model waveform_model() {
   for (const auto& window : windows)
     for (std::size_t i = 0; i < state.mean.size(); ++i)
       state.mean[i] += window.x[i] / static_cast<double>(windows.size());
+  state.signs.assign(Sign::kCount, 0.0);
+  for (const auto& window : windows)
+    for (std::size_t i = 0; i < state.signs.size(); ++i)
+      state.signs[i] += window.signs[i] / static_cast<double>(windows.size());
   model.states = {state};
+  model.sign_spread.assign(Sign::kCount, 0.4);
   model.detectors.spread.assign(model.features.size(), 0.3);
   model.detectors.members = {DetectorKind::extremes};
   model.detectors.threshold.assign(kDetectorKinds, 5.0);
@@ -116,6 +123,32 @@ TEST(Scorer, AnotherRateThanTheModels_IsRefused) {
   const auto scores = scorer.score({.file = "x", .names = {"x"}, .channels = {machine(30, 8'000, 12)}}, 10'000);
   ASSERT_FALSE(scores);
   EXPECT_EQ(scores.error().code, ErrorCode::usage);
+}
+
+TEST(Scorer, AFasterRecording_IsBroughtToTheModelsRate) {
+  const Model model = waveform_model();
+  const Scorer scorer(model, {});
+  // Twice as many samples of the same machine: each value and one between.
+  const std::vector<float> slow = machine(30, 8'000, 16);
+  std::vector<float> fast(2 * slow.size());
+  for (std::size_t i = 0; i < fast.size(); ++i)
+    fast[i] = i % 2 == 0 || i / 2 + 1 == slow.size() ? slow[i / 2] : 0.5F * (slow[i / 2] + slow[i / 2 + 1]);
+  const auto scores = scorer.score({.file = "x", .names = {"x"}, .channels = {fast}}, 2 * kRate);
+  ASSERT_TRUE(scores) << scores.error().message;
+  EXPECT_EQ(scores->size(), 3U);
+  EXPECT_TRUE(all_are(*scores, Verdict::normal));
+}
+
+TEST(Scorer, TimesThatGoBackwards_AreASensorsFaultOfThatWindow) {
+  const Scorer scorer(waveform_model(), {});
+  Recording recording{.file = "x", .stated_rate_hz = kRate, .names = {"x"}, .channels = {machine(30, 8'000, 17)}};
+  for (std::size_t i = 0; i < 8'000; ++i) recording.times_s.push_back(100 + static_cast<double>(i) / kRate);
+  recording.times_s[7000] = 0;
+  const auto scores = scorer.score(recording, kRate);
+  ASSERT_TRUE(scores);
+  EXPECT_EQ(scores->front().verdict, Verdict::normal);
+  EXPECT_EQ(scores->back().verdict, Verdict::sensor_fault);
+  EXPECT_THAT(scores->back().contributors, HasSubstr("backwards"));
 }
 
 TEST(Scorer, AFewMissingSamples_AreBridged) {

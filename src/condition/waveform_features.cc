@@ -4,12 +4,12 @@
 #include <numbers>
 #include <numeric>
 
-#include "condition/features.h"
+#include "condition/signs.h"
 
 namespace lineside::condition {
 namespace {
 
-constexpr double kTiny = 1e-12, kLowestHz = 5, kVelocityLowHz = 10, kVelocityHighHz = 1000, kSpeedHighHz = 250;
+constexpr double kTiny = 1e-12, kLowestHz = 5, kVelocityLowHz = 10, kVelocityHighHz = 1000;
 constexpr std::size_t kBandsMax = 24;
 // Changes below these are not worth speaking of: logarithms of amplitudes (about 8 %), of ratios to a spectrum's floor.
 constexpr double kAmplitudeFloor = 0.08, kShapeFloor = 0.08, kLineFloor = 0.15, kCorrelationFloor = 0.05;
@@ -40,15 +40,16 @@ struct Lines {
 };
 
 // Lines between 5 Hz and half the range (at most 1 kHz) of an envelope's spectrum.
-Lines envelope_lines(const Spectrum& spectrum, std::span<const double> envelope, double rate_hz) {
-  double bin_hz = 1;
-  const std::span<const double> power = spectrum.envelope_power(envelope, rate_hz, bin_hz);
+Lines envelope_lines(std::span<const double> power, double bin_hz, std::span<const double> envelope) {
   const auto from = std::max<std::size_t>(3, static_cast<std::size_t>(kLowestHz / bin_hz) + 1);
   const auto to = std::min(power.size(), static_cast<std::size_t>(1000 / bin_hz));
   if (to < from + 16) return {};
   std::vector<double> range(power.begin() + static_cast<std::ptrdiff_t>(from),
                             power.begin() + static_cast<std::ptrdiff_t>(to));
-  const double floor = quantile(range, 0.5) + kTiny;
+  std::vector<double> sorted = range;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::ranges::nth_element(sorted, middle);
+  const double floor = *middle + kTiny;
   std::array<double, 3> top{};
   for (double& best : top) {
     const auto at = std::ranges::max_element(range);
@@ -66,17 +67,47 @@ Lines envelope_lines(const Spectrum& spectrum, std::span<const double> envelope,
           .share = std::log(amplitude / (mean + kTiny) + 1e-3)};
 }
 
-void add_envelope(const Spectrum& spectrum, Band band, std::vector<float>& out) {
+EnvelopeSpectrum add_envelope(const Spectrum& spectrum, Band band, std::vector<float>& out) {
+  EnvelopeSpectrum result;
   const std::vector<double> envelope = spectrum.envelope(band);
   if (envelope.empty()) {
     out.insert(out.end(), 4, 0.0F);
-    return;
+    return result;
   }
-  const Lines lines = envelope_lines(spectrum, envelope, spectrum.envelope_rate_hz(band));
-  out.push_back(static_cast<float>(std::log(std::max(spectral_kurtosis(envelope) + 2, 0.2))));
+  const auto power = spectrum.envelope_power(envelope, spectrum.envelope_rate_hz(band), result.bin_hz);
+  result.power.assign(power.begin(), power.end());
+  result.kurtosis = spectral_kurtosis(envelope);
+  const Lines lines = envelope_lines(power, result.bin_hz, envelope);
+  out.push_back(static_cast<float>(std::log(std::max(result.kurtosis + 2, 0.2))));
   out.push_back(static_cast<float>(lines.first));
   out.push_back(static_cast<float>(lines.next));
   out.push_back(static_cast<float>(lines.share));
+  return result;
+}
+
+void add_correlations(std::span<const std::span<const float>> channels, std::vector<float>& out) {
+  for (std::size_t c = 0; c + 1 < channels.size(); ++c) {
+    const auto a = channels[c], b = channels[c + 1];
+    const auto n = static_cast<double>(a.size());
+    const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
+                 mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+    double ab = 0, aa = 0, bb = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const double x = a[i] - mean_a, y = b[i] - mean_b;
+      ab += x * y, aa += x * x, bb += y * y;
+    }
+    out.push_back(static_cast<float>(aa > 0 && bb > 0 ? std::atanh(0.999 * ab / std::sqrt(aa * bb)) : 0));
+  }
+}
+
+double velocity_power(std::span<const double> power, double bin_hz) {
+  double sum = 0;
+  for (std::size_t i = 1; i < power.size(); ++i) {
+    const double f = static_cast<double>(i) * bin_hz, omega = 2 * std::numbers::pi * f;
+    if (f > kVelocityHighHz) break;
+    if (f >= kVelocityLowHz) sum += power[i] / (omega * omega);
+  }
+  return sum;
 }
 
 }  // namespace
@@ -142,6 +173,13 @@ std::vector<FeatureInfo> waveform_features(const WaveformFront& front, std::span
       add("envelope next lines " + in, Role::other, kLineFloor);
       add("envelope modulation " + in, Role::other, kLineFloor);
     }
+    for (const BearingOrders& bearing : front.asset.bearings)
+      for (const char* part : {"outer race", "inner race", "ball", "cage"})
+        add(std::format("{} of {}", part, bearing.name), Role::other, kLineFloor);
+    for (const int teeth : front.asset.gear_teeth) {
+      add(std::format("mesh of {} teeth", teeth), Role::other, kLineFloor);
+      add(std::format("sidebands of {} teeth", teeth), Role::other, kLineFloor);
+    }
   }
   for (std::size_t c = 0; c + 1 < channels.size(); ++c)
     features.push_back({.channel = channels[c],
@@ -152,71 +190,65 @@ std::vector<FeatureInfo> waveform_features(const WaveformFront& front, std::span
 }
 
 struct WaveformExtractor::State {
+  // What the second pass needs, when the speed is known.
+  struct Channel {
+    std::vector<double> power;
+    std::vector<EnvelopeSpectrum> envelopes;
+  };
   const WaveformFront& front;
   double rate_hz;
   Spectrum spectrum;
-  std::vector<double> low_power;  // of all channels, below kSpeedHighHz * 3
+  SpeedFinder finder;
+  std::vector<Channel> channels;
+  std::vector<float> signs;
+  Speed speed;
 };
 
 WaveformExtractor::WaveformExtractor(const WaveformFront& front, double rate_hz)
-    : state_(new State{front, rate_hz, Spectrum(front.window, rate_hz), {}}) {}
+    : state_(new State{front, rate_hz, Spectrum(front.window, rate_hz), {}, {}, {}, {}}) {}
 WaveformExtractor::~WaveformExtractor() = default;
+
+Speed WaveformExtractor::speed() const { return state_->speed; }
+const std::vector<float>& WaveformExtractor::signs() const { return state_->signs; }
 
 std::vector<float> WaveformExtractor::extract(std::span<const std::span<const float>> channels) {
   State& s = *state_;
-  std::vector<float> out;
-  s.low_power.assign(s.spectrum.power().size(), 0);
+  const double bin_hz = s.spectrum.bin_hz();
+  std::vector<std::vector<float>> parts(channels.size());
+  s.finder.clear();
+  s.channels.resize(channels.size());
   for (std::size_t c = 0; c < channels.size(); ++c) {
+    std::vector<float>& out = parts[c];
     const Moments m = moments(channels[c]);
     s.spectrum.load(channels[c]);
     const auto power = s.spectrum.power();
-    double velocity = 0;
-    for (std::size_t i = 1; i < power.size(); ++i) {
-      const double f = static_cast<double>(i) * s.spectrum.bin_hz(), omega = 2 * std::numbers::pi * f;
-      if (f >= kVelocityLowHz && f <= kVelocityHighHz) velocity += power[i] / (omega * omega);
-      if (f < 3 * kSpeedHighHz) s.low_power[i] += power[i] / (m.rms * m.rms + kTiny);
-    }
+    s.channels[c].power.assign(power.begin(), power.end());
+    s.finder.add(power, bin_hz);
     const double total = m.rms * m.rms;
     for (const double value :
-         {log_amplitude(total), 0.5 * std::log(velocity + kTiny * kTiny), std::log(m.peak + kTiny),
+         {log_amplitude(total), 0.5 * std::log(velocity_power(power, bin_hz) + kTiny * kTiny), std::log(m.peak + kTiny),
           std::log(m.peak / (m.rms + kTiny) + kTiny), std::log(m.kurtosis), std::clamp(m.skewness, -10.0, 10.0)})
       out.push_back(static_cast<float>(value));
-    for (const Band& band : s.front.bands) out.push_back(static_cast<float>(log_amplitude(s.spectrum.energy(band))));
-    for (const Band& band : s.front.bands)
-      out.push_back(static_cast<float>(0.5 * std::log((s.spectrum.energy(band) + kTiny) / (total + kTiny))));
-    for (const Band& band : s.front.demodulation[c]) add_envelope(s.spectrum, band, out);
+    std::vector<double> bands;
+    for (const Band& band : s.front.bands) bands.push_back(s.spectrum.energy(band));
+    for (const double energy : bands) out.push_back(static_cast<float>(log_amplitude(energy)));
+    for (const double energy : bands)
+      out.push_back(static_cast<float>(0.5 * std::log((energy + kTiny) / (total + kTiny))));
+    s.channels[c].envelopes.clear();
+    for (const Band& band : s.front.demodulation[c])
+      s.channels[c].envelopes.push_back(add_envelope(s.spectrum, band, out));
   }
-  for (std::size_t c = 0; c + 1 < channels.size(); ++c) {
-    const auto a = channels[c], b = channels[c + 1];
-    const auto n = static_cast<double>(a.size());
-    const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
-                 mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
-    double ab = 0, aa = 0, bb = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const double x = a[i] - mean_a, y = b[i] - mean_b;
-      ab += x * y, aa += x * x, bb += y * y;
-    }
-    out.push_back(static_cast<float>(aa > 0 && bb > 0 ? std::atanh(0.999 * ab / std::sqrt(aa * bb)) : 0));
+  s.speed = s.finder.find(s.front.asset.speed_hz);
+  s.signs.clear();
+  std::vector<float> all;
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    const State::Channel& channel = s.channels[c];
+    add_asset_features(s.front.asset, channel.power, bin_hz, channel.envelopes, s.speed.hz, parts[c]);
+    add_signs(channel.power, bin_hz, channel.envelopes, s.speed.hz, s.signs);
+    all.insert(all.end(), parts[c].begin(), parts[c].end());
   }
-  return out;
-}
-
-Speed WaveformExtractor::speed() const {
-  const auto& power = state_->low_power;
-  const double bin = state_->spectrum.bin_hz();
-  const auto last = std::min(power.size() - 1, static_cast<std::size_t>(3 * kSpeedHighHz / bin));
-  const double total = std::accumulate(power.begin() + 1, power.begin() + static_cast<std::ptrdiff_t>(last), 0.0);
-  Speed best;
-  const auto around = [&](double hz) {
-    const auto at = static_cast<std::size_t>(hz / bin + 0.5);
-    return at < 2 || at + 1 > last ? 0.0 : power[at - 1] + power[at] + power[at + 1];
-  };
-  for (double hz = kLowestHz; hz <= kSpeedHighHz / 2 && total > 0; hz += bin / 4) {
-    const double share = (around(hz) + 0.7 * around(2 * hz) + 0.5 * around(3 * hz)) / total;
-    // A sub-multiple collects the same lines on its higher orders only: the first order must be there itself.
-    if (around(hz) > 0.1 * share * total && share > best.share) best = {hz, share};
-  }
-  return best;
+  add_correlations(channels, all);
+  return all;
 }
 
 }  // namespace lineside::condition

@@ -23,8 +23,8 @@ using condition::Model;
 using condition::Recording;
 using condition::Regime;
 
-constexpr double kWindowS = 0.5, kOnnxErrorMax = 1e-3, kTurnsShareMin = 0.001;
-constexpr std::size_t kWindowSamplesMin = 64, kSamplesMax = 5000, kKurtogramWindows = 24, kWindowsMin = 20,
+constexpr double kWindowS = 1, kWindowLeastS = 0.25, kOnnxErrorMax = 1e-3, kTurnsShareMin = 0.001;
+constexpr std::size_t kWindowSamplesMin = 64, kSamplesMax = 5000, kKurtogramWindows = 24, kWindowsMin = 12,
                       kSmoothWindows = 3, kRowsMin = 60;
 
 struct Data {
@@ -91,14 +91,13 @@ Result<Data> read_all(const ConditionOptions& options, const Say& say, const std
   return data;
 }
 
-// Half a second, or as long as the recordings are if they are shorter.
+// A second, or half a recording where that is shorter, so that each gives a few windows.
 void choose_windows(const std::vector<Recording>& recordings, Model& model) {
   std::vector<double> lengths;
   for (const Recording& recording : recordings) lengths.push_back(static_cast<double>(recording.samples()));
   const double longest = std::max(condition::quantile(lengths, 0.1), static_cast<double>(kWindowSamplesMin));
-  // Slow waveforms need more than half a second for a spectrum.
-  const double wanted = std::max(kWindowS * model.rate_hz, std::min(model.rate_hz, 512.0));
-  model.waveform.window = static_cast<std::size_t>(std::min(wanted, longest));
+  const double wanted = std::clamp(longest / 2, kWindowLeastS * model.rate_hz, kWindowS * model.rate_hz);
+  model.waveform.window = condition::quick_length(static_cast<std::size_t>(std::min(wanted, longest)));
   model.waveform.hop = std::max<std::size_t>(1, model.waveform.window / 2);
   model.waveform.bands = condition::log_bands(model.waveform.window, model.rate_hz);
 }
@@ -158,7 +157,11 @@ Result<std::vector<Sample>> extract_samples(const std::vector<Recording>& record
     for (std::size_t w = 0; w < extracted.size(); ++w) {
       faults += extracted[w].fault.empty() ? 0 : 1;
       if (!extracted[w].fault.empty() || extracted[w].x.empty()) continue;
-      samples.push_back({.x = std::move(extracted[w].x), .recording = r, .window = w, .speed = extracted[w].speed});
+      samples.push_back({.x = std::move(extracted[w].x),
+                         .signs = std::move(extracted[w].signs),
+                         .recording = r,
+                         .window = w,
+                         .speed = extracted[w].speed});
     }
   }
   if (faults > 0) say(std::format("{} of {} windows are left out: a sensor's fault", faults, windows));
@@ -225,7 +228,12 @@ Result<Model> prepare_model(const ConditionOptions& options, Data& data, const S
   model.channels = usable_channels(data.recordings, model.regime, say);
   if (model.channels.empty()) return fail(ErrorCode::dataset_invalid, "no column carries a signal");
   for (Recording& recording : data.recordings) recording = condition::model_channels(model, recording);
+  if (!options.asset.empty() && model.regime == Regime::telemetry)
+    return fail(ErrorCode::usage, "--asset is for waveforms (200 Hz and more)");
   if (model.regime == Regime::waveform) {
+    if (!options.asset.empty()) {
+      LINESIDE_ASSIGN(model.waveform.asset, condition::read_asset(options.asset));
+    }
     choose_windows(data.recordings, model);
     choose_demodulation(data.recordings, model);
     model.features = condition::waveform_features(model.waveform, model.channels);
@@ -238,6 +246,37 @@ Result<Model> prepare_model(const ConditionOptions& options, Data& data, const S
   return model;
 }
 
+// True if some were left out.
+Result<bool> leave_out_outliers(const std::vector<Recording>& recordings, std::vector<Sample>& samples,
+                                const Model& model, const Say& say) {
+  constexpr std::size_t kRefusedOneIn = 4;
+  std::map<std::size_t, std::string> outliers;
+  if (model.regime == Regime::waveform)
+    for (const Outlier& outlier : outlying_recordings(samples, model)) outliers.emplace(outlier.recording, outlier.why);
+  std::string list;
+  for (const auto& [recording, why] : outliers) list += std::format("\n  {}: {}", recordings[recording].file, why);
+  if (outliers.size() * kRefusedOneIn > recordings.size())
+    return fail(
+        ErrorCode::dataset_invalid,
+        std::format("{} of {} recordings strike harder than the others at their speed: is a fault among what is "
+                    "said to be normal?{}",
+                    outliers.size(), recordings.size(), list));
+  if (outliers.empty()) return false;
+  say(std::format("left out, as if a fault was among what is said to be normal:{}", list));
+  std::erase_if(samples, [&](const Sample& sample) { return outliers.contains(sample.recording); });
+  return true;
+}
+
+// Windows overlap and scores are averaged over several: an alarm takes about as many windows as are averaged.
+double false_alarm_share(const ConditionOptions& options, const Model& model) {
+  constexpr double kMonthS = 30 * 86'400, kUsual = 1e-3;
+  if (options.false_alarms_per_month <= 0) return kUsual;
+  const double windows_s =
+      model.rate_hz / static_cast<double>(model.regime == Regime::waveform ? model.waveform.hop : 1);
+  const double chances = kMonthS * windows_s / static_cast<double>(model.smooth_windows);
+  return std::clamp(options.false_alarms_per_month / chances, 1e-9, 0.1);
+}
+
 }  // namespace
 
 Result<ConditionReport> train_condition(const ConditionOptions& options, Clock& clock, const Say& say,
@@ -248,12 +287,17 @@ Result<ConditionReport> train_condition(const ConditionOptions& options, Clock& 
   LINESIDE_ASSIGN(Data data, read_all(options, say, stop));
   LINESIDE_ASSIGN(Model model, prepare_model(options, data, say));
   LINESIDE_ASSIGN(auto samples, extract_samples(data.recordings, model, say, stop));
-  const std::size_t states = assign_states(samples, model);
+  std::size_t states = assign_states(samples, model);
+  fit_states(samples, states, kConditionFolds, model);
+  LINESIDE_ASSIGN(const bool left_out, leave_out_outliers(data.recordings, samples, model, say));
+  if (left_out) states = assign_states(samples, model);
   assign_folds(samples, states, model.regime);
   say(std::format("{} windows of {} recordings, {} channels, {} features, {} operating states", samples.size(),
                   data.recordings.size(), model.channels.size(), model.features.size(), states));
   fit_states(samples, states, kConditionFolds, model);
-  LINESIDE_ASSIGN(const Judged judged, judge_detectors(samples, states, data.recordings, model, options.seed, stop));
+  const double share = false_alarm_share(options, model);
+  LINESIDE_ASSIGN(const Judged judged,
+                  judge_detectors(samples, states, data.recordings, model, {options.seed, share}, stop));
   const auto rows = deviation_rows(samples, model, kConditionFolds);
   fit_detectors(rows, model.detectors);
   LINESIDE_ASSIGN(const auto layers, learn_autoencoder(rows, options.seed));
@@ -265,7 +309,8 @@ Result<ConditionReport> train_condition(const ConditionOptions& options, Clock& 
                          .detectors = judged.figures,
                          .chosen = judged.chosen,
                          .threshold_fitted = judged.fitted,
-                         .single_recordings = data.recordings.size() < 2 * states};
+                         .single_recordings = data.recordings.size() < 2 * states,
+                         .false_alarm_share = share};
   LINESIDE_ASSIGN(report.onnx_error_max, onnx_error(onnx, layers, rows));
   report.manifest = make_manifest(options, data, model.features.size(), samples.size());
   const std::string json = condition::to_json(model);
@@ -285,10 +330,12 @@ std::string describe(const ConditionReport& report) {
     text += std::format("    {:.3f}{}\n", figures.mean, figures.name == report.chosen ? "  <- taken" : "");
   }
   const auto& detectors = report.model.detectors;
-  text += std::format("threshold {:.3f} (90 % interval {:.3f} to {:.3f}), {}\n", detectors.ensemble_threshold,
-                      detectors.threshold_low, detectors.threshold_high,
-                      report.threshold_fitted ? "by extreme-value fit for one false alarm in 1,000 windows"
-                                              : "cautious: too few windows for an extreme-value fit");
+  text += std::format(
+      "threshold {:.3f} (90 % interval {:.3f} to {:.3f}), {}\n", detectors.ensemble_threshold, detectors.threshold_low,
+      detectors.threshold_high,
+      report.threshold_fitted
+          ? std::format("by extreme-value fit for one false alarm in {:.0f} windows", 1 / report.false_alarm_share)
+          : "cautious: too few windows for an extreme-value fit");
   if (report.single_recordings && report.model.regime == Regime::waveform)
     text +=
         "most states were recorded once: how much recordings of one state differ could not be measured, so the "

@@ -5,6 +5,7 @@
 #include <format>
 #include <limits>
 #include <map>
+#include <set>
 
 namespace lineside::training {
 namespace {
@@ -13,8 +14,8 @@ using condition::Matrix;
 using condition::Model;
 using condition::Regime;
 
-constexpr double kSameState = 2, kSpreadMin = 1e-6, kWinsor = 4, kUncorrelated = 0.05, kPrincipalShare = 0.9,
-                 kSpeedClear = 0.3;
+constexpr double kSameState = 2, kSpreadMin = 1e-6, kWinsor = 4, kUncorrelated = 0.05, kUsualRecordings = 3,
+                 kFloorShare = 0.25, kSignFloor = 0.25, kPrincipalShare = 0.9, kSpeedClear = 0.45;
 constexpr std::size_t kStatesMax = 64, kAxesMax = 64, kNeighboursMax = 400;
 
 std::vector<double> mean_of(const std::vector<const Sample*>& samples, std::size_t width) {
@@ -104,18 +105,61 @@ void fit_telemetry(const std::vector<const Sample*>& rows, Model& model) {
   }
 }
 
+// A feature's deviation of a window of a new recording: within a recording and between recordings of a state. The
+// latter is known from few recordings, so it is drawn towards what is usual (the feature's floor), which weighs as much
+// as kUsualRecordings; with one recording of each state it is all there is.
 void fit_waveform_spread(const std::vector<const Sample*>& samples, Model& model) {
-  std::vector<double> squares(model.features.size(), 0.0);
-  std::size_t degrees = 0;
-  for (const Sample* sample : samples) {
-    const auto& mean = model.states[sample->state].mean;
-    for (std::size_t i = 0; i < squares.size(); ++i) squares[i] += std::pow(sample->x[i] - mean[i], 2);
-    ++degrees;
+  const std::size_t width = model.features.size();
+  std::map<std::size_t, std::vector<const Sample*>> recordings;
+  for (const Sample* sample : samples) recordings[sample->recording].push_back(sample);
+  std::vector<double> within(width, 0.0), between(width, 0.0);
+  std::map<std::size_t, std::vector<std::vector<double>>> means;  // of the recordings, by state
+  double degrees_within = 0, degrees_between = 0, windows = 0;
+  for (const auto& [recording, members] : recordings) {
+    const auto mean = mean_of(members, width);
+    for (const Sample* sample : members)
+      for (std::size_t i = 0; i < width; ++i) within[i] += std::pow(sample->x[i] - mean[i], 2);
+    degrees_within += static_cast<double>(members.size() - 1);
+    windows += static_cast<double>(members.size()) / static_cast<double>(recordings.size());
+    means[members.front()->state].push_back(mean);
   }
-  degrees -= std::min(degrees - 1, model.states.size());
-  for (std::size_t i = 0; i < squares.size(); ++i)
-    model.detectors.spread[i] =
-        std::sqrt(squares[i] / static_cast<double>(degrees) + std::pow(model.features[i].spread_floor, 2) + kSpreadMin);
+  for (const auto& [state, list] : means) {
+    degrees_between += static_cast<double>(list.size() - 1);
+    for (std::size_t i = 0; i < width; ++i) {
+      double center = 0;
+      for (const auto& mean : list) center += mean[i] / static_cast<double>(list.size());
+      for (const auto& mean : list) between[i] += std::pow(mean[i] - center, 2);
+    }
+  }
+  // A new recording differs from a state's mean by its own deviation and by that of the mean.
+  const double per_state =
+      static_cast<double>(recordings.size()) / static_cast<double>(std::max<std::size_t>(means.size(), 1));
+  for (std::size_t i = 0; i < width; ++i) {
+    const double usual = std::pow(model.features[i].spread_floor, 2),
+                 inside = within[i] / std::max(degrees_within, 1.0);
+    const double seen = std::max(0.0, between[i] / std::max(degrees_between, 1.0) - inside / windows);
+    const double drawn = (kUsualRecordings * usual + degrees_between * seen) / (kUsualRecordings + degrees_between);
+    model.detectors.spread[i] = std::sqrt(inside + (1 + 1 / per_state) * drawn + kFloorShare * usual + kSpreadMin);
+  }
+}
+
+// Means of the signs of known faults in each state, and their deviation within the states.
+void fit_signs(const std::vector<const Sample*>& samples, Model& model) {
+  const std::size_t width = samples.front()->signs.size();
+  std::vector<double> counts(model.states.size(), 0.0), squares(width, 0.0);
+  for (auto& state : model.states) state.signs.assign(width, 0.0);
+  for (const Sample* sample : samples) {
+    counts[sample->state] += 1;
+    for (std::size_t i = 0; i < width; ++i) model.states[sample->state].signs[i] += sample->signs[i];
+  }
+  for (std::size_t s = 0; s < counts.size(); ++s)
+    for (double& value : model.states[s].signs) value /= std::max(counts[s], 1.0);
+  for (const Sample* sample : samples)
+    for (std::size_t i = 0; i < width; ++i)
+      squares[i] += std::pow(sample->signs[i] - model.states[sample->state].signs[i], 2);
+  model.sign_spread.assign(width, 0.0);
+  for (std::size_t i = 0; i < width; ++i)
+    model.sign_spread[i] = std::sqrt(squares[i] / static_cast<double>(samples.size()) + kSignFloor * kSignFloor);
 }
 
 // How far the covariance is drawn towards a multiple of the identity, 0..1.
@@ -199,7 +243,35 @@ void fit_states(const std::vector<Sample>& samples, std::size_t states, std::siz
   if (model.regime == Regime::telemetry)
     fit_telemetry(kept, model);
   else
-    fit_waveform_spread(kept, model);
+    fit_waveform_spread(kept, model), fit_signs(kept, model);
+}
+
+std::vector<Outlier> outlying_recordings(const std::vector<Sample>& samples, const Model& model) {
+  constexpr double kStrikes = 8, kAlike = 3;
+  std::map<std::size_t, std::set<std::size_t>> recordings;
+  for (const Sample& sample : samples) recordings[sample.state].insert(sample.recording);
+  std::map<std::size_t, std::string> outliers;
+  for (const auto& [s, own] : recordings)
+    for (const auto& [t, others] : recordings) {
+      if (s == t || others.size() < 2 * own.size()) continue;
+      std::size_t alike = 0, most = 0;
+      double strikes = 0;
+      for (std::size_t i = 0; i < model.features.size(); ++i) {
+        const auto& feature = model.features[i];
+        const double z = (model.states[s].mean[i] - model.states[t].mean[i]) / model.detectors.spread[i];
+        alike += std::abs(z) < kAlike ? 1 : 0;
+        const bool is_impulsive = feature.name.starts_with("spectral kurtosis");
+        if (is_impulsive && z > strikes) strikes = z, most = i;
+      }
+      if (strikes < kStrikes || alike * 5 < model.features.size()) continue;
+      for (const std::size_t recording : own)
+        outliers[recording] =
+            std::format("{} {} {:+.1f} spreads from {} recordings that are alike otherwise",
+                        model.features[most].channel, model.features[most].name, strikes, others.size());
+    }
+  std::vector<Outlier> list;
+  for (auto& [recording, why] : outliers) list.push_back({recording, std::move(why)});
+  return list;
 }
 
 void fit_detectors(const std::vector<std::vector<double>>& rows, condition::Detectors& detectors) {

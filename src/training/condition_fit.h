@@ -2,6 +2,7 @@
 // Fits the parts of a condition model that are figures of normal windows: operating states, spreads, detectors.
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "condition/detectors.h"
@@ -12,7 +13,7 @@ namespace lineside::training {
 
 // One window of normal data.
 struct Sample {
-  std::vector<float> x;
+  std::vector<float> x, signs;
   std::size_t recording = 0, window = 0;  // of that recording
   std::size_t state = 0, fold = 0;
   condition::Speed speed;
@@ -32,6 +33,14 @@ void assign_folds(std::vector<Sample>& samples, std::size_t states, condition::R
 // Means of the states and spreads within them, from the windows outside `fold` (kConditionFolds: all of them). For
 // telemetry also of how many independent rows they are known, by the autocorrelation.
 void fit_states(const std::vector<Sample>& samples, std::size_t states, std::size_t fold, condition::Model& model);
+
+// Recordings that are like at least twice as many others of another state in a fifth of the features and more but strike
+// harder than those (the kurtosis of an envelope eight spreads above): a fault among what is said to be normal. After fit_states() with all windows.
+struct Outlier {
+  std::size_t recording = 0;
+  std::string why;
+};
+std::vector<Outlier> outlying_recordings(const std::vector<Sample>& samples, const condition::Model& model);
 
 // Axes, variances and neighbours from deviations, a row each. The covariance is shrunk as Ledoit and Wolf (Journal of
 // Multivariate Analysis 88, 2004) estimate it, for half as many rows because windows overlap.

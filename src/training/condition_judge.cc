@@ -19,11 +19,11 @@ using condition::RawScores;
 using condition::Recording;
 using condition::Regime;
 
-// A false alarm in about a thousand windows; persistence (Model::smooth_windows) comes on top.
-constexpr double kFalseAlarmTarget = 1e-3;
 // How much further a new recording of a known state may lie than parts of the recording it was learned from: used where
 // every state was recorded once, so that it can't be measured.
 constexpr double kSingleRecordingFactor = 1.5;
+// What the detectors are brought to one scale by.
+constexpr double kMemberShare = 1e-3;
 constexpr double kSeverities[] = {0.35, 1.0};
 constexpr std::size_t kFaultWindowsMax = 30, kFaultRows = 120;
 // Telemetry: below it a short normal stretch proves nothing. The middle of the plateau (4 to 4.5) on the development
@@ -155,7 +155,7 @@ void set_thresholds(const std::vector<Judgement>& all, bool single, std::uint64_
     std::vector<double> normal;
     for (const Judgement& item : all)
       if (item.fault == 0) normal.push_back(item.raw[kind]);
-    double value = tail_threshold(normal, kFalseAlarmTarget, seed).value;
+    double value = tail_threshold(normal, kMemberShare, seed).value;
     if (model.regime == Regime::telemetry) value = std::max(value, telemetry_floor(static_cast<DetectorKind>(kind)));
     if (single && model.regime == Regime::waveform) value *= kSingleRecordingFactor;
     model.detectors.threshold[kind] = value;
@@ -241,25 +241,25 @@ Result<std::vector<DenseLayer>> learn_autoencoder(const std::vector<std::vector<
 }
 
 Result<Judged> judge_detectors(const std::vector<Sample>& samples, std::size_t states,
-                               std::span<const Recording> recordings, Model& model, std::uint64_t seed,
+                               std::span<const Recording> recordings, Model& model, const JudgeOptions& options,
                                const std::function<bool()>& stop) {
   std::vector<Judgement> all;
   for (std::size_t fold = 0; fold < kConditionFolds; ++fold) {
     if (stop()) return fail(ErrorCode::cancelled, "stopped on request; nothing was written");
-    FoldJudge judge(samples, states, recordings, model, fold, seed);
-    LINESIDE_TRY(judge.run(seed, all));
+    FoldJudge judge(samples, states, recordings, model, fold, options.seed);
+    LINESIDE_TRY(judge.run(options.seed, all));
   }
   if (std::ranges::none_of(all, [](const Judgement& item) { return item.fault == 0; }))
     return fail(ErrorCode::dataset_invalid, "too few windows to hold any back for a threshold: record more");
   std::map<std::size_t, std::size_t> state_of;
   for (const Sample& sample : samples) state_of[sample.recording] = sample.state;
   const bool single = state_of.size() < 2 * states;  // not even two recordings a state on average
-  set_thresholds(all, single, seed, model);
+  set_thresholds(all, single, options.seed, model);
   const std::size_t faults = fault_names(model.regime == Regime::waveform).size();
   Judged judged = choose(all, faults, model);
   std::ranges::stable_sort(all, {}, [](const Judgement& item) { return std::pair(item.recording, item.window); });
   const std::vector<double> normal = smoothed_normal(all, model);
-  const TailThreshold tail = tail_threshold(normal, kFalseAlarmTarget, seed);
+  const TailThreshold tail = tail_threshold(normal, options.false_alarm_share, options.seed);
   auto& detectors = model.detectors;
   const bool telemetry = model.regime == Regime::telemetry;
   const double factor = single && !telemetry ? kSingleRecordingFactor : 1, floor = telemetry ? 1 : 0;

@@ -25,10 +25,15 @@ std::vector<std::vector<double>> deviation_rows(const std::vector<Sample>& sampl
 AutoencoderSpec autoencoder_spec(std::size_t features, std::size_t rows);
 Result<std::vector<DenseLayer>> learn_autoencoder(const std::vector<std::vector<double>>& rows, std::uint64_t seed);
 
+struct JudgeOptions {
+  std::uint64_t seed = 1;
+  double false_alarm_share = 1e-3;  // of normal windows, that the thresholds are set for
+};
+
 // Sets `model`'s thresholds, members and ensemble threshold; everything else of it is only read. `recordings` are those
 // that the samples came from. Errors: those of train_autoencoder; cancelled.
 Result<Judged> judge_detectors(const std::vector<Sample>& samples, std::size_t states,
                                std::span<const condition::Recording> recordings, condition::Model& model,
-                               std::uint64_t seed, const std::function<bool()>& stop);
+                               const JudgeOptions& options, const std::function<bool()>& stop);
 
 }  // namespace lineside::training

@@ -93,6 +93,56 @@ TEST_F(ConditionTraining, GivesTheSameBundleForTheSameSeed) {
   EXPECT_EQ(first, *read_bytes(options_.out));
 }
 
+TEST_F(ConditionTraining, LeavesOutAFaultyRecordingAmongTheNormalOnes_AndRefusesMany) {
+  std::string said;
+  const auto train_and_listen = [&] {
+    said.clear();
+    return train_condition(
+        options_, system_clock(), [&](const std::string& line) { said += line + "\n"; }, [] { return false; });
+  };
+  const auto add = [&](int number, double speed, bool damaged) {
+    ASSERT_TRUE(write_atomically(folder_.path() / "healthy" / std::format("{}.csv", number),
+                                 recording(speed, static_cast<std::uint64_t>(number), damaged)));
+  };
+  add(50, 30, true);
+  ASSERT_TRUE(train_and_listen());
+  EXPECT_THAT(said, HasSubstr("50.csv"));
+  EXPECT_LT(anomaly_share_and_score(recording(30, 100, false)).first, 0.2);
+  EXPECT_GT(anomaly_share_and_score(recording(30, 101, true)).first, 0.8);
+  for (int i = 0; i < 4; ++i) add(51 + i, std::array{15.0, 20.0, 25.0, 40.0}[static_cast<std::size_t>(i)], true);
+  const auto report = train_and_listen();
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, ErrorCode::dataset_invalid);
+}
+
+TEST_F(ConditionTraining, StoppedHalfWay_LeavesNoBundle) {
+  for (const int after : {1, 8, 14}) {
+    int asked = 0;
+    const auto report =
+        train_condition(options_, system_clock(), [](const std::string&) {}, [&] { return ++asked > after; });
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().code, ErrorCode::cancelled);
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      EXPECT_FALSE(entry.path().string().contains(".lsb")) << entry.path();
+  }
+}
+
+TEST_F(ConditionTraining, TakesAnAssetAndARateOfFalseAlarms) {
+  ASSERT_TRUE(write_atomically(folder_.path() / "asset.yaml",
+                               "unit: g\niso_group: 2\nbearings:\n  - {outer_order: 3.6, inner_order: 5.4}\n"));
+  options_.asset = folder_.path() / "asset.yaml";
+  options_.false_alarms_per_month = 1;
+  const auto report = train();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(std::ranges::contains(report->model.features, "outer race of bearing 1", &condition::FeatureInfo::name));
+  EXPECT_LT(report->false_alarm_share, 1e-5);
+  ASSERT_TRUE(
+      write_atomically(folder_.path() / "asset.yaml", "bearings:\n  - {balls: 40, ball_mm: 8, pitch_mm: 39}\n"));
+  const auto senseless = train();
+  ASSERT_FALSE(senseless);
+  EXPECT_EQ(senseless.error().code, ErrorCode::config_invalid);
+}
+
 TEST_F(ConditionTraining, RefusesWhatCarriesNoSignal) {
   ASSERT_TRUE(write_atomically(folder_.path() / "flat.csv", "1,1\n1,1\n1,1\n1,1\n"));
   options_.inputs = {(folder_.path() / "flat.csv").string()};
