@@ -33,12 +33,14 @@ std::vector<double> local_medians(std::span<const double> power, std::size_t cou
 }
 
 double sum_around(std::span<const double> power, double bin_hz, double hz) {
+  if (hz < bin_hz) return 0;  // also what lies below zero
   const auto at = static_cast<std::size_t>(hz / bin_hz + 0.5);
   if (at < 1 || at + 1 >= power.size()) return 0;
   return power[at - 1] + power[at] + power[at + 1];
 }
 
 double largest_around(std::span<const double> values, double bin_hz, double hz) {
+  if (hz < bin_hz) return 0;  // also what lies below zero
   const auto at = static_cast<std::size_t>(hz / bin_hz + 0.5);
   if (at < 1 || at + 1 >= values.size()) return 0;
   return std::max({values[at - 1], values[at], values[at + 1]});

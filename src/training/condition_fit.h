@@ -34,8 +34,9 @@ void assign_folds(std::vector<Sample>& samples, std::size_t states, condition::R
 // telemetry also of how many independent rows they are known, by the autocorrelation.
 void fit_states(const std::vector<Sample>& samples, std::size_t states, std::size_t fold, condition::Model& model);
 
-// Recordings that are like at least twice as many others of another state in a fifth of the features and more but strike
-// harder than those (the kurtosis of an envelope eight spreads above): a fault among what is said to be normal. After fit_states() with all windows.
+// Recordings that are like at least twice as many others of another state in a fifth of the features and more but
+// strike harder than those (the kurtosis of an envelope eight spreads above): a fault among what is said to be normal.
+// After fit_states() with all windows.
 struct Outlier {
   std::size_t recording = 0;
   std::string why;

