@@ -73,22 +73,27 @@ def trouble(run):
     plant = run.programs['plant']
     run.watch(2)
 
+    def count_failures():
+        run.wait('gateway', lambda: run.metric('lineside_camera_failures_total') is not None, 10)
+        return run.metric('lineside_camera_failures_total') or 0
+
     def camera_trouble(order, words):
-        failures = run.metric('lineside_camera_failures_total')
+        failures = count_failures()
         plant.order(f'camera all {order}')
-        run.wait('gateway', lambda: words in run.stations()[0]['trouble'], 10, f'no word of a camera that is {order}')
-        expect(run.metric('lineside_camera_failures_total') > failures, f'a camera that is {order} is not counted')
+        run.wait('gateway', lambda: any(words in s['trouble'] for s in run.stations()), 10,
+                 f'no word of a camera that is {order}')
+        expect(count_failures() > failures, f'a camera that is {order} is not counted')
         plant.order('camera all ok')
 
     for order, words in (('off', 'Camera'), ('freeze', 'no frame for 1000 ms'), ('resize', 'instead of 320x240')):
         run.uninspected_while(lambda: camera_trouble(order, words))
         run.watch(1)
     plant.order('rejector all gone')
-    time.sleep(3)
-    expect(not run.stations()[0]['actuator']['up'], 'the station thinks that a dead rejector is up')
+    run.wait('gateway', lambda: any(not s['actuator']['up'] for s in run.stations()), 10,
+             'the station thinks that a dead rejector is up')
     plant.order('rejector all ok')
-    time.sleep(3)
-    expect(run.stations()[0]['actuator']['up'], 'the station does not see that the rejector is back')
+    run.wait('gateway', lambda: any(s['actuator']['up'] for s in run.stations()), 10,
+             'the station does not see that the rejector is back')
     result = run.finish()
     expect(not result['broken'], '; '.join(result['broken']))
     expect(events(run, 'camera.'), 'no event about the camera reached the hub')
