@@ -93,16 +93,6 @@ TEST_F(ConditionTraining, GivesTheSameBundleForTheSameSeed) {
   EXPECT_EQ(first, *read_bytes(options_.out));
 }
 
-TEST_F(ConditionTraining, LeavesOutAFaultyRecordingAmongTheNormalOnes) {
-  std::string said;
-  ASSERT_TRUE(write_atomically(folder_.path() / "healthy" / "50.csv", recording(30, 50, true)));
-  ASSERT_TRUE(train_condition(
-      options_, system_clock(), [&](const std::string& line) { said += line + "\n"; }, [] { return false; }));
-  EXPECT_THAT(said, HasSubstr("50.csv"));
-  EXPECT_LT(anomaly_share_and_score(recording(30, 100, false)).first, 0.2);
-  EXPECT_GT(anomaly_share_and_score(recording(30, 101, true)).first, 0.8);
-}
-
 TEST_F(ConditionTraining, StoppedHalfWay_LeavesNoBundle) {
   for (const int after : {1, 8, 14}) {
     int asked = 0;
