@@ -5,8 +5,8 @@
 
 speed: one axis and three at 10 kHz from memory through features, detectors and threshold on one core.
 mqtt: N motors with three axes over a broker: window complete -> verdict (or event), blocks dropped, processor and memory
-  per asset, and the bytes that went to the outbox's uplink form against the raw bytes, with the default periods scaled to
-  the run's length.
+  per asset, and the bytes of the records against the raw bytes, with the default periods: of a short run most are the
+  events of its start, so take --seconds 600 for that figure.
 training: lineside-train on as much single-axis data as the gateway's learning takes from a day.
 neighbour: p99.9 of a replay inspection station in the same gateway with and without the machines.
 """

@@ -95,8 +95,10 @@ Table<AssetSettings> asset_table() {
       .integer("anomalies_needed", &AssetSettings::anomalies_needed, "", 1, 1000,
                "So many of the last `anomalies_of` windows must be anomalies for an event.")
       .integer("anomalies_of", &AssetSettings::anomalies_of, "", 1, 1000, "Windows that are looked at for it.")
-      .number("clear_below", &AssetSettings::clear_below, "", 0.01, 1,
-              "The event ends when `anomalies_of` scores in a row were below this share of the threshold.")
+      .number(
+          "clear_below", &AssetSettings::clear_below, "", 0.01, 1,
+          "The event ends when none of the last `anomalies_of` windows was an anomaly and `anomalies_needed` of them "
+          "were below this share of the threshold.")
       .milliseconds("stall_max_ms", &AssetSettings::stall_max, 100, kHourMs,
                     "Without a block for so long the sensors count as silent.")
       .milliseconds("summary_period_ms", &AssetSettings::summary_period, 1000, 24 * kHourMs,

@@ -52,7 +52,7 @@ struct AssetSettings {
   std::vector<std::string> states;  // of the bundle, in which windows count; empty: all
   int anomalies_needed = 6;         // k of the last n windows make an event
   int anomalies_of = 10;
-  double clear_below = 0.8;  // share of the threshold that scores must stay below for the event to end
+  double clear_below = 0.8;  // share of the threshold that k of n scores must be below for the event to end
   std::chrono::milliseconds stall_max{3000};
   std::chrono::milliseconds summary_period{30'000}, spectrum_period{300'000};
   int queue_blocks = 64;

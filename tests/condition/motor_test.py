@@ -126,7 +126,7 @@ def fault_while_the_link_is_down(gateway, hub, order):
     print(f'{message} window to event {evidence["window_to_event_ms"]} ms', flush=True)
     wait_for('a spectrum at the hub', lambda: any(row[4] for row in hub.summaries()), 30)
     order('machine motor1 ok')
-    wait_for('the anomaly ends', lambda: hub.events('condition.normal'), 60)
+    wait_for('the anomaly ends', lambda: hub.events('condition.normal'), 90)
 
 
 def sensors_fail(gateway, hub, order):

@@ -14,10 +14,13 @@ Severity AnomalyAlarm::severity_of(double ratio, nanoseconds lasting) {
 }
 
 AnomalyAlarm::Step AnomalyAlarm::add(bool anomaly, double ratio, MonoTime now) {
-  last_.push_back(anomaly);
-  anomalies_ += anomaly ? 1 : 0;
+  const Window window{.anomaly = anomaly, .quiet = ratio < clear_below_};
+  last_.push_back(window);
+  anomalies_ += window.anomaly ? 1 : 0;
+  quiet_ += window.quiet ? 1 : 0;
   if (last_.size() > of_) {
-    anomalies_ -= last_.front() ? 1 : 0;
+    anomalies_ -= last_.front().anomaly ? 1 : 0;
+    quiet_ -= last_.front().quiet ? 1 : 0;
     last_.pop_front();
   }
   if (!open_) {
@@ -25,13 +28,11 @@ AnomalyAlarm::Step AnomalyAlarm::add(bool anomaly, double ratio, MonoTime now) {
     open_ = true;
     since_ = now;
     worst_ = ratio;
-    quiet_ = 0;
     severity_ = severity_of(ratio, {});
     return Step::raised;
   }
   worst_ = std::max(worst_, ratio);
-  quiet_ = ratio < clear_below_ ? quiet_ + 1 : 0;
-  if (quiet_ >= of_) {
+  if (anomalies_ == 0 && quiet_ >= needed_ && last_.size() == of_) {
     forget();
     return Step::ended;
   }

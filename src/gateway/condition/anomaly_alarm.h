@@ -19,9 +19,10 @@ class AnomalyAlarm {
         of_(static_cast<std::size_t>(settings.anomalies_of)),
         clear_below_(settings.clear_below) {}
 
-  // A window that counts; `ratio`: its score over the threshold. Raised by k anomalies among the last n; ended by n
-  // windows in a row below clear_below. Severity: low, from 1.25 thresholds on medium, from 2 high, from 5 critical;
-  // one more after ten minutes, two more after two hours. It never falls while the event lasts.
+  // A window that counts; `ratio`: its score over the threshold. Raised by k anomalies among the last n; ended when
+  // none of the last n was one and k of them were below clear_below. Severity: low, from 1.25 thresholds on medium,
+  // from 2 high, from 5 critical; one more after ten minutes, two more after two hours. It never falls while the event
+  // lasts.
   Step add(bool anomaly, double ratio, MonoTime now);
   bool open() const { return open_; }
   Severity severity() const { return severity_; }
@@ -35,8 +36,11 @@ class AnomalyAlarm {
 
   const std::size_t needed_, of_;
   const double clear_below_;
-  std::deque<bool> last_;
-  std::size_t anomalies_ = 0, quiet_ = 0;
+  struct Window {
+    bool anomaly = false, quiet = false;
+  };
+  std::deque<Window> last_;
+  std::size_t anomalies_ = 0, quiet_ = 0;  // among the last n
   bool open_ = false;
   Severity severity_ = Severity::low;
   double worst_ = 0;

@@ -149,7 +149,6 @@ TEST(AnomalyAlarm, NeedsKOfNWindowsAndEndsWithHysteresis) {
   EXPECT_EQ(alarm.severity(), Severity::low);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(alarm.add(false, 0.9, now), Step::none);
   EXPECT_EQ(alarm.add(false, 0.5, now), Step::none);
-  EXPECT_EQ(alarm.add(false, 0.5, now), Step::none);
   EXPECT_EQ(alarm.add(false, 0.5, now), Step::ended);
   EXPECT_FALSE(alarm.open());
 }
