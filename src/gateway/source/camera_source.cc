@@ -71,11 +71,13 @@ Result<void> CameraSource::watch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     Result<void> taken;
     const auto came = pipeline->next(std::min<nanoseconds>(100ms, settings_.stall_max), [&](const FrameView& frame) {
-      if (first && settings_.kind == config::CameraSettings::Kind::rtsp) settled = clock_.mono() + kRtspSettleTime;
+      const bool settles = settings_.kind == config::CameraSettings::Kind::rtsp && !up_;
+      if (first && settles) settled = clock_.mono() + kRtspSettleTime;
+      if (settles) next_sequence_ = pipeline_first_ + frame.sequence;  // what was lost until now was of the burst
       if (clock_.mono() >= settled)
         taken = take(frame);
       else
-        next_sequence_ = pipeline_first_ + frame.sequence + 1;
+        ++next_sequence_;
     });
     counters_.bad_frames.add(pipeline->take_broken_count());
     if (!came) return std::unexpected(came.error());
