@@ -12,6 +12,8 @@ cli::Command settings_command();  // lineside settings PROGRAM
 cli::Command bundle_commands();   // lineside bundle show|verify|make
 cli::Command score_command();     // lineside score
 cli::Command quantize_command();  // lineside quantize
+cli::Command filter_command();    // lineside filter
+cli::Command rebuild_command();   // lineside rebuild SEGMENTS
 cli::Command outbox_commands();   // lineside outbox show|verify
 
 cli::Program toolbox_program();
