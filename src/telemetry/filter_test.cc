@@ -212,7 +212,8 @@ TEST(Filter, WritesTheSameBytesEverywhere) {
 TEST(Table, RefusesWhatIsNoTable) {
   EXPECT_FALSE(Table::parse("a,b\n1,\"never closed\n", "x").has_value());
   EXPECT_FALSE(Table::parse(std::string(25'000, ','), "x").has_value());
-  std::string ragged = std::string(5'000, ',') + "\n";
+  std::string ragged(5'000, ',');
+  ragged += '\n';
   for (int i = 0; i < 50'000; ++i) ragged += "1\n";
   EXPECT_FALSE(Table::parse(ragged, "x").has_value());
 }
