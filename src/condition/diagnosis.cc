@@ -174,7 +174,7 @@ void judge_pattern(const Seen& seen, Explanation& explanation) {
   double sum = 0;
   std::size_t best = 0;
   for (std::size_t i = 1; i < guesses.size(); ++i) {
-    sum += guesses[i].strength;
+    sum += std::max(0.0, guesses[i].strength);
     if (guesses[i].strength > guesses[best].strength) best = i;
   }
   if (guesses[best].strength < kStrengthLeast) return;

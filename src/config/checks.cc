@@ -190,6 +190,10 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
     check_station(settings.stations[i], at, cameras, findings);
   }
   check_assets(settings.waveform_sources, settings.assets, findings);
+  for (std::size_t i = 0; i < settings.assets.size(); ++i)
+    if (std::ranges::contains(settings.stations, settings.assets[i].name, &StationSettings::name))
+      findings.problem(std::format("assets[{}].name", i),
+                       std::format("the name '{}' is already that of a station", settings.assets[i].name));
   const UplinkSettings& uplink = settings.uplink;
   if (uplink.enabled) check_broker("uplink.", uplink.broker, findings);
   if (uplink.reconnect_min > uplink.reconnect_max)

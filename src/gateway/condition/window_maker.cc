@@ -79,12 +79,7 @@ bool WindowMaker::in_order(const WaveformBlock& block, Faults& faults) {
 // A gap that fits into the memory keeps its length, so that what comes after it stays in its place.
 void WindowMaker::fill_gap(double samples) {
   lost_ += static_cast<std::uint64_t>(std::min(samples, 1e15));
-  if (samples > static_cast<double>(samples_max_) / 2) {
-    const std::uint64_t lost = lost_;
-    restart();
-    lost_ = lost;
-    return;
-  }
+  if (samples > static_cast<double>(samples_max_) / 2) return restart();
   for (auto& buffer : buffers_)
     buffer.insert(buffer.end(), static_cast<std::size_t>(samples + 0.5), std::numeric_limits<float>::quiet_NaN());
 }

@@ -108,9 +108,9 @@ Result<bool> ItemNumbers::mend() {
   const int again = ::open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (again < 0) return failure(path_, "open", errno);
   ::close(std::exchange(fd_, again));
-  identity_ = identity_of(path_);
   turn_ = 0;
   LINESIDE_TRY(write(limit_.load(std::memory_order_relaxed)));
+  identity_ = identity_of(path_);  // not before: what could not be written is missing still
   return true;
 }
 

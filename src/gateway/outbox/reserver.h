@@ -44,8 +44,10 @@ class Reserver {
   // After somebody has deleted the file.
   Result<void> put_back(const OutboxDatabase& database) {
     LINESIDE_ASSIGN(ReserveFile again, ReserveFile::open(file_->path()));
-    take(std::move(again), life_, reserved_);
-    return write(database, life_, reserved_);
+    file_.emplace(std::move(again));
+    LINESIDE_TRY(write(database, life_, reserved_));
+    identity_ = identity_of(file_->path());  // not before: what could not be written is gone still
+    return {};
   }
 
  private:

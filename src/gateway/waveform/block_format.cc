@@ -31,21 +31,27 @@ std::size_t width_of(std::uint8_t format) {
   return 0;
 }
 
+// What is no number, or too large for one, is missing.
+float number_or_missing(double value) {
+  return std::abs(value) <= std::numeric_limits<float>::max() ? static_cast<float>(value)
+                                                              : std::numeric_limits<float>::quiet_NaN();
+}
+
 float sample_at(const std::uint8_t* from, SampleFormat format, double scale) {
   switch (format) {
     case SampleFormat::f32: {
       float value;
       std::memcpy(&value, from, 4);
-      return std::isfinite(value) ? static_cast<float>(value * scale) : std::numeric_limits<float>::quiet_NaN();
+      return number_or_missing(value * scale);
     }
     case SampleFormat::i16: {
       std::int16_t value;
       std::memcpy(&value, from, 2);
-      return static_cast<float>(value * scale);
+      return number_or_missing(value * scale);
     }
     case SampleFormat::i24: {
       const std::uint32_t raw = from[0] | (from[1] << 8U) | (static_cast<std::uint32_t>(from[2]) << 16U);
-      return static_cast<float>((static_cast<std::int32_t>(raw << 8U) >> 8) * scale);
+      return number_or_missing((static_cast<std::int32_t>(raw << 8U) >> 8) * scale);
     }
   }
   return 0;
@@ -68,7 +74,8 @@ Result<void> read_json_channel(const nlohmann::json& values, WaveformBlock& bloc
     return invalid(std::format("channels of {} and {} samples in one block", block.samples, values.size()));
   for (const auto& value : values) {
     if (!value.is_number() && !value.is_null()) return invalid("a sample is neither a number nor null");
-    block.values.push_back(value.is_null() ? std::numeric_limits<float>::quiet_NaN() : value.get<float>());
+    block.values.push_back(value.is_null() ? std::numeric_limits<float>::quiet_NaN()
+                                           : number_or_missing(value.get<double>()));
   }
   ++block.channels;
   return check_sizes(block.channels, block.samples, block.rate_hz);

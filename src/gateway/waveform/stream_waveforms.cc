@@ -27,6 +27,9 @@ constexpr int kReceiveBuffer = 4 << 20;
 
 std::string last_error() { return std::strerror(errno); }
 
+// A signal, or a datagram whose checksum was wrong: poll() had said that it is there.
+bool nothing_to_read() { return errno == EAGAIN || errno == EINTR; }
+
 bool wait_or_stop(const std::stop_token& stop, milliseconds duration) {
   std::mutex mutex;
   std::condition_variable_any changed;
@@ -123,6 +126,7 @@ std::string StreamWaveforms::read_blocks(int socket, const std::stop_token& stop
     silent_ms = 0;
     const ssize_t count = ::recv(socket, part.data(), part.size(), 0);
     if (count == 0) return "the other side closed the connection";
+    if (count < 0 && nothing_to_read()) continue;
     if (count < 0) return last_error();
     bytes.insert(bytes.end(), part.begin(), part.begin() + count);
     std::size_t done = 0;
@@ -147,6 +151,7 @@ std::string StreamWaveforms::read_datagrams(int socket, const std::stop_token& s
   while (!stop.stop_requested()) {
     if (!readable(socket, static_cast<int>(kPoll.count()))) continue;
     const ssize_t count = ::recv(socket, datagram.data(), datagram.size(), 0);
+    if (count < 0 && nothing_to_read()) continue;
     if (count < 0) return last_error();
     intake_.take("", parse_binary_block(std::span(datagram).first(static_cast<std::size_t>(count))));
   }

@@ -25,7 +25,8 @@ SELECT to_ns, spectra_json FROM asset_summary INDEXED BY asset_summary_spectra
 WHERE tenant = ?1 AND gateway = ?2 AND asset = ?3 AND spectra_json <> '' ORDER BY to_ns DESC LIMIT 1)";
 
 constexpr std::string_view kSeries = R"(
-SELECT (to_ns - 1 - ?4) / ?6, min(nullif(score_min, 0)), sum(score_mean * windows) / sum(windows), max(score_max),
+SELECT (to_ns - 1 - ?4) / ?6, min(nullif(score_min, 0)),
+       sum(score_mean * (windows - sensor_faults)) / nullif(total(windows - sensor_faults), 0), max(score_max),
        max(threshold), max(velocity_mm_s), cast(total(windows) AS INTEGER), cast(total(anomalies) AS INTEGER),
        cast(total(unknown) AS INTEGER), cast(total(sensor_faults) AS INTEGER), cast(total(raw_bytes) AS INTEGER)
 FROM asset_summary
