@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <format>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "bundle/bundle.h"
 #include "condition/scorer.h"

@@ -41,7 +41,7 @@ bool can_hold(const ColumnPlan& column, double value) {
   return ((column.grid_count - 1) / 2.0 + beside) * q.grid <= column.bound * (1 - 1.0 / 1024);
 }
 
-BlockCodec::BlockCodec(const Plan& plan) : plan_(&plan), lag_(Predictor::kLagMin) {
+BlockCodec::BlockCodec(const Plan& plan) : lag_(Predictor::kLagMin) {
   if (plan.period > 0) lag_ = std::max<std::size_t>(lag_, plan.period + 2);
   const std::size_t size = lag_ + plan.rows_per_block();
   for (const ColumnPlan& column : plan.columns) {

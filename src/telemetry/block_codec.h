@@ -50,7 +50,6 @@ class BlockCodec {
   template <class Bits>
   bool code_is_text(Bits& bits, Column& column, bool wanted);
 
-  const Plan* plan_;
   std::size_t lag_;
   std::vector<std::unique_ptr<Column>> columns_;
   SharedModel shared_;
