@@ -90,8 +90,10 @@ class PlanCoder {
   }
   void real_near_decimal(double& value) {
     std::uint64_t power = 0, digits = 0;
+    constexpr double kDigitsMax = 1e15;  // whole numbers up to here are exact; a reader's value is anything
     for (; power < 10; ++power) {
-      digits = static_cast<std::uint64_t>(value * kPowers[power] + 0.5);
+      const double shifted = value * kPowers[power] + 0.5;
+      digits = shifted >= 1 && shifted < kDigitsMax ? static_cast<std::uint64_t>(shifted) : 0;
       if (digits > 0 && static_cast<double>(digits) / kPowers[power] == value) break;
     }
     bool decimal = power < 10;
@@ -103,9 +105,10 @@ class PlanCoder {
   void start(double& value, double grid) {
     const double halves = std::nearbyint(value / (grid / 2));
     bool whole = std::abs(halves) < 1e15 && halves * (grid / 2) == value;
+    const std::int64_t wanted = whole ? static_cast<std::int64_t>(halves) : 0;  // of a writer
     flag(whole, 9);
     if (!whole) return real(value);
-    value = static_cast<double>(code_signed(bits_, numbers_, static_cast<std::int64_t>(halves))) * (grid / 2);
+    value = static_cast<double>(code_signed(bits_, numbers_, wanted)) * (grid / 2);
   }
   void time(TimeFormat& time) {
     small(time.shape), small(time.order), small(time.fraction);
