@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 // After cstdio, which it needs.
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "base/test_folder.h"
 #include "vision/image_header.h"
+#include "vision/jpeg_damage.h"
 
 namespace lineside::vision {
 namespace {
@@ -115,6 +117,17 @@ TEST(DecodeImage, RefusesAJpegWhoseDataIsDamaged_ThoughAllMarkersAreThere) {
     }
   }
   EXPECT_GE(refused, 15) << "of 17 or 18";
+}
+
+TEST(JpegDamage, RefusesAHeaderThatClaimsMoreThanACameraGives) {
+  Bytes forged = busy_jpeg({cv::IMWRITE_JPEG_PROGRESSIVE, 1});
+  const Bytes frame{0xff, 0xc2};  // start of a progressive frame: length, precision, height, width
+  const auto at = std::ranges::search(forged, frame).begin();
+  ASSERT_NE(at, forged.end());
+  std::fill_n(at + 5, 4, std::uint8_t{0x7f});
+  const auto damage = jpeg_damage(forged);
+  ASSERT_TRUE(damage);
+  EXPECT_THAT(*damage, HasSubstr("claims"));
 }
 
 TEST(DecodeImage, TakesEveryWholeJpeg) {

@@ -1,6 +1,7 @@
 #include "vision/jpeg_damage.h"
 
 #include <csetjmp>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 // After cstdio, which it needs.
@@ -11,6 +12,7 @@ namespace lineside::vision {
 namespace {
 
 constexpr int kPaddingBytesMax = 16;
+constexpr std::uint64_t kPixelsMax = std::uint64_t{64} << 20;  // more is no camera's: a header costs nothing to forge
 constexpr unsigned kRowBytesMax = 65'535 * 4;
 
 // libjpeg knows it as its `err`, which must be the first member.
@@ -55,6 +57,12 @@ void read_through(jpeg_decompress_struct& info, Listener& listener, std::span<co
   if (setjmp(listener.give_up) != 0) return;
   jpeg_mem_src(&info, bytes.data(), bytes.size());
   jpeg_read_header(&info, TRUE);
+  if (std::uint64_t{info.image_width} * info.image_height > kPixelsMax) {
+    listener.damaged = true;
+    std::snprintf(listener.text, sizeof listener.text, "Its header claims %u x %u pixels", info.image_width,
+                  info.image_height);
+    return;
+  }
   // An eighth of the size: only each block's mean is computed, but all of its codes are read.
   info.scale_num = 1;
   info.scale_denom = 8;

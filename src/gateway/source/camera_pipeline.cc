@@ -122,12 +122,13 @@ struct CameraPipeline::State {
   GstElement* sink = nullptr;
   GstBus* bus = nullptr;
   std::uint64_t arrived = 0;  // the streaming thread's
-  bool jpeg_damaged = false;  // the streaming thread's
+  bool jpeg_damaged = false;  // the thread's that decodes
   bool live = false, live_known = false;
   std::uint64_t broken = 0;
   RtspDecode decode{};
 
   static GstPadProbeReturn on_jpeg(GstPad*, GstPadProbeInfo* info, gpointer self);
+  static GstPadProbeReturn on_jpeg_picture(GstPad*, GstPadProbeInfo* info, gpointer self);
   static void on_element(GstBin*, GstBin*, GstElement* element, gpointer self);
   static GstPadProbeReturn on_arrival(GstPad*, GstPadProbeInfo* info, gpointer self);
   void pop_messages(std::string& failure);
@@ -144,12 +145,12 @@ GstPadProbeReturn CameraPipeline::State::on_arrival(GstPad*, GstPadProbeInfo* in
   auto* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
   GST_BUFFER_OFFSET(buffer) = state->arrived++;
   GST_BUFFER_OFFSET_END(buffer) = static_cast<guint64>(state->clock.mono().time_since_epoch().count());
-  if (std::exchange(state->jpeg_damaged, false)) GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_CORRUPTED);
   GST_PAD_PROBE_INFO_DATA(info) = buffer;
   return GST_PAD_PROBE_OK;
 }
 
-// GStreamer's JPEG decoder gives a picture of damaged data without a word. Its picture arrives within this call.
+// GStreamer's JPEG decoder gives a picture of damaged data without a word. It leaves the decoder within this call, and
+// carries the mark from there: who takes it may be another thread.
 GstPadProbeReturn CameraPipeline::State::on_jpeg(GstPad*, GstPadProbeInfo* info, gpointer self) {
   GstMapInfo map;
   GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
@@ -159,12 +160,24 @@ GstPadProbeReturn CameraPipeline::State::on_jpeg(GstPad*, GstPadProbeInfo* info,
   return GST_PAD_PROBE_OK;
 }
 
+GstPadProbeReturn CameraPipeline::State::on_jpeg_picture(GstPad*, GstPadProbeInfo* info, gpointer self) {
+  if (!std::exchange(static_cast<State*>(self)->jpeg_damaged, false)) return GST_PAD_PROBE_OK;
+  auto* buffer = gst_buffer_make_writable(GST_PAD_PROBE_INFO_BUFFER(info));
+  GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_CORRUPTED);
+  GST_PAD_PROBE_INFO_DATA(info) = buffer;
+  return GST_PAD_PROBE_OK;
+}
+
 void CameraPipeline::State::on_element(GstBin*, GstBin*, GstElement* element, gpointer self) {
   const GstElementFactory* factory = gst_element_get_factory(element);
   if (factory == nullptr || std::string_view(GST_OBJECT_NAME(factory)) != "jpegdec") return;
-  GstPad* pad = gst_element_get_static_pad(element, "sink");
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, &State::on_jpeg, self, nullptr);
-  gst_object_unref(pad);
+  const auto watch = [&](const char* name, GstPadProbeCallback callback) {
+    GstPad* pad = gst_element_get_static_pad(element, name);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, callback, self, nullptr);
+    gst_object_unref(pad);
+  };
+  watch("sink", &State::on_jpeg);
+  watch("src", &State::on_jpeg_picture);
 }
 
 void CameraPipeline::State::pop_messages(std::string& failure) {
