@@ -4,6 +4,7 @@
 #include <cmath>
 #include <format>
 
+#include "inference/session.h"
 #include "quantize/calibration.h"
 #include "quantize/graph.h"
 #include "quantize/plan.h"

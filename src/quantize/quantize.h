@@ -14,8 +14,11 @@
 
 #include "base/result.h"
 #include "bundle/manifest.h"
-#include "inference/session.h"
 #include "model/preprocess_spec.h"
+
+namespace lineside::inference {
+class Session;
+}  // namespace lineside::inference
 
 namespace lineside::quantize {
 

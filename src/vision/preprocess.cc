@@ -1,13 +1,14 @@
 #include "vision/preprocess.h"
 
-#if defined(__SSE2__)
+// A sanitizer's build takes the code that is written for any CPU: so it is tested, too.
+#if defined(__SSE2__) && !defined(LINESIDE_SANITIZE)
+#define LINESIDE_SSE2
 #include <emmintrin.h>
 #endif
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <format>
 #include <vector>
 
@@ -65,7 +66,7 @@ struct Axis {
       const auto own = weights.begin() + range.weight;
       range.weight = static_cast<int>(level.size());
       level.insert(level.end(), own, own + range.count);
-      level.resize(level.size() + static_cast<std::size_t>(taps - range.count), 0.0F);
+      level.resize(level.size() + static_cast<std::size_t>(taps - range.count), Fine{0});
     }
     weights = std::move(level);
   }
@@ -136,7 +137,7 @@ constexpr int kLanes = 4;
 // output pixels that are made at once.
 constexpr std::size_t kAtOnce = 2;
 
-#if defined(__SSE2__)
+#if defined(LINESIDE_SSE2)
 template <int kTaps>
 [[gnu::always_inline]] inline void shrink_rgb(const Fine* row, std::span<const Axis::Range> ranges, const Fine* weights,
                                               int taps, Fine* out) {
@@ -227,7 +228,7 @@ LINESIDE_FOR_EACH_CPU void split_planes(const Fine* from, int count, const std::
 // The same in bytes.
 LINESIDE_FOR_EACH_CPU void split_planes(const Fine* from, int count, const std::array<std::uint8_t*, 3>& to) {
   int x = 0;
-#if defined(__SSE2__)
+#if defined(LINESIDE_SSE2)
   const __m128i half = _mm_set1_epi16(kFinePerPixel / 2);
   const auto bytes_of = [half](const Fine* pixels) {  // of four pixels
     const auto* four = reinterpret_cast<const __m128i*>(pixels);

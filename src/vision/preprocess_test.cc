@@ -88,6 +88,21 @@ TEST(Preprocessor, RoundsToTheNearestByte_WhateverTheWidthAndFactor) {
     }
 }
 
+// Pinned: every form of the loops (AVX2, SSE2, written for any CPU) and every build must give the same bits, or a model
+// would see other pictures on the line than where it was trained.
+TEST(Preprocessor, GivesTheSameBitsOnEveryCpu) {
+  std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+  for (const int size : {16, 33, 97}) {
+    const Image image = noise_image(3 * size + 5, 71, PixelFormat::rgb8, 7);
+    auto spec = raw_spec(size, 24);
+    spec.type = PreprocessSpec::Type::u8;
+    std::vector<std::uint8_t> out(element_count(spec));
+    ASSERT_TRUE(Preprocessor(spec).run(image.view(), std::span<std::uint8_t>(out)));
+    for (const std::uint8_t byte : out) hash = (hash ^ byte) * 1099511628211ULL;
+  }
+  EXPECT_EQ(hash, 15109506772950075301ULL);
+}
+
 TEST(Preprocessor, NeverOverflows_WhenAWhitePictureShrinksAHundredfold) {
   const Image image = uniform_image(1600, 1200, {255, 255, 255});
   auto spec = raw_spec(16, 12);

@@ -1,9 +1,10 @@
 #pragma once
 // Holds the outbox's folder and notices when somebody deletes what is in use there. Owner thread only.
-#include <chrono>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "gateway/outbox/limits.h"
 #include "gateway/outbox/recovery.h"
@@ -12,7 +13,8 @@ namespace lineside::gateway {
 
 class FolderWatch {
  public:
-  FolderWatch(std::filesystem::path dir, FolderLock lock) : dir_(std::move(dir)), lock_(std::move(lock)) {}
+  FolderWatch(std::filesystem::path dir, FolderLock lock, Clock& clock)
+      : dir_(std::move(dir)), lock_(std::move(lock)), clock_(clock) {}
 
   void use(const std::filesystem::path& database) {
     database_ = database;
@@ -20,8 +22,8 @@ class FolderWatch {
   }
   // At most once in kLookEvery.
   bool is_due() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - looked_at_ < kLookEvery) return false;
+    const MonoTime now = clock_.mono();
+    if (looked_at_ && now - *looked_at_ < kLookEvery) return false;
     looked_at_ = now;
     return true;
   }
@@ -39,9 +41,10 @@ class FolderWatch {
  private:
   const std::filesystem::path dir_;
   FolderLock lock_;
+  Clock& clock_;
   std::filesystem::path database_;
   FileIdentity identity_;
-  std::chrono::steady_clock::time_point looked_at_{};
+  std::optional<MonoTime> looked_at_;
 };
 
 }  // namespace lineside::gateway

@@ -24,7 +24,7 @@ class Outbox::Impl {
   Impl(std::filesystem::path dir, FolderLock lock, const config::OutboxSettings& settings, Clock& clock,
        MetricsRegistry& metrics)
       : dir_(std::move(dir)),
-        watch_(dir_, std::move(lock)),
+        watch_(dir_, std::move(lock), clock),
         settings_(settings),
         clock_(clock),
         queues_{LaneQueue{Lane::urgent, static_cast<std::size_t>(settings.queue_records), kQueueBytesMax},
@@ -147,6 +147,10 @@ class Outbox::Impl {
   using Group = std::array<std::vector<LaneQueue::Entry>, kLanes>;
 
   std::size_t enough_waiting() const { return std::max<std::size_t>(1, queues_[0].capacity() / 2); }
+  PerLane locked_copy(const PerLane& shared) const {
+    std::lock_guard lock(mutex_);
+    return shared;
+  }
   bool queued() const { return queues_[0].size() > 0 || queues_[1].size() > 0; }
 
   bool acknowledgement_waits() const {
@@ -233,11 +237,7 @@ class Outbox::Impl {
   }
 
   Result<void> write_transaction(const Group& group) {
-    PerLane acknowledged;
-    {
-      std::lock_guard lock(mutex_);
-      acknowledged = acknowledged_;
-    }
+    const PerLane acknowledged = locked_copy(acknowledged_);
     LINESIDE_TRY(database_->begin());
     for (const Lane lane : kBothLanes) {
       LINESIDE_TRY(database_->remove_through(lane, acknowledged[index_of(lane)], kDeleteRowsMax));
@@ -271,12 +271,7 @@ class Outbox::Impl {
   }
 
   Result<void> reserve(const Group& group) {
-    PerLane handed_out;
-    {
-      std::lock_guard lock(mutex_);
-      handed_out = handed_out_;
-    }
-    return reserver_.keep_ahead(*database_, handed_out, {group[0].size(), group[1].size()});
+    return reserver_.keep_ahead(*database_, locked_copy(handed_out_), {group[0].size(), group[1].size()});
   }
 
   // After a commit: what others may see.
@@ -344,44 +339,46 @@ class Outbox::Impl {
       if (live_) live_->begin(reserver_.life(), handed_out_);
     }
     if (database_ && reserver_.gone()) LINESIDE_TRY(reserver_.put_back(*database_));
-    if (watch_.database_gone()) LINESIDE_TRY(repair());
+    std::uint64_t lost = 0;
+    if (watch_.database_gone()) {
+      LINESIDE_ASSIGN(lost, save_readable());
+      if (lost > 0) put(Lane::urgent, damage_event(clock_, lost));
+    }
     missing_ = false;
     metrics_.missing.add();
     trouble_.mended(
-        std::format("Files of the outbox were deleted while in use; they were written again, with nothing "
+        std::format("Files of the outbox were deleted while in use; they were written again, with {} "
                     "lost. Find out who deletes in {}.",
-                    dir_.string()));
+                    lost == 0 ? "nothing" : std::format("{} records", lost), dir_.string()));
     put(Lane::urgent, files_deleted_event(clock_));
     return {};
   }
 
-  // The database is damaged while in use: what can be read moves to a new one, and what was on disk and is not in it is
-  // declared. Records in memory follow as usual. May be called again after it has failed half-way.
+  // The database is damaged while in use. May be called again after it has failed half-way.
   Result<void> repair() {
-    if (!missing_) log(LogLevel::error, "outbox", "damage found; saving what can be read", {{"path", path_.string()}});
+    log(LogLevel::error, "outbox", "damage found; saving what can be read", {{"path", path_.string()}});
+    LINESIDE_ASSIGN(const std::uint64_t lost, save_readable());
+    damage_seen_ = false;
+    metrics_.repairs.add();
+    put(Lane::urgent, damage_event(clock_, lost));
+    return {};
+  }
+
+  // What can be read of the database moves to a new one, and what was on disk and is not in it is declared and counted
+  // (returned). Records in memory follow as usual; the next write opens the reader.
+  Result<std::uint64_t> save_readable() {
     LINESIDE_ASSIGN(Rebuilt rebuilt, replace_database(std::nullopt));
     LINESIDE_ASSIGN(const PerLane tails, declare_tails(*rebuilt.database, {durable_, true}, "outbox.damaged", clock_));
     database_ = std::move(rebuilt.database);
-    damage_seen_ = false;
     publish();
-    if (!missing_) metrics_.repairs.add();
-    for (std::size_t lane = 0; lane < kLanes; ++lane) rebuilt.lost[lane] += tails[lane];
-    for (const Lane lane : kBothLanes) metrics_.lost(lane, rebuilt.lost[index_of(lane)]);
-    if (const auto lost = rebuilt.lost[0] + rebuilt.lost[1]; !missing_ || lost > 0)
-      put(Lane::urgent, damage_event(clock_, lost));
-    LINESIDE_TRY(reader_.open(path_));
-    listener_.tell();
-    return {};
+    for (const Lane lane : kBothLanes) metrics_.lost(lane, rebuilt.lost[index_of(lane)] + tails[index_of(lane)]);
+    return rebuilt.lost[0] + rebuilt.lost[1] + tails[0] + tails[1];
   }
 
   // The hub has more of this epoch than the disk: the folder is an older copy of itself, so numbers would be used
   // twice.
   Result<void> begin_new_epoch() {
-    NewEpoch next{.id = make_uuid(clock_)};
-    {
-      std::lock_guard lock(mutex_);
-      next.acknowledged = acknowledged_;
-    }
+    const NewEpoch next{.id = make_uuid(clock_), .acknowledged = locked_copy(acknowledged_)};
     LINESIDE_ASSIGN(Rebuilt rebuilt, replace_database(next));
     database_ = std::move(rebuilt.database);
     {
@@ -403,8 +400,6 @@ class Outbox::Impl {
     log(LogLevel::warning, "outbox", "the hub knew later records: began a new epoch", {{"epoch", database_->epoch()}});
     put(Lane::urgent, outbox_event(clock_, "outbox.rolled_back", Severity::high,
                                    "The outbox was put back to an older copy of itself; it has begun a new epoch"));
-    LINESIDE_TRY(reader_.open(path_));
-    listener_.tell();
     return reserve({});
   }
 

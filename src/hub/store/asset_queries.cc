@@ -6,10 +6,6 @@
 namespace lineside::hub {
 namespace {
 
-std::int64_t to_ns(WallTime time) { return time.time_since_epoch().count(); }
-WallTime from_ns(std::int64_t ns) { return WallTime{nanoseconds{ns}}; }
-std::uint64_t natural(std::int64_t value) { return value < 0 ? 0 : static_cast<std::uint64_t>(value); }
-
 // One step of a walk over the index: as many look-ups as there are assets.
 constexpr std::string_view kNextAsset = R"(
 SELECT gateway, asset FROM asset_summary INDEXED BY asset_summary_by_time

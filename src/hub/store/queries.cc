@@ -9,10 +9,6 @@
 namespace lineside::hub {
 namespace {
 
-std::int64_t to_ns(WallTime time) { return time.time_since_epoch().count(); }
-WallTime from_ns(std::int64_t ns) { return WallTime{nanoseconds{ns}}; }
-std::uint64_t natural(std::int64_t value) { return value < 0 ? 0 : static_cast<std::uint64_t>(value); }
-
 // Sums by total(), not sum(): an error because of one gateway's made-up figures would keep the whole hub from starting.
 constexpr std::string_view kGateways = R"(
 SELECT g.id, g.online, g.first_seen_ns, g.last_seen_ns, g.version, coalesce(t.wire_bytes, 0), coalesce(t.raw_bytes, 0),

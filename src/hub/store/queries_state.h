@@ -1,5 +1,7 @@
 #pragma once
 // What the sources of Queries share. Only for them.
+#include <chrono>
+#include <cstdint>
 #include <string_view>
 
 #include "base/sqlite.h"
@@ -22,6 +24,11 @@ struct Queries::State {
     }
   }
 };
+
+// How times and counts stand in the database.
+inline std::int64_t to_ns(WallTime time) { return time.time_since_epoch().count(); }
+inline WallTime from_ns(std::int64_t ns) { return WallTime{std::chrono::nanoseconds{ns}}; }
+inline std::uint64_t natural(std::int64_t value) { return value < 0 ? 0 : static_cast<std::uint64_t>(value); }
 
 // The columns id, type, asset, severity, time_ns, message, evidence_json from `column` on.
 EventRecord read_event(const Statement& row, int column);
