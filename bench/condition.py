@@ -11,6 +11,7 @@ training: lineside-train on as much single-axis data as the gateway's learning t
 neighbour: p99.9 of a replay inspection station in the same gateway with and without the machines.
 """
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -24,28 +25,11 @@ import tempfile
 import time
 import urllib.request
 
-HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "release" / "bin"))
+import figures
+from figures import BIN, free_port, say
+
+figure = functools.partial(figures.figure, "condition")
 RATE = 10_000
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def figure(name, value, unit, limit=None, at_least=None, **more):
-    line = {"bench": "condition", "figure": name, "value": value, "unit": unit}
-    if limit is not None:
-        line |= {"limit": limit, "ok": value <= limit}
-    if at_least is not None:
-        line |= {"at_least": at_least, "ok": value >= at_least}
-    print(json.dumps(line | more), flush=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(what, ready, seconds=60):

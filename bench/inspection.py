@@ -11,8 +11,8 @@ scripts inspection_*.py, but inspection_accuracy, which is a benchmark of its ow
 """
 import argparse
 import csv
+import functools
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -22,22 +22,12 @@ import sys
 import tempfile
 import time
 
+import figures
+from figures import BIN, say
+
 HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "release" / "bin"))
+figure = functools.partial(figures.figure, "inspection")
 KEEP = HERE.parent / "build" / "bench"
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def figure(name, value, unit, limit=None, at_least=None, **more):
-    line = {"bench": "inspection", "figure": name, "value": value, "unit": unit}
-    if limit is not None:
-        line |= {"limit": limit, "ok": value <= limit}
-    if at_least is not None:
-        line |= {"at_least": at_least, "ok": value >= at_least}
-    print(json.dumps(line | more), flush=True)
 
 
 def measure(args, *command):

@@ -12,7 +12,6 @@ import argparse
 import csv
 import json
 import math
-import os
 import pathlib
 import random
 import shutil
@@ -21,13 +20,10 @@ import sys
 import tempfile
 import time
 
+from figures import BIN, say
+
 HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "release" / "bin"))
 PICTURES = HERE.parent.parent / "shared" / "data" / "images"
-
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def ballscrew(folder):

@@ -8,6 +8,7 @@ Runtime's own threads) and one per core, against one station per core. A CPU's s
 each ratio is of neighbours in time, and the median of the rounds is the figure.
 """
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -15,15 +16,10 @@ import statistics
 import subprocess
 import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "release" / "bin"))
+import figures
+from figures import BIN
 
-
-def figure(name, value, unit, **more):
-    line = {"bench": "inspection-peer", "figure": name, "value": value, "unit": unit}
-    if "at_least" in more:
-        line["ok"] = value >= more["at_least"]
-    print(json.dumps(line | more), flush=True)
+figure = functools.partial(figures.figure, "inspection-peer")
 
 
 def measure(cores, *command):

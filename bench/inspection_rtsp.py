@@ -8,26 +8,16 @@ that encoding takes little of it. The number is doubled until it fails twice, th
 machine that is shared with others does not decide.
 """
 import argparse
+import functools
 import json
-import os
 import pathlib
 import signal
-import socket
 import subprocess
-import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "release" / "bin"))
+import figures
+from figures import BIN, free_port, say
 
-
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+figure = functools.partial(figures.figure, "inspection-rtsp")
 
 
 def carries(args, codec, width, height, cameras):
@@ -80,9 +70,8 @@ def main():
     for codec in args.codecs.split(","):
         for width, height in ((320, 240), (640, 480)):
             cameras, run = most(args, codec, width, height)
-            line = {"bench": "inspection-rtsp", "figure": f"cameras_{codec}_{width}x{height}", "value": cameras,
-                    "unit": "cameras", "rate_hz": args.rate}
-            print(json.dumps(line | {key: run[key] for key in ("p50_ms", "p999_ms", "cpu_cores") if key in run}), flush=True)
+            about = {key: run[key] for key in ("p50_ms", "p999_ms", "cpu_cores") if key in run}
+            figure(f"cameras_{codec}_{width}x{height}", cameras, "cameras", rate_hz=args.rate, **about)
 
 
 if __name__ == "__main__":

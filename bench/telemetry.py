@@ -6,46 +6,38 @@
 Every recorded data set below ../shared/data/telemetry: each column's span is taken from the first third of the file, the
 rest is filtered. Baselines work on the same rows at the same bound: dead band and swinging door (a kept point is row
 distance as LEB128 and the number as float32), quantise + delta (zigzag LEB128); each column by column and then packed
-by zlib at level 9, if Python has no zstd. The times go with each baseline as second differences, packed likewise.
+by zstd at level 19. The times go with each baseline as second differences, packed likewise.
 """
 import argparse
 import csv
+import ctypes
+import functools
 import gzip
 import json
 import math
-import os
 import pathlib
 import struct
 import subprocess
-import sys
 import tempfile
-import zlib
+
+import figures
+from figures import BIN, say
 
 HERE = pathlib.Path(__file__).resolve().parent
-BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "release" / "bin"))
+figure = functools.partial(figures.figure, "telemetry")
 DATA = HERE.parent.parent / "shared" / "data" / "telemetry"
 GOALS = {"5%": 95.0, "1%": 90.0}
 
 
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
-
-
-def figure(name, value, unit, limit=None, at_least=None, **more):
-    line = {"bench": "telemetry", "figure": name, "value": value, "unit": unit}
-    if limit is not None:
-        line |= {"limit": limit, "ok": value <= limit}
-    if at_least is not None:
-        line |= {"at_least": at_least, "ok": value >= at_least}
-    print(json.dumps(line | more), flush=True)
+ZSTD = ctypes.CDLL("libzstd.so.1")  # Python has none before 3.14
+ZSTD.ZSTD_compressBound.restype = ZSTD.ZSTD_compress.restype = ctypes.c_size_t
+ZSTD.ZSTD_compressBound.argtypes = [ctypes.c_size_t]
+ZSTD.ZSTD_compress.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
 
 
 def pack(data):
-    try:
-        from compression import zstd  # Python 3.14
-        return len(zstd.compress(data, level=19))
-    except ImportError:
-        return len(zlib.compress(data, 9))
+    room = ZSTD.ZSTD_compressBound(len(data))
+    return ZSTD.ZSTD_compress(ctypes.create_string_buffer(room), room, data, len(data), 19)
 
 
 def leb128(value):
