@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <format>
+#include <functional>
 #include <optional>
 
 #include "base/file.h"
@@ -187,51 +188,48 @@ TEST(CameraSource, TakesAnotherSizeAsAFault) {
   EXPECT_GE(running.count("bad_frames"), 1U);
 }
 
-TEST(CameraSource, CountsBrokenJpegs_AndGoesOn) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "camera_source_broken_jpegs";
-  std::filesystem::create_directories(folder);
-  const Image image{32, 16, PixelFormat::rgb8, std::vector<std::uint8_t>(32 * 16 * 3, 90)};
-  const auto jpeg = vision::encode_jpeg(image.view());
-  ASSERT_TRUE(jpeg);
-  for (int i = 0; i < 4; ++i) {
-    std::vector<std::uint8_t> bytes = *jpeg;
-    if (i == 2) std::fill(bytes.begin() + 2, bytes.end(), std::uint8_t{0x55});
-    ASSERT_TRUE(write_atomically(folder / std::format("{}.jpg", i), bytes));
+// A camera that sends four MJPEG pictures again and again, the third of them changed by `damage`.
+struct DamagedMjpeg {
+  explicit DamagedMjpeg(const Image& image, const std::function<void(std::vector<std::uint8_t>&)>& damage) {
+    const auto jpeg = vision::encode_jpeg(image.view());
+    EXPECT_TRUE(jpeg);
+    for (int i = 0; jpeg && i < 4; ++i) {
+      std::vector<std::uint8_t> bytes = *jpeg;
+      if (i == 2) damage(bytes);
+      EXPECT_TRUE(write_atomically(folder / std::format("{}.jpg", i), bytes));
+    }
   }
+  auto camera() const {
+    return pipeline(std::format("multifilesrc location={}/%d.jpg start-index=0 stop-index=3 loop=true "
+                                "caps=image/jpeg,framerate=100/1 ! jpegdec ! identity sync=true",
+                                folder.path().string()));
+  }
+  TestFolder folder;
+};
+
+TEST(CameraSource, CountsBrokenJpegs_AndGoesOn) {
+  const Image image{32, 16, PixelFormat::rgb8, std::vector<std::uint8_t>(32 * 16 * 3, 90)};
+  const DamagedMjpeg pictures(image, [](auto& bytes) { std::fill(bytes.begin() + 2, bytes.end(), std::uint8_t{0x55}); });
   RecordingSink sink;
-  Running running(pipeline(std::format("multifilesrc location={}/%d.jpg start-index=0 stop-index=3 loop=true "
-                                       "caps=image/jpeg,framerate=100/1 ! jpegdec ! identity sync=true",
-                                       folder.string())),
-                  sink);
+  Running running(pictures.camera(), sink);
   ASSERT_TRUE(sink.wait_frames(12)) << (sink.whys().empty() ? "" : sink.whys()[0].message);
   running.stop();
   EXPECT_GE(running.count("bad_frames"), 3U);
   EXPECT_EQ(running.count("failures"), 0U);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(CameraSource, SaysThatAnMjpegPictureIsDamaged_ThoughTheDecoderGivesOne) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / "camera_source_damaged_jpegs";
-  std::filesystem::create_directories(folder);
   Image image{160, 120, PixelFormat::rgb8, std::vector<std::uint8_t>(160 * 120 * 3)};
   for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i * i % 251);
-  const auto jpeg = vision::encode_jpeg(image.view());
-  ASSERT_TRUE(jpeg);
-  for (int i = 0; i < 4; ++i) {
-    std::vector<std::uint8_t> bytes = *jpeg;
-    if (i == 2) std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2), 64, std::uint8_t{0});
-    ASSERT_TRUE(write_atomically(folder / std::format("{}.jpg", i), bytes));
-  }
+  const DamagedMjpeg pictures(image, [](auto& bytes) {
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2), 64, std::uint8_t{0});
+  });
   RecordingSink sink;
-  Running running(pipeline(std::format("multifilesrc location={}/%d.jpg start-index=0 stop-index=3 loop=true "
-                                       "caps=image/jpeg,framerate=100/1 ! jpegdec ! identity sync=true",
-                                       folder.string())),
-                  sink);
+  Running running(pictures.camera(), sink);
   ASSERT_TRUE(sink.wait_frames(12)) << (sink.whys().empty() ? "" : sink.whys()[0].message);
   running.stop();
   for (const auto& frame : sink.frames()) EXPECT_EQ(frame.damaged, frame.sequence % 4 == 2) << frame.sequence;
   EXPECT_GE(running.count("bad_frames"), 3U);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(CameraSource, RefusesAPipelineTextThatGStreamerCantParse) {
