@@ -200,16 +200,18 @@ struct DamagedMjpeg {
     }
   }
   auto camera() const {
-    return pipeline(std::format("multifilesrc location={}/%d.jpg start-index=0 stop-index=3 loop=true "
-                                "caps=image/jpeg,framerate=100/1 ! jpegdec ! identity sync=true",
-                                folder.path().string()));
+    return pipeline(
+        std::format("multifilesrc location={}/%d.jpg start-index=0 stop-index=3 loop=true "
+                    "caps=image/jpeg,framerate=100/1 ! jpegdec ! identity sync=true",
+                    folder.path().string()));
   }
   TestFolder folder;
 };
 
 TEST(CameraSource, CountsBrokenJpegs_AndGoesOn) {
   const Image image{32, 16, PixelFormat::rgb8, std::vector<std::uint8_t>(32 * 16 * 3, 90)};
-  const DamagedMjpeg pictures(image, [](auto& bytes) { std::fill(bytes.begin() + 2, bytes.end(), std::uint8_t{0x55}); });
+  const DamagedMjpeg pictures(image,
+                              [](auto& bytes) { std::fill(bytes.begin() + 2, bytes.end(), std::uint8_t{0x55}); });
   RecordingSink sink;
   Running running(pictures.camera(), sink);
   ASSERT_TRUE(sink.wait_frames(12)) << (sink.whys().empty() ? "" : sink.whys()[0].message);
