@@ -3,12 +3,16 @@
 something it includes from the project, changes."""
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import common  # noqa: E402
+
+CCACHE = [shutil.which("ccache")] if shutil.which("ccache") else []
 
 
 def flags_for(header, commands):
@@ -18,10 +22,11 @@ def flags_for(header, commands):
     return commands[(alike or neighbours or sorted(commands))[0]]
 
 
-def compile_alone(header, flags, directory, compiler="c++"):
-    """Empty when it compiles, else the compiler's first lines."""
-    command = [compiler, *flags, "-Wno-pragma-once-outside-header", "-w", "-fsyntax-only", "-x", "c++", str(header)]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+def compile_alone(header, flags, directory):
+    """Empty when it compiles, else the compiler's first lines. Through ccache, which knows the header in another clone."""
+    with tempfile.TemporaryDirectory() as keep:
+        command = [*CCACHE, "c++", *flags, "-w", "-O0", "-g0", "-x", "c++", "-c", str(header), "-o", f"{keep}/it.o"]
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
     return "" if done.returncode == 0 else "\n".join(done.stderr.splitlines()[:6])
 
 
