@@ -161,8 +161,10 @@ TEST(CameraSource, GoesDown_WhenTheStreamEnds_AndOpensItAgain) {
   EXPECT_THAT(sink.whys()[0].message, HasSubstr("Trying again in"));
   EXPECT_GE(running.count("connects"), 2U);
   EXPECT_GE(running.count("failures"), 2U);
+  // Numbers go on in the second connection; what a busy machine loses is counted.
   const auto frames = sink.frames();
-  for (std::size_t i = 0; i < frames.size(); ++i) EXPECT_EQ(frames[i].sequence, i);
+  for (std::size_t i = 1; i < frames.size(); ++i) EXPECT_GT(frames[i].sequence, frames[i - 1].sequence);
+  EXPECT_EQ(running.count("lost_frames") + frames.size(), frames.back().sequence + 1);
 }
 
 TEST(CameraSource, GoesDown_WhenFramesStopComing) {
