@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <zstd.h>
 
+#include <array>
 #include <cmath>
+#include <functional>
 
 #include "uplink.pb.h"
 
@@ -115,6 +117,66 @@ TEST(Batch, BringsEveryKindOfRecordBackAsItWas) {
   EXPECT_EQ(std::get<LossRecord>(batch.records[4].body).first, 9U);
   EXPECT_EQ(std::get<LossRecord>(batch.records[4].body).lane, Lane::bulk);
   EXPECT_EQ(batch.records[5].sequence, 21U);
+}
+
+AssetSummary motor_summary() {
+  AssetSummary motor{.asset = "motor1", .from = at(1), .to = at(2), .mode = "scoring", .progress = 0.5F};
+  motor.trouble = "a trouble", motor.state = "1480 rpm", motor.sensor = "x: flat", motor.alarm = true;
+  motor.windows = 9, motor.anomalies = 3, motor.unknown = 2, motor.sensor_faults = 1;
+  motor.score_min = 0.5F, motor.score_mean = 1.5F, motor.score_max = 4, motor.threshold = 3;
+  motor.raw_bytes = 1ULL << 33, motor.lost_samples = 7, motor.velocity_mm_s = 2.8F, motor.model_version = "motor@1";
+  motor.features = {{"x rms", 3.5F}, {"y peak", -2}};
+  motor.spectra = {{"x", "g", {5, 10}, {0.1F, 0.2F}, {0.3F, 0.4F}, {0.5F, 0.6F}}};
+  return motor;
+}
+
+TEST(Batch, BringsTheSummaryOfAMachineBackAsItWas) {
+  const AssetSummary motor = motor_summary();
+  const auto batch = decode_batch(batch_of({{1, motor}}, 1)).value();
+  ASSERT_EQ(batch.records.size(), 1U);
+  const auto& m = std::get<AssetSummary>(batch.records[0].body);
+  EXPECT_EQ(m.asset, motor.asset);
+  EXPECT_EQ(m.from, motor.from);
+  EXPECT_EQ(m.to, motor.to);
+  EXPECT_EQ((std::array{m.mode, m.trouble, m.state, m.sensor, m.model_version}),
+            (std::array{motor.mode, motor.trouble, motor.state, motor.sensor, motor.model_version}));
+  EXPECT_EQ((std::array{m.progress, m.score_min, m.score_mean, m.score_max, m.threshold, m.velocity_mm_s}),
+            (std::array{motor.progress, motor.score_min, motor.score_mean, motor.score_max, motor.threshold,
+                        motor.velocity_mm_s}));
+  EXPECT_EQ((std::array{m.windows, m.anomalies, m.unknown, m.sensor_faults, m.raw_bytes, m.lost_samples}),
+            (std::array{motor.windows, motor.anomalies, motor.unknown, motor.sensor_faults, motor.raw_bytes,
+                        motor.lost_samples}));
+  EXPECT_TRUE(m.alarm);
+  EXPECT_EQ(m.features, motor.features);
+  ASSERT_EQ(m.spectra.size(), 1U);
+  EXPECT_EQ(m.spectra[0].channel, "x");
+  EXPECT_EQ(m.spectra[0].low_hz, motor.spectra[0].low_hz);
+  EXPECT_EQ(m.spectra[0].spread, motor.spectra[0].spread);
+}
+
+TEST(Batch, CallsASummaryUnreadable_WhenItsScoresAreNoNumbersOrItsListsDoNotFit) {
+  const std::vector<std::function<void(pb::AssetSummary&)>> lies{
+      [](auto& m) { m.set_score_max(std::nanf("")); },
+      [](auto& m) { m.set_threshold(INFINITY); },
+      [](auto& m) { m.set_windows(1ULL << 63); },
+      [](auto& m) { m.add_feature("without a number"); },
+      [](auto& m) { m.set_state("\xff\xfe"); },
+      [](auto& m) {
+        auto* spectrum = m.add_spectra();
+        spectrum->add_low_hz(5);
+      },
+      [](auto& m) {
+        for (int i = 0; i < 100'000; ++i) m.add_spectra();
+      },
+  };
+  for (std::size_t i = 0; i < lies.size(); ++i) {
+    pb::Batch message = message_of(1);
+    auto* summary = message.add_records()->mutable_asset_summary();
+    summary->set_asset("motor1");
+    lies[i](*summary);
+    const auto batch = decode(message);
+    EXPECT_TRUE(!batch || batch->unreadable == 1) << i;
+  }
 }
 
 TEST(Batch, KeepsNoNumberForAScoreThatIsNone) {

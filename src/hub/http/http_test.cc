@@ -240,6 +240,62 @@ class FakePage final : public LivePage {
   bool closed = false;
 };
 
+// A machine of "acme", with an event; "other" has none.
+class AssetApiTest : public ApiTest {
+ protected:
+  void SetUp() override {
+    ApiTest::SetUp();
+    context->store = store.get();
+    ASSERT_TRUE(accounts->add_user("acme", "vera", kPassword, "viewer"));
+    AssetSummary motor{.asset = "motor 1", .from = clock.wall() - 10s, .to = clock.wall(), .mode = "scoring"};
+    motor.windows = 10, motor.score_mean = 1, motor.score_max = 2, motor.threshold = 3;
+    motor.features = {{"x rms", 2.5F}};
+    motor.spectra = {{"x", "g", {5}, {1}, {2}, {3}}};
+    commit("acme", Lane::bulk, {{3, motor}});
+    commit("acme", Lane::urgent,
+           {{3, EventRecord{"e1", "condition.anomaly", "motor 1", Severity::high, clock.wall(), "louder", {}}}});
+  }
+  Answer judge(const std::string& token, const std::string& event, const std::string& judgement,
+               const std::string& origin = "http://hub:8780") {
+    const json body{{"event_id", event}, {"judgement", judgement}, {"note", "seen"}};
+    return ask("POST", "/api/v1/assets/gw1/motor%201/feedback", token, body.dump(), origin);
+  }
+};
+
+TEST_F(AssetApiTest, TellsTheMachinesOfItsOwnTenantOnly) {
+  const auto acme = token_of("acme"), other = token_of("other");
+  const auto list = json::parse(ask("GET", "/api/v1/assets", acme).body)["assets"];
+  ASSERT_EQ(list.size(), 1U);
+  EXPECT_EQ(list[0]["asset"], "motor 1");
+  EXPECT_TRUE(json::parse(ask("GET", "/api/v1/assets", other).body)["assets"].empty());
+  const auto one = json::parse(ask("GET", "/api/v1/assets/gw1/motor%201", acme).body);
+  EXPECT_EQ(one["features"][0]["name"], "x rms");
+  EXPECT_EQ(one["spectra"].size(), 1U);
+  EXPECT_EQ(json::parse(ask("GET", "/api/v1/assets/gw1/motor%201/series", acme).body)["points"].size(), 1U);
+  EXPECT_EQ(json::parse(ask("GET", "/api/v1/assets/gw1/motor%201/events", acme).body)["events"][0]["id"], "e1");
+  for (const char* path :
+       {"/api/v1/assets/gw1/motor%201", "/api/v1/assets/gw1/motor%201/series", "/api/v1/assets/gw1/motor%201/events"})
+    EXPECT_EQ(ask("GET", path, other).status, 404) << path;
+  EXPECT_EQ(ask("GET", "/api/v1/assets").status, 401);
+  EXPECT_EQ(ask("GET", "/api/v1/assets/gw1/motor%201/nothing", acme).status, 404);
+  EXPECT_EQ(ask("GET", "/api/v1/assets/gw1", acme).status, 404);
+}
+
+TEST_F(AssetApiTest, TakesWhatAnAdminSaysOfAnEvent_AndOfNothingElse) {
+  const auto ann = token_of("acme"), vera = accounts->sign_in("acme", "vera", kPassword, "10.0.0.1")->token;
+  EXPECT_EQ(judge(ann, "e1", "fault").status, 204);
+  const auto events = json::parse(ask("GET", "/api/v1/assets/gw1/motor%201/events", ann).body)["events"];
+  ASSERT_EQ(events[0]["feedback"].size(), 1U);
+  EXPECT_EQ(events[0]["feedback"][0]["judgement"], "fault");
+  EXPECT_EQ(events[0]["feedback"][0]["user"], "ann");
+  EXPECT_EQ(judge(vera, "e1", "fault").status, 403);
+  EXPECT_EQ(judge(token_of("other"), "e1", "fault").status, 404);
+  EXPECT_EQ(judge(ann, "e1", "perhaps").status, 400);
+  EXPECT_EQ(judge(ann, "e9", "normal").status, 404);
+  EXPECT_EQ(judge(ann, "e1", "normal", "http://elsewhere").status, 403);
+  EXPECT_EQ(judge("", "e1", "normal").status, 401);
+}
+
 class LiveTest : public ApiTest {
  protected:
   void SetUp() override {

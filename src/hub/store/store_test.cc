@@ -173,6 +173,67 @@ TEST_F(StoreTest, KeepsEveryKindOfRecord) {
   EXPECT_EQ(number("SELECT score IS NULL FROM verdict"), 1);
 }
 
+AssetSummary motor(WallTime to, float score, const std::string& asset = "motor1") {
+  AssetSummary summary{.asset = asset, .from = to - 1s, .to = to, .mode = "scoring", .windows = 10, .anomalies = 1};
+  summary.score_min = score / 2, summary.score_mean = score, summary.score_max = score * 2, summary.threshold = 3;
+  summary.features = {{"x rms", score}};
+  return summary;
+}
+
+TEST_F(StoreTest, AnswersForAMachine_WithItsNewestSummaryAndSpectra) {
+  AssetSummary with_spectra = motor(WallTime{20s}, 1);
+  with_spectra.spectra = {{"x", "g", {5}, {1}, {2}, {3}}};
+  commit(batch({{1, motor(WallTime{10s}, 1)},
+                {2, with_spectra},
+                {3, motor(WallTime{30s}, 2)},
+                {4, motor(WallTime{30s}, 9, "pump1")}}));
+  Queries queries = Queries::open(file_).value();
+  const auto all = queries.assets("t1").value();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].id, (AssetId{"g1", "motor1"}));
+  EXPECT_EQ(all[0].newest.to, WallTime{30s});
+  EXPECT_EQ(all[0].newest.score_max, 4);
+  EXPECT_EQ(all[1].id.asset, "pump1");
+  const auto one = queries.asset("t1", {"g1", "motor1"}).value();
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->newest.to, WallTime{30s});
+  EXPECT_EQ(one->spectra_time, WallTime{20s});
+  EXPECT_NE(one->spectra_json, "");
+  EXPECT_TRUE(queries.assets("t2").value().empty());
+  EXPECT_FALSE(queries.asset("t2", {"g1", "motor1"}).value());
+}
+
+TEST_F(StoreTest, DrawsAMachinesScoresInSteps_AndLeavesBadSensorsOutOfTheMean) {
+  AssetSummary half_blind = motor(WallTime{12s}, 4);
+  half_blind.sensor_faults = 8;  // two of ten windows were scored
+  commit(batch({{1, motor(WallTime{11s}, 1)}, {2, half_blind}, {3, motor(WallTime{25s}, 2)}}));
+  Queries queries = Queries::open(file_).value();
+  const auto points = queries.asset_series("t1", {"g1", "motor1"}, WallTime{10s}, WallTime{30s}, 10s).value();
+  ASSERT_EQ(points.size(), 2U);
+  EXPECT_EQ(points[0].from, WallTime{10s});
+  EXPECT_EQ(points[0].windows, 20U);
+  EXPECT_DOUBLE_EQ(points[0].score_mean, (10 * 1 + 2 * 4) / 12.0);
+  EXPECT_DOUBLE_EQ(points[0].score_max, 8);
+  EXPECT_DOUBLE_EQ(points[0].score_min, 0.5);
+  EXPECT_EQ(points[1].from, WallTime{20s});
+  EXPECT_TRUE(queries.asset_series("t2", {"g1", "motor1"}, WallTime{10s}, WallTime{30s}, 10s).value().empty());
+}
+
+TEST_F(StoreTest, KeepsWhatPeopleSaidOfAnEvent_InItsTenantOnly) {
+  commit(batch({{1, EventRecord{.id = "e1", .type = "condition.anomaly", .asset = "motor1", .message = "louder"}},
+                {2, EventRecord{.id = "e2", .type = "condition.anomaly", .asset = "pump1", .message = "louder"}}}));
+  ASSERT_TRUE(store_->add_feedback("t1", {"g1", "motor1", "e1", "normal", "it was the forklift", "ann", {}}));
+  ASSERT_TRUE(store_->add_feedback("t1", {"g1", "motor1", "e1", "fault", "", "bob", {}}));
+  Queries queries = Queries::open(file_).value();
+  const auto events = queries.asset_events("t1", {"g1", "motor1"}, 10).value();
+  ASSERT_EQ(events.size(), 1U);
+  ASSERT_EQ(events[0].feedback.size(), 2U);
+  EXPECT_EQ(events[0].feedback[0].note, "it was the forklift");
+  EXPECT_EQ(events[0].feedback[1].judgement, "fault");
+  EXPECT_EQ(events[0].feedback[1].user, "bob");
+  EXPECT_TRUE(queries.asset_events("t2", {"g1", "motor1"}, 10).value().empty());
+}
+
 TEST_F(StoreTest, StoresAllOrNothing_WhicheverOperationFails) {
   std::uint64_t next = 1;
   for (std::uint64_t nth = 0; nth < 1000; ++nth) {
