@@ -3,6 +3,7 @@
 // PICTURES holds pictures that one station shares. Runs until SIGTERM.
 //   filling  line-1: well, shares its pictures      line-2: camera lost, shares nothing
 //            line-3: some verdicts are late and some rejects are not ejected
+//            pump-1: well   motor-2: an anomaly is open   gearbox-3: still learns   fan-4: a sensor's cable is off
 //   packing  sealer: well until its gateway goes offline after three seconds
 #include <array>
 #include <cmath>
@@ -75,10 +76,13 @@ class FedGateway {
     station.item += items;
   }
 
-  void event(const std::string& type, const std::string& asset, Severity severity, const std::string& message) {
+  void event(const std::string& type, const std::string& asset, Severity severity, const std::string& message,
+             std::map<std::string, std::string> evidence = {}) {
     const auto now = system_clock().wall();
-    outbox_->put(Lane::urgent, EventRecord{make_uuid(), type, asset, severity, now, message, {}});
+    outbox_->put(Lane::urgent, EventRecord{make_uuid(), type, asset, severity, now, message, std::move(evidence)});
   }
+
+  void report(AssetSummary summary) { outbox_->put(Lane::bulk, std::move(summary)); }
 
  private:
   std::vector<std::pair<std::int64_t, std::uint64_t>> latencies(const Station& station, std::uint64_t items) {
@@ -124,6 +128,78 @@ std::vector<std::vector<std::uint8_t>> read_pictures(const fs::path& folder) {
   return pictures;
 }
 
+AssetSpectrum spectrum(const std::string& channel, bool anomaly) {
+  AssetSpectrum made{.channel = channel, .unit = "m/s2", .low_hz = {}, .now = {}, .normal = {}, .spread = {}};
+  for (int band = 0; band < 40; ++band) {
+    const auto at = static_cast<float>(band);
+    made.low_hz.push_back(10 * std::exp(at * 0.155F));
+    made.normal.push_back(-2 + std::sin(at * 0.4F) - at * 0.03F);
+    made.spread.push_back(0.12F + 0.004F * at);
+    made.now.push_back(made.normal.back() + 0.1F * std::sin(at * 1.7F) + (anomaly && band >= 22 && band < 26 ? 2 : 0));
+  }
+  return made;
+}
+
+// What a machine that scores reports of the `span` before `to`; `times` of the threshold.
+AssetSummary scored(const std::string& name, WallTime to, std::chrono::seconds span, float times) {
+  AssetSummary made{.asset = name, .from = to - span, .to = to, .mode = "scoring"};
+  const auto wave =
+      std::sin(static_cast<float>(std::chrono::floor<std::chrono::seconds>(to).time_since_epoch().count() % 628) / 20);
+  made.state = "1480 rpm";
+  made.windows = 10;
+  made.threshold = 3.2F;
+  made.score_mean = 3.2F * times * (0.9F + 0.05F * wave);
+  made.score_min = 0.9F * made.score_mean;
+  made.score_max = 3.2F * times;
+  made.alarm = times > 1;
+  made.anomalies = made.alarm ? 9 : 0;
+  made.velocity_mm_s = 1.1F + times;
+  made.model_version = name + "@3";
+  made.features = {
+      {"x spectral kurtosis 2000-4000 Hz", 4.2F * times}, {"x rms", 2.1F * times}, {"y crest factor", -1.4F * times}};
+  return made;
+}
+
+void report_machines(FedGateway& gateway, WallTime to, std::chrono::seconds span, bool now) {
+  auto pump = scored("pump-1", to, span, 0.55F), motor = scored("motor-2", to, span, now ? 2.61F : 0.7F);
+  auto fan = scored("fan-4", to, span, 0.4F);
+  if (now) {
+    pump.spectra = {spectrum("x", false)};
+    motor.spectra = {spectrum("x", true), spectrum("y", false)};
+    fan.sensor = "flat: channel y gives the same value for 2.0 s";
+    fan.sensor_faults = fan.windows;
+    fan.score_min = fan.score_mean = fan.score_max = 0;
+    fan.velocity_mm_s = -1;
+    fan.features.clear();
+  }
+  AssetSummary gearbox{.asset = "gearbox-3", .from = to - span, .to = to, .mode = "collecting", .progress = 0.4F};
+  for (auto* machine : {&pump, &motor, &fan, &gearbox}) gateway.report(std::move(*machine));
+}
+
+void tell_machines(FedGateway& gateway) {
+  gateway.event("model.changed", "motor-2", Severity::info, "motor-2 is scored by motor-2@3.");
+  gateway.event("condition.unknown_state", "motor-2", Severity::low,
+                "motor-2 runs in a state that its model does not know: 900 rpm.", {{"state", "900 rpm"}});
+  gateway.event(
+      "condition.anomaly", "motor-2", Severity::high,
+      "motor-2 is far from normal: 2.6 times the threshold, most in x spectral kurtosis 2000-4000 Hz. Nearest "
+      "known pattern: outer race (74 %).",
+      {{"times_threshold", "2.61"},
+       {"windows", "3 of the last 5 are anomalies"},
+       {"state", "1480 rpm"},
+       {"channels", "x, y"},
+       {"pattern", "outer race"},
+       {"sign1", "Envelope line at 107.4 Hz, 3.57 times the shaft's speed"},
+       {"feature1", "x spectral kurtosis 2000-4000 Hz +11.0 spreads of normal"},
+       {"velocity_mm_s", "3.71"},
+       {"iso_zone", "C"},
+       {"trend", "rising (+0.42 +- 0.10 thresholds an hour over 3.0 h)"},
+       {"window_to_event_ms", "3.18"},
+       {"model", "motor-2@3"}});
+  gateway.event("sensor.fault", "fan-4", Severity::medium,
+                "The sensors of fan-4: channel y gives the same value for 2.0 s (flat).");
+}
+
 Result<void> feed(const fs::path& work, int port, const fs::path& picture_folder) {
   LINESIDE_ASSIGN(auto filling, FedGateway::start(work, "filling", port));
   LINESIDE_ASSIGN(auto packing, FedGateway::start(work, "packing", port));
@@ -135,7 +211,9 @@ Result<void> feed(const fs::path& work, int port, const fs::path& picture_folder
   for (auto ago = 3600s; ago > 0s; ago -= 10s) {
     for (auto* station : {&line1, &line2, &line3}) filling->report(*station, start - ago, 10s, false);
     packing->report(sealer, start - ago, 10s, false);
+    report_machines(*filling, start - ago, 10s, false);
   }
+  tell_machines(*filling);
   filling->event("model.changed", "line-1", Severity::info, "Model caps@7 is in use; it was caps@6.");
   for (int second = 0; !wait_for_stop(1s); ++second) {
     const auto now = system_clock().wall();
@@ -148,6 +226,7 @@ Result<void> feed(const fs::path& work, int port, const fs::path& picture_folder
     if (second == 3) packing.reset();
     for (auto* station : {&line1, &line2, &line3}) filling->report(*station, now, 1s, true);
     if (packing) packing->report(sealer, now, 1s, true);
+    report_machines(*filling, now, 1s, true);
   }
   return {};
 }

@@ -53,6 +53,36 @@ async function overview(page) {
   await shot(page, '2-overview')
 }
 
+async function machine(page, name) {
+  await page.goto(`${url}machines/filling/${name}`)
+  await page.getByRole('heading', { name: 'Furthest from normal' }).waitFor(kWait)
+  await page.getByTestId('waiting-urgent').waitFor(kWait)
+  await page.waitForTimeout(1500)
+}
+
+async function machines(page) {
+  await page.goto(url)
+  await page.getByRole('link', { name: /motor-2/ }).click()
+  await page.getByText('Far from normal').waitFor(kWait)
+  expect((await page.getByTestId('score').innerText()) === '261 %', 'the score of a machine is told in percent of the threshold')
+  await machine(page, 'motor-2')
+  await page.getByRole('img', { name: /Spectrum of x: 4 of 40 bands/ }).waitFor(kWait)
+  await page.getByRole('img', { name: /Score in percent of the threshold: newest 2\d\d %/ }).waitFor(kWait)
+  expect(true, 'the charts of a machine say what they show')
+  await page.getByText('Explanation').click()
+  await page.getByText('outer race', { exact: true }).waitFor(kWait)
+  await page.getByRole('button', { name: 'fault', exact: true }).click()
+  await page.locator('button[aria-pressed=true]', { hasText: 'fault' }).waitFor(kWait)
+  expect(true, 'what an administrator says of an event is kept')
+  await measure(page)
+  await shot(page, '10-machine')
+  for (const [name, words] of [['gearbox-3', 'Learning, 40 % recorded'], ['fan-4', 'same value for 2.0 s'], ['pump-1', 'It runs as it was learned']]) {
+    await machine(page, name)
+    await page.getByText(words).first().waitFor(kWait)
+  }
+  expect(true, 'learning, a fault of the sensors and a well machine are told apart')
+}
+
 async function station(page, name) {
   await page.goto(`${url}stations/filling/${name}`)
   await page.getByRole('heading', { name: 'Last rejects' }).waitFor(kWait)
@@ -111,6 +141,7 @@ try {
   expect(true, 'rejects that were not ejected and verdicts that were late are told')
   expect(await page.getByText(/ms · not ejected/).count() > 0, 'words stand apart')
   await shot(page, '9-station-not-ejected')
+  await machines(page)
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.waitForTimeout(500)
   expect((await page.evaluate(() => getComputedStyle(document.body).backgroundColor)) !== 'rgb(242, 243, 245)', 'dark follows the system')
@@ -135,6 +166,9 @@ try {
   await station(page, 'line-3')
   await measure(page)
   await shot(page, '9-station-not-ejected-phone')
+  await machine(page, 'motor-2')
+  await measure(page)
+  await shot(page, '10-machine-phone')
   await page.setViewportSize({ width: 1360, height: 900 })
   await keyboard(page)
   expect(complaints.length === 0, `no complaint in the browser's console${complaints.length ? ': ' + complaints.join(' | ') : ''}`)

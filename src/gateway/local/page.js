@@ -14,6 +14,7 @@ function make(tag, cls, text, ...children) {
   return node;
 }
 
+const clock = (time) => new Date(time).toLocaleTimeString('en-GB');
 const ms = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)) + ' ms';
 
 function figure(name, value, tone) {
@@ -70,7 +71,7 @@ function liveBox(station, camera) {
       shown.replaceWith(next);
       shown = next;
       good = Date.now();
-      note.textContent = new Date(good).toLocaleTimeString('en-GB');
+      note.textContent = clock(good);
       later();
     };
     next.onerror = () => {
@@ -106,9 +107,9 @@ function stationCard(station, now) {
   links.append(make('span', '', station.model));
   card.append(links);
   card.append(make('dl', 'counts', null, count('items', station.items), count('rejected', station.rejected, ''),
-    count('fail-safe', station.fail_safe, 'warn'), count('late', station.late, 'bad')));
+    count('fail-safe', station.fail_safe, 'warn'), count('late', station.late, 'warn')));
   card.append(latencyOf(station));
-  if (station.actuation_failed) card.append(make('p', 'note', `${number.format(station.actuation_failed)} rejects did not reach the rejector since the start`));
+  if (station.actuation_failed) card.append(make('p', 'note warn', `${number.format(station.actuation_failed)} ${station.actuation_failed === 1 ? 'reject was' : 'rejects were'} not ejected since the start.`));
   if (station.trouble) card.append(make('p', 'note', station.trouble));
   for (const camera of station.cameras) card.append(liveBox(station.name, camera.name));
   return card;
@@ -137,7 +138,7 @@ function verdictCard(row) {
   const what = row.fail_safe ? reasons[row.reason] ?? row.reason : [row.label, row.reason === 'score' ? '' : reasons[row.reason]].filter(Boolean).join(', ');
   body.append(make('p', '', what || 'by score'));
   body.append(make('p', '', `${row.station} · ${number.format(row.item)}`));
-  const time = new Date(row.time).toLocaleTimeString('en-GB');
+  const time = clock(row.time);
   body.append(make('p', '', row.ms.decision === null ? time : `${time} · ${ms(row.ms.decision)}`));
   if (row.picture) card.append(picture);
   card.append(body);
@@ -160,28 +161,30 @@ function bandsOf(spectrum) {
   line.setAttribute('class', 'now');
   line.setAttribute('points', spectrum.now.map(at).join(' '));
   svg.append(area, line);
-  return svg;
+  const hz = (value) => (value < 1000 ? `${Math.round(value)} Hz` : `${+(value / 1000).toFixed(1)} kHz`);
+  return make('figure', '', null, svg, make('figcaption', '',
+    `Channel ${spectrum.channel}, ${hz(spectrum.low_hz[0])} to ${hz(spectrum.low_hz.at(-1))}. Line: now. Grey: normal, three spreads up and down.`));
 }
 
-const modes = { collecting: 'learning: recording', training: 'learning: training', shadow: 'learning: shadow', scoring: 'scoring', waiting: 'no model' };
+const modes = { collecting: 'learning, recorded', training: 'learning, training', shadow: 'learning, proved', scoring: 'scoring', waiting: 'no model' };
 
 function assetCard(asset) {
   const share = asset.threshold > 0 ? asset.score / asset.threshold : 0;
-  const bad = asset.alarm || asset.trouble;
-  const card = make('article', 'station asset' + (bad ? ' bad' : ''));
+  const card = make('article', 'station asset' + (asset.alarm ? ' bad' : asset.sensor || asset.trouble ? ' warn' : ''));
   const learns = asset.mode === 'collecting' || asset.mode === 'shadow';
   card.append(make('div', 'top', null, make('h3', '', asset.name),
     make('span', 'rate', modes[asset.mode] + (learns ? ` ${(100 * asset.progress).toFixed(0)} %` : ''))));
-  const sensors = make('span', 'dot' + (asset.sensor ? ' bad' : ''), asset.sensor ? 'sensor fault' : 'sensors');
+  const sensors = make('span', 'dot' + (asset.sensor ? ' warn' : ''), asset.sensor ? 'sensor fault' : 'sensors');
   card.append(make('div', 'links', null, sensors, make('span', '', asset.state), make('span', '', asset.model)));
-  card.append(make('dl', 'counts', null, figure('score, of threshold', asset.threshold > 0 ? `${(100 * share).toFixed(0)} %` : '–', share >= 1 ? 'bad' : ''),
-    count('windows', asset.windows), count('anomalies', asset.anomalies, 'warn'), count('lost blocks', asset.dropped_blocks, 'warn')));
-  const bar = make('i', share >= 1 ? 'over' : '');
+  card.append(make('dl', 'counts', null, figure('score, of threshold', asset.threshold > 0 && asset.score > 0 ? `${(100 * share).toFixed(0)} %` : '–', asset.alarm ? 'bad' : ''),
+    figure('anomalies', asset.windows ? `${asset.anomalies} of ${asset.windows}` : '–'), count('lost blocks', asset.dropped_blocks, 'warn')));
+  const bar = make('i', asset.alarm ? 'over' : '');
   bar.style.width = Math.min(100, 50 * share) + '%';
   card.append(make('div', 'meter', null, bar));
   if (asset.spectra.length) card.append(bandsOf(asset.spectra[0]));
-  if (asset.features.length) card.append(make('small', '', asset.features.slice(0, 3).map((f) => `${f.name} ${f.spreads > 0 ? '+' : ''}${f.spreads.toFixed(1)}`).join('; ')));
-  for (const text of [asset.message, asset.sensor, asset.trouble]) if (text) card.append(make('p', 'note', text));
+  if (asset.features.length) card.append(make('small', '', 'Furthest from normal, in spreads: ' + asset.features.slice(0, 3).map((f) => `${f.name} ${f.spreads > 0 ? '+' : ''}${f.spreads.toFixed(1)}`).join('; ')));
+  if (asset.message) card.append(make('p', 'note', asset.message));
+  for (const text of [asset.sensor, asset.trouble]) if (text) card.append(make('p', 'note warn', text));
   return card;
 }
 
@@ -193,8 +196,13 @@ function drawHealth(data, machines) {
   health.textContent = bad ? `${bad} in trouble` : 'All in order';
   by('gateway').textContent = data.gateway;
   document.title = (bad ? '! ' : '') + `${data.gateway} · Lineside`;
-  by('trouble').hidden = data.trouble.length === 0;
-  by('trouble').textContent = data.trouble.join(' ');
+  drawTrouble(data.trouble.join(' '));
+}
+
+// Read aloud when it changes, so it is only touched when it does.
+function drawTrouble(text) {
+  by('trouble').hidden = text === '';
+  if (by('trouble').textContent !== text) by('trouble').textContent = text;
 }
 
 function drawVerdicts(items) {
@@ -210,7 +218,7 @@ function drawVerdicts(items) {
   by('empty').textContent = items.length ? 'None of the latest verdicts is of this kind.' : 'No verdicts yet.';
 }
 
-let latest = [];
+let latest = [], heard = 0;
 async function get(path) {
   const answer = await fetch(path, { signal: AbortSignal.timeout(kTimeoutMs) });
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
@@ -222,18 +230,22 @@ async function refresh() {
     const [data, verdicts, machines] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200'), get('/api/assets')]);
     drawHealth(data, machines.assets);
     document.body.classList.remove('stale');
+    heard = Date.now();
     const now = performance.now();
     const focused = document.activeElement;
     by('stations').replaceChildren(...data.stations.map((station) => stationCard(station, now)));
     if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
+    by('lines').hidden = data.stations.length === 0;
     by('machines').hidden = machines.assets.length === 0;
-    by('latest').hidden = data.stations.length === 0 && machines.assets.length > 0;
+    by('latest').hidden = by('kept').hidden = data.stations.length === 0;
+    by('nothing').hidden = data.stations.length + machines.assets.length > 0;
     by('assets').replaceChildren(...machines.assets.map(assetCard));
     latest = verdicts.items;
     if (!held) drawVerdicts(latest);
   } catch {
     by('health').className = 'pill bad';
-    by('health').textContent = 'Gateway does not answer';
+    by('health').textContent = 'No answer';
+    drawTrouble(`The gateway does not answer. ${heard ? `What is shown is of ${clock(heard)}. ` : ''}Is it running, and is the network there?`);
     document.body.classList.add('stale');
   }
   setTimeout(refresh, document.hidden ? 5 * kPeriodMs : kPeriodMs);
@@ -246,6 +258,7 @@ for (const button of document.querySelectorAll('[data-show]')) {
     drawVerdicts(latest);
   });
 }
+by('zone').textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
 by('hold').addEventListener('click', () => {
   held = !held;
   by('hold').setAttribute('aria-pressed', held);

@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::size_t kRecentMax = 600;
 constexpr std::size_t kRejectsMax = 24, kEventsMax = 50;
-constexpr std::size_t kStationsMax = 20'000, kAllRejectsMax = 1000;  // for each tenant, whatever its gateways claim
+constexpr std::size_t kStationsMax = 20'000, kAssetsMax = 20'000,
+                      kAllRejectsMax = 1000;  // for each tenant, whatever its gateways claim
 constexpr auto kRecentSpan = std::chrono::minutes{1};
 
 GatewayState& gateway_of(std::map<std::string, GatewayState>& gateways, const std::string& name) {
@@ -69,6 +70,9 @@ Result<void> Board::load_tenant(Queries& queries, const std::string& name) {
     auto& gateway = gateway_of(tenant.gateways, id.gateway);
     gateway.newest_bulk = std::max(gateway.newest_bulk, station.state.newest);
   }
+  LINESIDE_ASSIGN(auto assets, queries.assets(name));
+  for (auto& row : assets) apply_asset(tenant, row.id, std::move(row.newest));
+  tenant.changed_assets.clear();
   return {};
 }
 
@@ -110,6 +114,17 @@ void Board::apply_summary(Tenant& tenant, const std::string& gateway, const Stat
   tenant.changed_stations.insert(id);
 }
 
+void Board::apply_asset(Tenant& tenant, const AssetId& id, AssetSummary summary) {
+  if (tenant.assets.size() >= kAssetsMax && !tenant.assets.contains(id)) return;
+  auto& row = tenant.assets[id];
+  if (summary.to < row.newest.to) return;  // the backlog fills in behind what is newer
+  summary.features.clear();
+  summary.spectra.clear();
+  row.id = id;
+  row.newest = std::move(summary);
+  tenant.changed_assets.insert(id);
+}
+
 void Board::note_rejects(Tenant& tenant, const std::string& gateway, const VerdictRecord& verdict) {
   if (verdict.decision != Decision::reject) return;
   const StationId id{gateway, verdict.station};
@@ -128,6 +143,7 @@ void Board::apply(Tenant& tenant, const std::string& gateway, Lane lane, const R
   state.last_seen = clock_.wall();
   tenant.changed_gateways.insert(gateway);
   if (const auto* summary = std::get_if<StationSummary>(&body)) apply_summary(tenant, gateway, *summary);
+  if (const auto* summary = std::get_if<AssetSummary>(&body)) apply_asset(tenant, {gateway, summary->asset}, *summary);
   if (const auto* verdict = std::get_if<VerdictRecord>(&body)) note_rejects(tenant, gateway, *verdict);
   if (const auto* event = std::get_if<EventRecord>(&body)) {
     tenant.events.push_back({gateway, *event});
@@ -179,6 +195,14 @@ std::vector<GatewayState> Board::gateways(const std::string& tenant) const {
   return states;
 }
 
+std::vector<AssetRow> Board::assets(const std::string& tenant) const {
+  std::lock_guard lock(mutex_);
+  std::vector<AssetRow> rows;
+  if (const auto found = tenants_.find(tenant); found != tenants_.end())
+    for (const auto& [id, row] : found->second.assets) rows.push_back(row);
+  return rows;
+}
+
 std::map<std::string, BoardChanges> Board::take_changes() {
   std::lock_guard lock(mutex_);
   std::map<std::string, BoardChanges> changes;
@@ -192,10 +216,12 @@ std::map<std::string, BoardChanges> Board::take_changes() {
       of_tenant.stations.back().gateway_online = tenant.gateways[id.gateway].online;
     }
     for (const auto& gateway : tenant.changed_gateways) of_tenant.gateways.push_back(tenant.gateways[gateway]);
+    for (const auto& id : tenant.changed_assets) of_tenant.assets.push_back(tenant.assets[id]);
     of_tenant.rejects.assign(tenant.rejects.begin(), tenant.rejects.end());
     of_tenant.events.assign(tenant.events.begin(), tenant.events.end());
     tenant.changed_stations.clear();
     tenant.changed_gateways.clear();
+    tenant.changed_assets.clear();
     tenant.rejects.clear();
     tenant.events.clear();
   }

@@ -1,6 +1,7 @@
 #pragma once
-// What is true now, for every station and gateway, kept in memory: the counts of today, the newest state, the newest
-// rejects. It starts from the database and then hears of every stored batch, so that a page's update costs no query.
+// What is true now, for every station, machine and gateway, kept in memory: the counts of today, the newest state, the
+// newest rejects. It starts from the database and then hears of every stored batch, so that a page's update costs no
+// query.
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -41,12 +42,13 @@ struct GatewayState {
 struct BoardChanges {
   std::vector<StationState> stations;
   std::vector<GatewayState> gateways;
+  std::vector<AssetRow> assets;    // newest summaries, without features and spectra
   std::vector<RejectRow> rejects;  // newest last, at most 24 for a station and 1000 in all; the rest is in the database
   std::vector<EventRow> events;    // newest last, at most 50
 };
 
 // Thread-safe. Bounded: rejects and events kept between two takes have the limits above, older ones are left out; a
-// tenant has at most 20,000 stations here.
+// tenant has at most 20,000 stations and as many machines here.
 class Board final : public ChangeListener {
  public:
   // Reads the state of every tenant. Call before anything is stored. Errors: database.
@@ -58,6 +60,7 @@ class Board final : public ChangeListener {
 
   std::vector<StationState> stations(const std::string& tenant) const;
   std::vector<GatewayState> gateways(const std::string& tenant) const;
+  std::vector<AssetRow> assets(const std::string& tenant) const;  // without features and spectra
   // What changed since the last call, by tenant; the rest of the board stays.
   std::map<std::string, BoardChanges> take_changes();
 
@@ -73,7 +76,9 @@ class Board final : public ChangeListener {
   struct Tenant {
     std::map<StationId, Station> stations;
     std::map<std::string, GatewayState> gateways;
+    std::map<AssetId, AssetRow> assets;
     std::set<StationId> changed_stations;
+    std::set<AssetId> changed_assets;
     std::set<std::string> changed_gateways;
     std::deque<RejectRow> rejects;
     std::deque<EventRow> events;
@@ -82,6 +87,7 @@ class Board final : public ChangeListener {
   Result<void> load_tenant(Queries& queries, const std::string& tenant);
   void apply(Tenant& tenant, const std::string& gateway, Lane lane, const RecordBody& body);
   void apply_summary(Tenant& tenant, const std::string& gateway, const StationSummary& summary);
+  static void apply_asset(Tenant& tenant, const AssetId& id, AssetSummary summary);
   static void show_newest(Station& station, const StationSummary& summary);
   void note_rejects(Tenant& tenant, const std::string& gateway, const VerdictRecord& verdict);
 

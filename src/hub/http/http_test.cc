@@ -374,6 +374,39 @@ TEST_F(LiveTest, SnapshotFirstThenOwnTenantsChangesOnly) {
   EXPECT_EQ(page->messages[1]["stations"][0]["today"]["items"], 110);
 }
 
+TEST_F(LiveTest, PushesAMachinesNewestSummary_AndKeepsIt_WhenABacklogFillsInBehind) {
+  const auto told = [&](std::uint64_t sequence, std::chrono::seconds ago, const std::string& state) {
+    AssetSummary summary{
+        .asset = "motor1", .from = clock.wall() - ago - 1s, .to = clock.wall() - ago, .mode = "scoring"};
+    summary.state = state;
+    summary.spectra = {{"x", "g", {10}, {0}, {0}, {1}}};
+    board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{sequence, summary}});
+    feed->answered(id);
+    feed->tick();
+    return page->messages.back()["assets"];
+  };
+  const auto first = told(3, 0s, "1480 rpm");
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0]["asset"], "motor1");
+  EXPECT_EQ(first[0]["state"], "1480 rpm");
+  EXPECT_FALSE(first[0].contains("spectra"));
+  EXPECT_TRUE(told(4, 60s, "a minute old").empty());
+  ASSERT_EQ(board->assets("acme").size(), 1u);
+  EXPECT_EQ(board->assets("acme")[0].newest.state, "1480 rpm");
+  EXPECT_TRUE(board->assets("other").empty());
+}
+
+TEST_F(LiveTest, AMachineIsKnown_AfterTheHubStartsAgain) {
+  AssetSummary summary{.asset = "motor1", .from = clock.wall() - 1s, .to = clock.wall(), .mode = "scoring"};
+  commit("acme", Lane::bulk, {{3, summary}});
+  auto queries = Queries::open(folder / "hub.db");
+  const auto again = Board::load(*queries, clock);
+  ASSERT_TRUE(again) << to_string(again.error());
+  ASSERT_EQ((*again)->assets("acme").size(), 1u);
+  EXPECT_EQ((*again)->assets("acme")[0].newest.mode, "scoring");
+  EXPECT_TRUE((*again)->take_changes().empty());
+}
+
 TEST_F(LiveTest, SlowPageHasTwoMessagesWaitingAtMostThenASnapshotThenIsDropped) {
   for (std::uint64_t i = 3; i < 13; ++i) {
     deliver_more("acme", i);

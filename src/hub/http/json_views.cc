@@ -263,6 +263,7 @@ std::string live_json(const char* type, const BoardChanges& changes, WallTime no
                   {"time", time_json(now)},
                   {"stations", list_json(changes.stations)},
                   {"gateways", list_json(changes.gateways)},
+                  {"assets", list_json(changes.assets)},
                   {"rejects", list_json(changes.rejects)},
                   {"events", list_json(changes.events)}});
 }

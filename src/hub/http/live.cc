@@ -68,7 +68,8 @@ void LiveFeed::answered(std::uint64_t id) {
 }
 
 std::string LiveFeed::snapshot(const std::string& tenant) const {
-  return live_json("snapshot", {board_.stations(tenant), board_.gateways(tenant), {}, {}}, clock_.wall());
+  return live_json("snapshot", {board_.stations(tenant), board_.gateways(tenant), board_.assets(tenant), {}, {}},
+                   clock_.wall());
 }
 
 void LiveFeed::serve(Page& page, const std::map<std::string, BoardChanges>& changes,

@@ -67,7 +67,6 @@ const assetPath = (gateway: string, asset: string) =>
   `/api/v1/assets/${encodeURIComponent(gateway)}/${encodeURIComponent(asset)}`
 
 export const api = {
-  assets: async () => (await ask<Schemas['Assets']>('GET', '/api/v1/assets')).assets,
   asset: (gateway: string, asset: string) => ask<AssetDetail>('GET', assetPath(gateway, asset)),
   assetSeries: (gateway: string, asset: string, minutes: number) =>
     ask<AssetSeries>('GET', `${assetPath(gateway, asset)}/series?minutes=${minutes}`),

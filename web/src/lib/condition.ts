@@ -1,8 +1,8 @@
-// What a station's numbers mean, in the words of somebody who has to act on them.
-import type { GatewayState, Station } from './api'
-import { count, duration, time } from './format'
+// What a station's or a machine's numbers mean, in the words of somebody who has to act on them.
+import type { Asset, GatewayState, Station } from './api'
+import { count, duration, percent, when } from './format'
+import { type Level, worstFirst } from './severity'
 
-export type Level = 'normal' | 'warn' | 'alarm'
 export interface Trouble {
   level: Level
   title: string
@@ -11,6 +11,7 @@ export interface Trouble {
 
 const kStaleMs = 15_000
 const kBehindMs = 60_000
+const kSilentMs = 3 * 60_000 // a machine's summaries come less often than a station's
 
 const age = (iso: string | null, now: number) => (iso === null ? Infinity : now - Date.parse(iso))
 
@@ -18,7 +19,7 @@ const age = (iso: string | null, now: number) => (iso === null ? Infinity : now 
 export function troubles(station: Station, gateway: GatewayState | undefined, now: number): Trouble[] {
   const found: Trouble[] = []
   const late = age(station.newest, now)
-  const since = station.newest ? time(station.newest) : 'the start'
+  const since = station.newest ? when(station.newest, now) : 'the start'
   if (!station.gateway_online)
     found.push({
       level: 'warn',
@@ -61,13 +62,59 @@ export function troubles(station: Station, gateway: GatewayState | undefined, no
       title: `${count(station.late)} ${station.late === 1 ? 'verdict' : 'verdicts'} late`,
       detail: 'In the last minute items got the fail-safe verdict because none was there in time. The gateway may be overloaded.',
     })
-  return found.sort((a, b) => Number(b.level === 'alarm') - Number(a.level === 'alarm'))
+  return found.sort(worstFirst)
 }
 
 // The one word for a card.
-export function headline(station: Station, found: Trouble[]): Trouble {
+export function stationHeadline(station: Station, found: Trouble[]): Trouble {
   if (found[0]) return found[0]
   if (station.items_per_minute < 0.5)
     return { level: 'normal', title: 'Waiting for items', detail: 'Everything is ready; no items pass.' }
   return { level: 'normal', title: 'Running', detail: 'Camera, rejector and link are well.' }
 }
+
+// Worst first. An alarm stays on top when the link goes: it was not ended.
+export function assetTroubles(asset: Asset, gateway: GatewayState | undefined, now: number): Trouble[] {
+  const found: Trouble[] = []
+  const late = age(asset.time, now)
+  const since = asset.time ? when(asset.time, now) : 'the start'
+  if (asset.alarm)
+    found.push({
+      level: 'alarm',
+      title: 'Far from normal',
+      detail: `Up to ${ofThreshold(asset)} of the threshold in the newest summary. The events say what it is like.`,
+    })
+  if (gateway && !gateway.online)
+    found.push({
+      level: 'warn',
+      title: 'No link to the gateway',
+      detail: `Shown as of ${since}. The gateway goes on scoring without the link, and delivers when it is back.`,
+    })
+  else if (late > kSilentMs)
+    found.push({
+      level: 'warn',
+      title: `No summary for ${duration(late)}`,
+      detail: `Shown as of ${since}. Either the backlog is being delivered, or the machine's source has stopped.`,
+    })
+  if (asset.sensor) found.push({ level: 'warn', title: 'Sensor fault', detail: asset.sensor })
+  if (asset.trouble) found.push({ level: 'warn', title: 'Not scored', detail: asset.trouble })
+  if (asset.mode === 'waiting') found.push({ level: 'warn', title: 'No model', detail: 'There is no model to score with.' })
+  return found
+}
+
+export function assetHeadline(asset: Asset, found: Trouble[]): Trouble {
+  if (found[0]) return found[0]
+  const done = percent(asset.progress)
+  if (asset.mode === 'collecting')
+    return { level: 'normal', title: `Learning, ${done} recorded`, detail: 'Normal running is being recorded. Nothing is scored yet.' }
+  if (asset.mode === 'training')
+    return { level: 'normal', title: 'Learning, training', detail: 'The gateway trains the model. Nothing is scored yet.' }
+  if (asset.mode === 'shadow')
+    return { level: 'normal', title: `Learning, ${done} proved`, detail: 'The new model scores on trial: it raises no events until it has proved itself.' }
+  if (asset.windows > 0 && asset.unknown * 2 > asset.windows)
+    return { level: 'normal', title: 'Unknown state', detail: 'It runs in a way that was never learned: nothing can be said.' }
+  return { level: 'normal', title: 'Normal', detail: 'It runs as it was learned.' }
+}
+
+export const ofThreshold = (asset: Asset) =>
+  asset.threshold > 0 && asset.windows > asset.sensor_faults ? `${count((asset.score_max / asset.threshold) * 100)} %` : '–'

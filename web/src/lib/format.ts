@@ -2,6 +2,8 @@
 const whole = new Intl.NumberFormat('en-GB')
 const clockTime = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
 const shortTime = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+const day = new Intl.DateTimeFormat('en-GB', { day: '2-digit', month: 'short' })
+const fullTimeFormat = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'long' })
 const dayTime = new Intl.DateTimeFormat('en-GB', { day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit' })
 
 export const count = (value: number) => whole.format(Math.round(value))
@@ -32,14 +34,26 @@ export function bytes(value: number): string {
   return `${unit === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`
 }
 
-export const time = (iso: string) => clockTime.format(new Date(iso))
-
 export function when(iso: string, now: number): string {
   const date = new Date(iso)
   return now - date.getTime() < 20 * 3600_000 ? clockTime.format(date) : dayTime.format(date)
 }
 
 export const hourMinute = (date: Date) => shortTime.format(date)
+
+// With day, seconds and zone.
+export const fullTime = (iso: string) => fullTimeFormat.format(new Date(iso))
+
+// A mark of a time axis: the day where a new one begins or where marks are days apart.
+export const axisMark = (date: Date, apartS: number) =>
+  apartS >= 86_400 || (date.getHours() === 0 && date.getMinutes() === 0) ? day.format(date) : shortTime.format(date)
+
+// Where every time of the page is: "Europe/Berlin, GMT+1".
+export function zone(): string {
+  const parts = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'shortOffset' }).formatToParts(new Date())
+  const offset = parts.find((part) => part.type === 'timeZoneName')?.value ?? ''
+  return [...new Set([Intl.DateTimeFormat().resolvedOptions().timeZone, offset])].filter(Boolean).join(', ')
+}
 
 // "4 s", "3 min", "2 h", "5 d"
 export function duration(ms: number): string {

@@ -1,14 +1,16 @@
 // The one picture of now: filled by the WebSocket, read by every view.
-import type { Event, GatewayState, LiveMessage, Reject, Station } from './api'
+import type { Asset, Event, GatewayState, LiveMessage, Reject, Station } from './api'
 
 const kRetryMaxMs = 10_000
 const kEventsMax = 100
 
-export const stationKey = (gateway: string, station: string) => `${gateway}/${station}`
+// Of a station or a machine.
+export const placeKey = (gateway: string, name: string) => `${gateway}/${name}`
 
 class Live {
   stations = $state<Record<string, Station>>({})
   gateways = $state<Record<string, GatewayState>>({})
+  assets = $state<Record<string, Asset>>({})
   events = $state.raw<Event[]>([]) // pushed since the page is open, newest first
   rejects = $state.raw<Reject[]>([]) // of the last message, oldest first
   state = $state<'connecting' | 'open' | 'lost'>('connecting')
@@ -39,6 +41,7 @@ class Live {
     this.#socket?.close()
     this.stations = {}
     this.gateways = {}
+    this.assets = {}
     this.events = []
     this.loaded = false
     this.state = 'connecting'
@@ -75,13 +78,15 @@ class Live {
     this.state = 'open'
     this.#retryMs = 500
     if (message.type === 'snapshot') {
-      this.stations = Object.fromEntries(message.stations.map((s) => [stationKey(s.gateway, s.station), s]))
+      this.stations = Object.fromEntries(message.stations.map((s) => [placeKey(s.gateway, s.station), s]))
       this.gateways = Object.fromEntries(message.gateways.map((g) => [g.gateway, g]))
+      this.assets = Object.fromEntries(message.assets.map((a) => [placeKey(a.gateway, a.asset), a]))
       this.loaded = true
       this.snapshots++
     } else {
-      for (const station of message.stations) this.stations[stationKey(station.gateway, station.station)] = station
+      for (const station of message.stations) this.stations[placeKey(station.gateway, station.station)] = station
       for (const gateway of message.gateways) this.gateways[gateway.gateway] = gateway
+      for (const asset of message.assets) this.assets[placeKey(asset.gateway, asset.asset)] = asset
     }
     if (message.rejects.length) this.rejects = message.rejects
     if (message.events.length) this.events = [...message.events.toReversed(), ...this.events].slice(0, kEventsMax)

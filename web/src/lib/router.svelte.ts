@@ -1,13 +1,18 @@
 // Three views: "/", "/stations/GATEWAY/STATION" and "/machines/GATEWAY/ASSET". Links are plain <a>; clicks on them are caught once, here.
+// An address that was typed wrong is still an address.
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
 class Router {
   path = $state(location.pathname)
-  get station(): { gateway: string; station: string } | null {
-    const parts = this.path.split('/').filter(Boolean).map(decodeURIComponent)
-    return parts[0] === 'stations' && parts.length === 3 ? { gateway: parts[1]!, station: parts[2]! } : null
-  }
-  get asset(): { gateway: string; asset: string } | null {
-    const parts = this.path.split('/').filter(Boolean).map(decodeURIComponent)
-    return parts[0] === 'machines' && parts.length === 3 ? { gateway: parts[1]!, asset: parts[2]! } : null
+  get place(): { kind: 'stations' | 'machines'; gateway: string; name: string } | null {
+    const [kind, gateway, name, ...more] = this.path.split('/').filter(Boolean).map(decoded)
+    return (kind === 'stations' || kind === 'machines') && gateway && name && more.length === 0 ? { kind, gateway, name } : null
   }
   constructor() {
     addEventListener('popstate', () => (this.path = location.pathname))
@@ -26,7 +31,6 @@ class Router {
   }
 }
 export const router = new Router()
-export const stationLink = (gateway: string, station: string) =>
-  `/stations/${encodeURIComponent(gateway)}/${encodeURIComponent(station)}`
-export const assetLink = (gateway: string, asset: string) =>
-  `/machines/${encodeURIComponent(gateway)}/${encodeURIComponent(asset)}`
+const link = (kind: string) => (gateway: string, name: string) => `/${kind}/${encodeURIComponent(gateway)}/${encodeURIComponent(name)}`
+export const stationLink = link('stations')
+export const assetLink = link('machines')

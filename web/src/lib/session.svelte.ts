@@ -8,10 +8,12 @@ class Session {
   trouble = $state('')
 
   async load() {
-    whenSignedOut(() => this.#forget())
+    whenSignedOut(() => {
+      if (this.me) this.trouble = 'The session has ended. Sign in again.'
+      this.#forget()
+    })
     try {
       this.#start(await api.me())
-      this.trouble = ''
     } catch (error) {
       this.trouble = error instanceof Problem && error.status !== 401 ? error.message : ''
     }
@@ -22,10 +24,12 @@ class Session {
   }
   async signOut() {
     await api.signOut().catch(() => {})
+    this.trouble = ''
     this.#forget()
   }
   #start(me: Me) {
     this.me = me
+    this.trouble = ''
     live.start()
   }
   #forget() {
