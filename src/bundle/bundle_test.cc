@@ -207,6 +207,23 @@ TEST(SigningKey, IsMadeOnceAndReadByItsOwnerOnly) {
   EXPECT_EQ(PublicKey::load(folder / "deep/key.pem").error().code, ErrorCode::file_format);
 }
 
+TEST(SigningKey, ItsPublicHalfIsWrittenAgain_WhenItIsGoneOrOfAnotherKey) {
+  const TestFolder folder;
+  const auto key = SigningKey::load_or_create(folder / "key.pem");
+  ASSERT_TRUE(key);
+  const auto half = [&] {
+    const auto read = PublicKey::load(folder / "key.pem.pub");
+    return read ? read->id() : read.error().message;
+  };
+  fs::remove(folder / "key.pem.pub");  // a power cut between the two files
+  ASSERT_TRUE(SigningKey::load_or_create(folder / "key.pem"));
+  EXPECT_EQ(half(), key->public_key().id());
+  std::ofstream(folder / "key.pem.pub") << SigningKey::generate()->public_key().pem();
+  ASSERT_TRUE(SigningKey::load_or_create(folder / "key.pem"));
+  EXPECT_EQ(half(), key->public_key().id());
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 2) << "nothing else is left there";
+}
+
 TEST(Manifest, ListsAllProblemsAtOnce) {
   Manifest manifest = good_manifest();
   manifest.name = "../caps";

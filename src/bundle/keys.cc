@@ -7,7 +7,9 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <format>
 
 #include "base/file.h"
@@ -133,11 +135,30 @@ Result<SigningKey> SigningKey::load(const fs::path& path) {
 
 Result<SigningKey> SigningKey::load_or_create(const fs::path& path) {
   std::error_code ignored;
-  if (fs::exists(path, ignored)) return load(path);
-  LINESIDE_ASSIGN(SigningKey key, generate());
-  if (path.has_parent_path()) fs::create_directories(path.parent_path(), ignored);
-  LINESIDE_TRY(key.save(path));
+  const bool is_there = fs::exists(path, ignored);
+  if (!is_there) {
+    LINESIDE_ASSIGN(const SigningKey made, generate());
+    if (path.has_parent_path()) fs::create_directories(path.parent_path(), ignored);
+    LINESIDE_TRY(made.place(path));
+  }
+  LINESIDE_ASSIGN(SigningKey key, load(path));
+  const fs::path beside = path.string() + ".pub";
+  const std::string pem = key.public_key().pem();
+  if (const auto half = read_text(beside, kKeyFileBytesMax); half && *half == pem) return key;
+  // A key that somebody keeps where nothing can be written signs all the same.
+  if (const auto written = write_atomically(beside, pem); !written && !is_there)
+    return std::unexpected(written.error());
   return key;
+}
+
+// A link does not replace what somebody else has made meanwhile. Some file systems know no links.
+Result<void> SigningKey::place(const fs::path& path) const {
+  const fs::path mine = std::format("{}.{}", path.string(), ::getpid());
+  auto placed = write_private(mine);
+  if (placed && ::link(mine.c_str(), path.c_str()) != 0 && errno != EEXIST) placed = write_private(path);
+  std::error_code ignored;
+  fs::remove(mine, ignored);
+  return placed;
 }
 
 fs::path SigningKey::default_path() {
@@ -176,15 +197,14 @@ PublicKey SigningKey::public_key() const {
   return result;
 }
 
-Result<void> SigningKey::save(const fs::path& path) const {
+Result<void> SigningKey::write_private(const fs::path& path) const {
   const Bio bio(BIO_new(BIO_s_mem()));
   if (PEM_write_bio_PrivateKey(bio.get(), state_->key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
     return fail(ErrorCode::internal, "the signing key can't be written: " + openssl_reason());
   std::string pem = bio_text(bio);
   auto saved = write_atomically(path, pem, 0600);
   OPENSSL_cleanse(pem.data(), pem.size());
-  if (!saved) return saved;
-  return write_atomically(path.string() + ".pub", public_key().pem());
+  return saved;
 }
 
 Result<Trust> Trust::from_files(const std::vector<std::string>& key_files, bool allow_unsigned) {

@@ -35,15 +35,17 @@ class SigningKey {
  public:
   static Result<SigningKey> generate(KeyKind kind = KeyKind::ed25519);
   static Result<SigningKey> load(const std::filesystem::path& path);
-  // Makes the key (mode 0600) and its public half beside it (PATH.pub) if `path` is not there yet.
+  // Makes the key (mode 0600) if `path` is not there yet: whole or not at all, and once, also when several processes
+  // do it at the same moment. Its public half beside it (PATH.pub) is written when it is not there or of another key.
   static Result<SigningKey> load_or_create(const std::filesystem::path& path);
   // $XDG_DATA_HOME/lineside/signing-key.pem, or below ~/.local/share.
   static std::filesystem::path default_path();
   Result<std::vector<std::uint8_t>> sign(std::span<const std::uint8_t> message) const;
   PublicKey public_key() const;
-  Result<void> save(const std::filesystem::path& path) const;  // and PATH.pub
 
  private:
+  Result<void> write_private(const std::filesystem::path& path) const;
+  Result<void> place(const std::filesystem::path& path) const;
   struct State;
   std::shared_ptr<const State> state_;
 };
