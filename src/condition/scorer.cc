@@ -245,6 +245,13 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
 
 Result<WindowScore> Scorer::score_next(const WindowFeatures& window, RecentScores& recent) const {
   LINESIDE_ASSIGN(WindowScore result, judge(window));
+  if (!std::isfinite(result.score)) {
+    // Compared with a threshold it would pass for normal.
+    result.verdict = Verdict::sensor_fault;
+    result.contributors = "the score is no number";
+    result.score = 0;
+    result.explanation = {};
+  }
   if (result.verdict == Verdict::sensor_fault) return result;
   auto& logarithms = recent.logarithms;
   logarithms.push_back(std::log(std::max(result.score, 1e-9)));

@@ -71,7 +71,8 @@ class Scorer {
   // `rate_hz` as the person says. Waveforms that are faster than the model's are brought to its rate. Errors: usage
   // (slower than the model's by more than 2 %, or telemetry of another rate), inference_failed.
   Result<std::vector<WindowScore>> score(const Recording& recording, double rate_hz) const;
-  // One window, with what the windows before it said: `recent` is the caller's, empty at the start of a recording.
+  // One window, with what the windows before it said: `recent` is the caller's, empty at the start of a recording. A
+  // score that is no number is a sensor's fault.
   // Errors: inference_failed.
   Result<WindowScore> score_next(const WindowFeatures& window, RecentScores& recent) const;
 

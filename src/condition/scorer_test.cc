@@ -72,6 +72,19 @@ testing::AssertionResult all_are(const std::vector<WindowScore>& scores, Verdict
   return testing::AssertionSuccess();
 }
 
+TEST(Scorer, AScoreThatIsNoNumberIsNotNormal) {
+  Model model = waveform_model();
+  model.detectors.members = {DetectorKind::autoencoder};
+  const Scorer scorer(model, [](std::span<const float> z) -> Result<std::vector<float>> {
+    return std::vector<float>(z.size(), std::numeric_limits<float>::quiet_NaN());
+  });
+  const auto scores = scorer.score({.file = "x", .names = {"x"}, .channels = {machine(30, 20'000, 2)}}, model.rate_hz);
+  ASSERT_TRUE(scores);
+  EXPECT_TRUE(all_are(*scores, Verdict::sensor_fault));
+  EXPECT_EQ(scores->front().score, 0);
+  EXPECT_EQ(scores->front().contributors, "the score is no number");
+}
+
 TEST(Scorer, NormalIsNormal) { EXPECT_TRUE(all_are(score(waveform_model(), machine(30, 20'000, 2)), Verdict::normal)); }
 
 TEST(Scorer, AFaultIsAnAnomaly_ThatNamesItsFeatures) {
