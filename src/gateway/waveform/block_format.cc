@@ -67,6 +67,13 @@ Result<void> check_sizes(std::size_t channels, std::size_t samples, double rate_
   return {};
 }
 
+// What is above the largest int64 comes here as a negative number.
+Result<WallTime> block_time(std::int64_t first_ns) {
+  const WallTime time{nanoseconds{first_ns}};
+  if (time < WallTime{} || time > kBlockTimeMax) return invalid("a block's time is not between 1970 and 2200");
+  return time;
+}
+
 Result<void> read_json_channel(const nlohmann::json& values, WaveformBlock& block) {
   if (!values.is_array()) return invalid("a channel is no array of numbers");
   if (block.channels == 0) block.samples = values.size();
@@ -105,9 +112,7 @@ Result<WaveformBlock> parse_binary_block(std::span<const std::uint8_t> bytes) {
   block.samples = at<std::uint32_t>(bytes, 8);
   block.sequence = at<std::uint32_t>(bytes, 12);
   block.rate_hz = at<double>(bytes, 16);
-  const auto first_ns = at<std::int64_t>(bytes, 24);
-  if (first_ns < 0) return invalid("a block's time lies before 1970");
-  block.first = WallTime{nanoseconds{first_ns}};
+  LINESIDE_ASSIGN(block.first, block_time(at<std::int64_t>(bytes, 24)));
   const auto scale = at<double>(bytes, 32);
   if (!std::isfinite(scale) || scale == 0) return invalid("a block's scale is no number or 0");
   const auto format = static_cast<SampleFormat>(bytes[5]);
@@ -122,7 +127,9 @@ Result<WaveformBlock> parse_binary_block(std::span<const std::uint8_t> bytes) {
 }
 
 Result<WaveformBlock> parse_json_block(std::string_view text) {
-  if (text.size() > kBlockBytesMax) return invalid("a JSON block is too long");
+  if (text.size() > kJsonBlockBytesMax)
+    return invalid(std::format("a JSON block of {} bytes; {} are allowed: send shorter or binary ones", text.size(),
+                               kJsonBlockBytesMax));
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object() || !json.contains("channels")) return invalid("a JSON block is an object with `channels`");
   WaveformBlock block;
@@ -132,9 +139,9 @@ Result<WaveformBlock> parse_json_block(std::string_view text) {
   block.rate_hz = number("rate_hz");
   if (json.contains("sequence") && json["sequence"].is_number_unsigned())
     block.sequence = json["sequence"].get<std::uint64_t>();
-  if (json.contains("time_ns") && json["time_ns"].is_number_unsigned())
-    block.first =
-        WallTime{nanoseconds{static_cast<std::int64_t>(json["time_ns"].get<std::uint64_t>() & ~(1ULL << 63))}};
+  if (json.contains("time_ns") && json["time_ns"].is_number_unsigned()) {
+    LINESIDE_ASSIGN(block.first, block_time(json["time_ns"].get<std::int64_t>()));
+  }
   const auto& channels = json["channels"];
   if (!channels.is_object() && !channels.is_array()) return invalid("`channels` is neither an object nor an array");
   for (const auto& [name, values] : channels.items()) {

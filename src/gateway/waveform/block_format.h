@@ -13,6 +13,7 @@ namespace lineside::gateway {
 
 inline constexpr std::size_t kBlockHeaderBytes = 48;
 inline constexpr std::size_t kBlockChannelsMax = 64, kBlockSamplesMax = 1u << 20, kBlockBytesMax = 16u << 20;
+inline constexpr std::size_t kJsonBlockBytesMax = 2u << 20;  // its tree takes up to 30 times as much memory
 
 enum class SampleFormat : std::uint8_t { f32 = 1, i16 = 2, i24 = 3 };
 
@@ -20,7 +21,7 @@ enum class SampleFormat : std::uint8_t { f32 = 1, i16 = 2, i24 = 3 };
 // Errors: wire_invalid (no header of a block, or over the limits).
 Result<std::size_t> block_bytes(std::span<const std::uint8_t> header);
 
-// Exactly one block; `received` stays 0. Errors: wire_invalid.
+// Exactly one block; `received` stays 0. Errors: wire_invalid (no block, over the limits, a time after kBlockTimeMax).
 Result<WaveformBlock> parse_binary_block(std::span<const std::uint8_t> bytes);
 Result<WaveformBlock> parse_json_block(std::string_view text);
 // JSON if it begins with '{', else binary.

@@ -21,6 +21,7 @@ class FileWaveforms final : public WaveformSource {
   ~FileWaveforms() override;
   void add(const std::string&, WaveformSink& sink) override { intake_.add("", sink); }
   Result<void> start() override;
+  void ask_to_stop() override { thread_.request_stop(); }
 
  private:
   void run(const std::stop_token& stop);

@@ -30,9 +30,9 @@ void MqttWaveforms::on_connected() {
     if (running_ == nullptr || !subscribe_later_.exchange(false)) return;
     client = running_;
   }
+  intake_.tell(true, "");
   for (const auto& [topic, sink] : intake_.sinks())
     if (auto asked = client->subscribe(topic, 0); !asked) sink->on_source(false, asked.error().message);
-  intake_.tell(true, "");
 }
 
 void MqttWaveforms::on_disconnected(const std::string& why) {

@@ -17,6 +17,7 @@ class MqttWaveforms final : public WaveformSource, private mqtt::Handler {
   void add(const std::string& topic, WaveformSink& sink) override { intake_.add(topic, sink); }
   // Errors: those of mqtt::Client::start.
   Result<void> start() override;
+  void ask_to_stop() override {}  // the client ends within 2 s
 
  private:
   void on_connected() override;

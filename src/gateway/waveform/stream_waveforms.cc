@@ -22,7 +22,9 @@ using std::chrono::milliseconds;
 using Kind = config::WaveformSourceSettings::Kind;
 
 constexpr milliseconds kPoll{200};
-constexpr int kConnectMs = 5000, kSilenceMs = 10'000;
+constexpr milliseconds kConnectMax{5000};
+constexpr int kSilenceMs = 10'000;
+constexpr int kLookUpPolls = 25;
 constexpr int kReceiveBuffer = 4 << 20;
 
 std::string last_error() { return std::strerror(errno); }
@@ -49,21 +51,26 @@ bool readable(int socket, int wait_ms) {
   return ::poll(&one, 1, wait_ms) > 0;
 }
 
-bool connect_in_time(int socket, const addrinfo& to) {
-  if (::connect(socket, to.ai_addr, to.ai_addrlen) == 0) return true;
-  if (errno != EINPROGRESS) return false;
+// 0 or the errno.
+int connect_in_time(int socket, const addrinfo& to, const std::stop_token& stop) {
+  if (::connect(socket, to.ai_addr, to.ai_addrlen) == 0) return 0;
+  if (errno != EINPROGRESS) return errno;
   pollfd one{.fd = socket, .events = POLLOUT, .revents = 0};
-  int error = ETIMEDOUT;
-  socklen_t length = sizeof error;
-  if (::poll(&one, 1, kConnectMs) > 0) getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length);
-  errno = error;
-  return error == 0;
+  const auto give_up = std::chrono::steady_clock::now() + kConnectMax;
+  while (!stop.stop_requested() && std::chrono::steady_clock::now() < give_up) {
+    if (::poll(&one, 1, static_cast<int>(kPoll.count())) <= 0) continue;
+    int error = 0;
+    socklen_t length = sizeof error;
+    return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+  }
+  return ETIMEDOUT;
 }
 
 }  // namespace
 
-StreamWaveforms::StreamWaveforms(const config::WaveformSourceSettings& settings, Clock& clock, MetricsRegistry& metrics)
-    : settings_(settings), intake_(settings.name, clock, metrics) {}
+StreamWaveforms::StreamWaveforms(const config::WaveformSourceSettings& settings, Clock& clock, MetricsRegistry& metrics,
+                                 HostNames::Lookup lookup)
+    : settings_(settings), intake_(settings.name, clock, metrics), host_(settings.at.host, std::move(lookup)) {}
 
 StreamWaveforms::~StreamWaveforms() {
   thread_.request_stop();
@@ -75,21 +82,38 @@ Result<void> StreamWaveforms::start() {
   return {};
 }
 
-Result<int> StreamWaveforms::open() const {
+Result<int> StreamWaveforms::open(const std::stop_token& stop) {
+  auto addresses = host_.addresses(kPoll);
+  for (int i = 1; !addresses && addresses.error().code == ErrorCode::timeout && i < kLookUpPolls; ++i) {
+    if (stop.stop_requested()) return fail(ErrorCode::cancelled, "stopping");
+    addresses = host_.addresses(kPoll);
+  }
+  if (!addresses) return std::unexpected(addresses.error());
+  Result<int> opened = fail(ErrorCode::broker_unreachable, "no address");
+  for (const std::string& address : *addresses) {
+    if (stop.stop_requested()) break;
+    if (opened = open_at(address, stop); opened) break;
+  }
+  return opened;
+}
+
+Result<int> StreamWaveforms::open_at(const std::string& address, const std::stop_token& stop) const {
   const bool tcp = settings_.kind == Kind::tcp;
-  const addrinfo hints{.ai_flags = tcp ? 0 : AI_PASSIVE, .ai_socktype = tcp ? SOCK_STREAM : SOCK_DGRAM};
-  Addresses addresses;
+  const addrinfo hints{.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = tcp ? SOCK_STREAM : SOCK_DGRAM};
+  Addresses found;
   const std::string port = std::to_string(settings_.at.port);
-  if (const int error = getaddrinfo(settings_.at.host.c_str(), port.c_str(), &hints, &addresses.first); error != 0)
-    return fail(ErrorCode::broker_unreachable, gai_strerror(error));
-  const addrinfo& to = *addresses.first;
+  if (const int error = getaddrinfo(address.c_str(), port.c_str(), &hints, &found.first); error != 0)
+    return fail(ErrorCode::broker_unreachable, std::format("{}: {}", address, gai_strerror(error)));
+  const addrinfo& to = *found.first;
   const int socket = ::socket(to.ai_family, to.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, to.ai_protocol);
-  if (socket < 0) return fail(ErrorCode::broker_unreachable, last_error());
+  if (socket < 0) return fail(ErrorCode::broker_unreachable, std::format("{}: {}", address, last_error()));
   setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
-  if (tcp ? connect_in_time(socket, to) : ::bind(socket, to.ai_addr, to.ai_addrlen) == 0) return socket;
-  const std::string why = last_error();
+  const int error = tcp                                              ? connect_in_time(socket, to, stop)
+                    : ::bind(socket, to.ai_addr, to.ai_addrlen) == 0 ? 0
+                                                                     : errno;
+  if (error == 0) return socket;
   ::close(socket);
-  return fail(ErrorCode::broker_unreachable, why);
+  return fail(ErrorCode::broker_unreachable, std::format("{}: {}", address, std::strerror(error)));
 }
 
 void StreamWaveforms::run(const std::stop_token& stop) {
@@ -97,7 +121,7 @@ void StreamWaveforms::run(const std::stop_token& stop) {
   milliseconds pause = settings_.reconnect_min;
   while (!stop.stop_requested()) {
     std::string why;
-    if (const auto socket = open(); !socket) {
+    if (const auto socket = open(stop); !socket) {
       why = socket.error().message;
     } else {
       intake_.tell(true, "");

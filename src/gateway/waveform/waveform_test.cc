@@ -7,11 +7,15 @@
 #include <condition_variable>
 #include <cstring>
 #include <fstream>
+#include <future>
+#include <limits>
 #include <mutex>
+#include <thread>
 
 #include "base/test_folder.h"
 #include "gateway/waveform/block_format.h"
 #include "gateway/waveform/make_waveform_source.h"
+#include "gateway/waveform/stream_waveforms.h"
 
 namespace lineside::gateway {
 namespace {
@@ -124,19 +128,25 @@ TEST(BlockFormat, RefusesWhateverIsNoBlock) {
   EXPECT_TRUE(broken([](auto& b) { put(b, 8, std::uint32_t{0xFFFFFFFF}); }));
   EXPECT_TRUE(broken([](auto& b) { put(b, 16, std::nan("")); }));
   EXPECT_TRUE(broken([](auto& b) { put(b, 24, std::int64_t{-1}); }));
+  EXPECT_TRUE(broken([](auto& b) { put(b, 24, std::numeric_limits<std::int64_t>::max()); }));
   EXPECT_TRUE(broken([](auto& b) { put(b, 32, 0.0); }));
   EXPECT_TRUE(broken([](auto& b) { b.push_back(0); }));
-  for (const std::string text : {"{", "{}", R"({"channels":[]})", R"({"channels":{"x":[1],"y":[1,2]}})",
-                                 R"({"channels":{"x":["a"]}})", R"({"channels":3})"})
+  for (const std::string text :
+       {"{", "{}", R"({"channels":[]})", R"({"channels":{"x":[1],"y":[1,2]}})", R"({"channels":{"x":["a"]}})",
+        R"({"channels":3})", R"({"time_ns":18446744073709551615,"channels":{"x":[1]}})",
+        R"({"time_ns":9000000000000000000,"channels":{"x":[1]}})"})
     EXPECT_FALSE(parse_json_block(text)) << text;
+  const std::string long_text = R"({"channels":{"x":[)" + std::string(kJsonBlockBytesMax, ' ') + "1]}}";
+  EXPECT_FALSE(parse_json_block(long_text));
+  EXPECT_TRUE(parse_json_block(R"({"channels":{"x":[)" + std::string(1000, ' ') + "1]}}"));
 }
 
-int listen_on_loopback(int& port) {
+int listen_on_loopback(int& port, int backlog = 4) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
   socklen_t length = sizeof address;
   EXPECT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), length), 0);
-  EXPECT_EQ(::listen(socket, 4), 0);
+  EXPECT_EQ(::listen(socket, backlog), 0);
   getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length);
   port = ntohs(address.sin_port);
   return socket;
@@ -167,6 +177,73 @@ TEST(StreamWaveforms, CutsATcpStreamIntoBlocksAndConnectsAgainWhenItMakesNoSense
   peer = ::accept(listener, nullptr, nullptr);
   EXPECT_TRUE(taker.wait([&] { return taker.ups == 2; }));
   ::close(peer);
+  ::close(listener);
+}
+
+template <class Work>
+std::chrono::milliseconds time_of(Work work) {
+  const auto began = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+}
+
+TEST(StreamWaveforms, EndsSoon_WhileTheOtherSideDoesNotAnswer) {
+  config::WaveformSourceSettings settings{.name = "daq", .kind = config::WaveformSourceSettings::Kind::tcp};
+  // A listener whose queue is full drops further attempts: connecting hangs, as with a device behind a firewall.
+  const int listener = listen_on_loopback(settings.at.port, 0);
+  sockaddr_in address{.sin_family = AF_INET,
+                      .sin_port = htons(static_cast<std::uint16_t>(settings.at.port)),
+                      .sin_addr = {htonl(INADDR_LOOPBACK)},
+                      .sin_zero = {}};
+  std::vector<int> fillers;
+  for (int i = 0; i < 4; ++i) {
+    fillers.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    static_cast<void>(::connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), sizeof address));
+  }
+  MetricsRegistry metrics;
+  Taker taker;
+  auto source = std::make_unique<StreamWaveforms>(settings, system_clock(), metrics);
+  source->add("", taker);
+  ASSERT_TRUE(source->start());
+  std::this_thread::sleep_for(100ms);
+  EXPECT_TRUE(taker.wait([&] { return taker.downs + taker.ups == 0; })) << "it should be connecting";
+  EXPECT_LT(time_of([&] { source.reset(); }), 3s);
+  for (const int filler : fillers) ::close(filler);
+  ::close(listener);
+}
+
+TEST(StreamWaveforms, EndsSoon_WhileTheNameServerDoesNotAnswer) {
+  config::WaveformSourceSettings settings{.name = "daq", .kind = config::WaveformSourceSettings::Kind::tcp};
+  settings.at.host = "daq.plant";
+  const auto answer = std::make_shared<std::promise<void>>();
+  MetricsRegistry metrics;
+  Taker taker;
+  auto source = std::make_unique<StreamWaveforms>(
+      settings, system_clock(), metrics,
+      [answer, done = answer->get_future().share()](const std::string&) -> Result<std::vector<std::string>> {
+        done.wait();
+        return fail(ErrorCode::not_found, "nobody");
+      });
+  source->add("", taker);
+  ASSERT_TRUE(source->start());
+  std::this_thread::sleep_for(50ms);
+  EXPECT_LT(time_of([&] { source.reset(); }), 3s);
+  answer->set_value();
+}
+
+TEST(StreamWaveforms, TriesEveryAddressOfTheHost) {
+  config::WaveformSourceSettings settings{.name = "daq", .kind = config::WaveformSourceSettings::Kind::tcp};
+  settings.at.host = "daq.plant";
+  settings.reconnect_min = settings.reconnect_max = 60s;
+  const int listener = listen_on_loopback(settings.at.port);
+  MetricsRegistry metrics;
+  Taker taker;
+  StreamWaveforms source(settings, system_clock(), metrics, [](const std::string&) {
+    return Result<std::vector<std::string>>({"127.0.0.2", "::1", "127.0.0.1"});
+  });
+  source.add("", taker);
+  ASSERT_TRUE(source.start());
+  EXPECT_TRUE(taker.wait([&] { return taker.ups == 1 && taker.downs == 0; }));
   ::close(listener);
 }
 
