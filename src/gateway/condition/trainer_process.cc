@@ -28,27 +28,50 @@ std::string last_line(const std::filesystem::path& log) {
   return std::string(rest.substr(rest.rfind('\n') == std::string_view::npos ? 0 : rest.rfind('\n') + 1));
 }
 
-// Between fork and exec: only calls that are safe in the child of a process with threads.
-[[noreturn]] void become(char** words, char** environment, int log, std::uint64_t memory_bytes_max, pid_t parent) {
+struct Child {
+  char** words;
+  char** environment;
+  int log;
+  std::uint64_t memory_bytes_max;
+  pid_t parent;
+};
+
+// In the child, whose memory is the gateway's until exec: system calls only, and nothing is written to.
+[[noreturn]] void become(const Child& child) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(kNotThere);  // the gateway has died in between
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (getppid() != child.parent) _exit(kNotThere);  // the gateway has died in between
   setpgid(0, 0);
   setpriority(PRIO_PROCESS, 0, 19);
   const sched_param idle{};
   sched_setscheduler(0, SCHED_IDLE, &idle);
   if (const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); score >= 0)
     if (write(score, "1000", 4) < 0) _exit(kNotThere);
-  if (memory_bytes_max > 0) {
-    const rlimit limit{memory_bytes_max, memory_bytes_max};
+  if (child.memory_bytes_max > 0) {
+    const rlimit limit{child.memory_bytes_max, child.memory_bytes_max};
     setrlimit(RLIMIT_DATA, &limit);
   }
-  dup2(log, STDOUT_FILENO);
-  dup2(log, STDERR_FILENO);
-  execvpe(words[0], words, environment);
+  dup2(child.log, STDOUT_FILENO);
+  dup2(child.log, STDERR_FILENO);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execvpe(child.words[0], child.words, child.environment);
   _exit(kNotThere);
+}
+
+// vfork, since fork copies the page tables of a gateway with its models, and each page that a station then writes to is
+// copied once more. posix_spawn can't set the limits, and set from outside they would come after the program's start.
+// Signals wait, so that no handler runs in the child on the gateway's memory before it has its own process group.
+pid_t spawn(const Child& child) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = vfork();
+  if (pid == 0) become(child);
+  const int why = errno;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = why;
+  return pid;
 }
 
 }  // namespace
@@ -66,11 +89,10 @@ Result<TrainerProcess> TrainerProcess::start(const TrainerCommand& command, Cloc
     if (std::strncmp(*variable, "OMP_NUM_THREADS=", 16) != 0) environment.push_back(*variable);
   environment.push_back(one_thread.data());
   environment.push_back(nullptr);
-  const pid_t parent = getpid();
-  const pid_t pid = fork();
-  if (pid == 0) become(words.data(), environment.data(), log, command.memory_bytes_max, parent);
+  const pid_t pid = spawn({words.data(), environment.data(), log, command.memory_bytes_max, getpid()});
+  const int why = errno;
   ::close(log);
-  if (pid < 0) return fail(ErrorCode::file_io, std::format("can't start a process: {}", std::strerror(errno)));
+  if (pid < 0) return fail(ErrorCode::file_io, std::format("can't start a process: {}", std::strerror(why)));
   return TrainerProcess(pid, command, clock.mono() + command.time_max, clock);
 }
 
