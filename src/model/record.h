@@ -62,6 +62,8 @@ struct AssetSpectrum {
   std::vector<float> now, normal, spread;  // of each band; spread: how much normal varies
 };
 
+inline constexpr std::size_t kAssetsMax = 1000;  // of one gateway
+
 // The scores of one asset over a period. What it stands for stays on site (law 5).
 struct AssetSummary {
   std::string asset;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/sqlite.h"
+#include "hub/store/known_assets.h"
 #include "hub/store/record_writer.h"
 
 namespace lineside::hub {
@@ -58,6 +59,7 @@ struct Change {
   std::string tenant, gateway;
   Lane lane = Lane::urgent;
   std::span<const Record> records;
+  std::shared_ptr<const wire::Batch> kept;  // that they are of, when it is not the caller's
 };
 
 // What the cameras took in, as the stored summaries say.
@@ -70,6 +72,11 @@ std::int64_t raw_bytes_in(std::span<const Record> records) {
     sum = std::min(sum + std::min(raw, kRawBytesMax), kRawBytesMax);
   }
   return static_cast<std::int64_t>(sum);
+}
+
+std::uint64_t losses_in(std::span<const Record> records) {
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+      records, [](const Record& record) { return std::holds_alternative<LossRecord>(record.body); }));
 }
 
 Result<std::int64_t> one_integer(Statement& query) {
@@ -93,6 +100,8 @@ class Store::Impl {
         duplicates_(metrics.counter("lineside_hub_duplicate_records_total", "Records that were stored before")),
         gaps_(metrics.counter("lineside_hub_gap_batches_total", "Batches that did not connect and were refused")),
         stale_(metrics.counter("lineside_hub_stale_batches_total", "Batches of an outbox that has been replaced")),
+        assets_refused_(metrics.counter("lineside_hub_asset_limit_records_total",
+                                        "Summaries of assets above the most that a gateway may have")),
         commit_time_(metrics.histogram("lineside_hub_commit_seconds", "Time for storing one group of batches")) {}
 
   Result<std::vector<CommitOutcome>> commit(std::span<const IncomingBatch> batches) {
@@ -107,13 +116,13 @@ class Store::Impl {
         if (!outcome) {
           Error why = outcome.error();
           if (database_.refused_values()) why.code = ErrorCode::wire_invalid;
-          database_.rollback();
+          roll_back();
           return std::unexpected(std::move(why));
         }
         outcomes.push_back(*outcome);
       }
       if (auto committed = database_.commit(); !committed) {
-        database_.rollback();
+        roll_back();
         return std::unexpected(committed.error());
       }
       commit_time_.record(clock_.mono() - began);
@@ -181,6 +190,7 @@ class Store::Impl {
       remove.bind(1, limit.time_since_epoch().count()).bind(2, static_cast<std::int64_t>(rows_max - deleted));
       LINESIDE_TRY(remove.run());
       deleted += static_cast<std::uint64_t>(database_.changes());
+      if (database_.changes() > 0 && table == "asset_summary") assets_.forget();
     }
     return deleted;
   }
@@ -266,8 +276,22 @@ class Store::Impl {
     return set.bind(5, static_cast<std::int64_t>(last)).run();
   }
 
+  void roll_back() {
+    database_.rollback();
+    assets_.forget();
+  }
+
+  void count_asset_limit(const wire::Batch& batch, std::uint64_t records) {
+    assets_refused_.add(records);
+    assets_log_.log(
+        LogLevel::warning, "store",
+        std::format("a gateway has more than {} assets; the summaries of further ones are declared lost", kAssetsMax),
+        {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
+  }
+
   Result<CommitOutcome> apply(const IncomingBatch& incoming, std::vector<Change>& changes) {
-    const wire::Batch& batch = incoming.batch;
+    LINESIDE_ASSIGN(const auto changed, assets_.without_too_many(database_, incoming.batch));
+    const wire::Batch& batch = changed ? *changed : incoming.batch;
     CommitOutcome outcome;
     if (auto known = know_gateway(batch.tenant, batch.gateway); !known) {
       if (known.error().code != ErrorCode::limit_reached) return std::unexpected(known.error());
@@ -278,6 +302,10 @@ class Store::Impl {
     LINESIDE_ASSIGN(const std::int64_t epoch, epoch_of(batch));
     outcome.stale_epoch = epoch == 0;
     if (!outcome.stale_epoch) LINESIDE_TRY(store_records(batch, epoch, outcome, changes));
+    if (changed && outcome.stored > 0) {
+      changes.back().kept = changed;
+      count_asset_limit(batch, losses_in(batch.records) - losses_in(incoming.batch.records));
+    }
     const auto raw_bytes = outcome.stored > 0 ? raw_bytes_in(changes.back().records) : 0;
     Statement& traffic = statements_.traffic->bind(1, std::string_view(batch.tenant));
     traffic.bind(2, std::string_view(batch.gateway)).bind(3, static_cast<std::int64_t>(incoming.wire_bytes));
@@ -343,9 +371,11 @@ class Store::Impl {
   Statements statements_;
   RecordWriter writer_;
   Clock& clock_;
+  KnownAssets assets_;
+  LogLimiter assets_log_;
   std::shared_mutex listeners_mutex_;
   std::vector<ChangeListener*> listeners_;
-  Counter &records_, &duplicates_, &gaps_, &stale_;
+  Counter &records_, &duplicates_, &gaps_, &stale_, &assets_refused_;
   LatencyHistogram& commit_time_;
 };
 

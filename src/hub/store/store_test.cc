@@ -260,6 +260,36 @@ TEST_F(StoreTest, StoresAllOrNothing_WhicheverOperationFails) {
   ADD_FAILURE() << "there were always more operations";
 }
 
+TEST_F(StoreTest, DeclaresSummariesOfTooManyAssetsLost) {
+  class Listener final : public ChangeListener {
+   public:
+    void on_records(const std::string&, const std::string&, Lane, std::span<const Record> records) override {
+      for (const Record& record : records) summaries += std::holds_alternative<AssetSummary>(record.body);
+    }
+    void on_gateway_state(const std::string&, const std::string&, const GatewayReport&) override {}
+    std::size_t summaries = 0;
+  };
+  Listener listener;
+  store_->add_listener(listener);
+  const auto summaries = [](std::uint64_t first, std::uint64_t last, const char* prefix) {
+    std::vector<Record> records;
+    for (std::uint64_t i = first; i <= last; ++i)
+      records.push_back({i, AssetSummary{.asset = prefix + std::to_string(i % kAssetsMax), .to = WallTime{1s * i}}});
+    return batch(std::move(records), kEpoch, Lane::bulk);
+  };
+  EXPECT_EQ(commit(summaries(1, kAssetsMax, "m")).stored, kAssetsMax);
+  const auto more = commit(summaries(kAssetsMax + 1, kAssetsMax + 10, "more"));
+  EXPECT_EQ(more.watermark, kAssetsMax + 10) << "the sum holds";
+  EXPECT_EQ(number("SELECT count(*) FROM loss WHERE cause = 'hub.assets_max'"), 10);
+  store_->remove_listener(listener);
+  EXPECT_EQ(listener.summaries, kAssetsMax);
+  open();  // known from the database
+  EXPECT_EQ(commit(summaries(kAssetsMax + 11, kAssetsMax + 11, "again")).stored, 1U);
+  EXPECT_EQ(number("SELECT count(*) FROM loss WHERE cause = 'hub.assets_max'"), 11);
+  EXPECT_EQ(commit(summaries(kAssetsMax + 12, kAssetsMax + 12, "m")).stored, 1U);
+  EXPECT_EQ(number("SELECT count(*) FROM asset_summary"), static_cast<int>(kAssetsMax) + 1);
+}
+
 TEST_F(StoreTest, TellsListenersOnlyWhatIsNew) {
   struct Listener final : ChangeListener {
     void on_records(const std::string&, const std::string& gateway, Lane, std::span<const Record> records) override {
