@@ -50,4 +50,11 @@ Result<void> CounterRecord::note(const std::string& name, std::uint64_t counter)
   return write_atomically(file_, text);
 }
 
+Result<std::uint64_t> CounterRecord::highest(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  LINESIDE_ASSIGN(const auto known, read());
+  const auto found = known.find(name);
+  return found == known.end() ? 0 : found->second;
+}
+
 }  // namespace lineside::bundle

@@ -21,6 +21,8 @@ class CounterRecord {
   // It runs: from now on nothing older does. To be called when it has been loaded, so that a bundle that can't be
   // doesn't bar the way back. Errors: as check, disk_full.
   Result<void> note(const std::string& name, std::uint64_t counter);
+  // The highest counter that a bundle of this name has run with; 0: none has. Errors: file_io, file_format.
+  Result<std::uint64_t> highest(const std::string& name) const;
 
  private:
   Result<std::map<std::string, std::uint64_t>> read() const;

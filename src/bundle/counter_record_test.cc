@@ -21,6 +21,8 @@ TEST_F(CounterRecordTest, RefusesAnOlderCounter_AlsoAfterARestart) {
   EXPECT_EQ(code_of(after.check("caps", 4)), ErrorCode::bundle_rollback);
   EXPECT_TRUE(after.check("caps", 5));
   EXPECT_TRUE(after.check("caps", 6));
+  EXPECT_EQ(after.highest("caps").value_or(99), 5U);
+  EXPECT_EQ(after.highest("another").value_or(99), 0U);
 }
 
 TEST_F(CounterRecordTest, LetsTheOldModelBack_WhenTheNewOneWasOnlyLookedAt) {

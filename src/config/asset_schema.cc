@@ -5,12 +5,15 @@
 #include <set>
 
 #include "config/broker_table.h"
+#include "model/record.h"
 
 namespace lineside::config {
 namespace {
 
 constexpr double kHourMs = 3'600'000, kWindowS = 0.5;
 constexpr std::size_t kChannelsMax = 64;
+constexpr double kRecordingValuesMax = 8e6;  // held in memory, twice as floats and once as text
+constexpr double kTextBytesOfValue = 10;
 
 Table<ChannelSettings> channel_table() {
   return Table<ChannelSettings>("A channel")
@@ -37,6 +40,8 @@ Table<LearningSettings> learning_table() {
               "recording begins anew.")
       .text("program", &LearningSettings::program, TextRule::path,
             "Path of lineside-train; empty: the one beside this gateway's program.")
+      .integer("disk_bytes_max", &LearningSettings::disk_bytes_max, "bytes", 1e6, 1e13,
+               "Disk budget of the recordings. When it is used up, it is learned from those that are there.")
       .integer("memory_bytes_max", &LearningSettings::memory_bytes_max, "bytes", 2e8, 1e12,
                "The training ends when it needs more data memory.")
       .number("time_max_minutes", &LearningSettings::time_max_minutes, "min", 0.1, 1e5,
@@ -90,6 +95,9 @@ Table<AssetSettings> asset_table() {
       .choice("mode", &AssetSettings::mode, {{"bundle", Mode::bundle}, {"learning", Mode::learning}},
               "bundle: score with the model of `bundle`. learning: learn from what comes, then score.")
       .text("bundle", &AssetSettings::bundle, TextRule::path, "mode bundle: the signed model bundle, an .lsb file.")
+      .text("machine", &AssetSettings::machine, TextRule::path,
+            "mode learning: a file with the machine's speed, bearings, gears and unit (docs/condition.md), so that "
+            "faults are named by their part. A bundle has it in it.")
       .text_list("states", &AssetSettings::states, TextRule::any,
                  "Operating states of the model in which windows count; empty: all.")
       .integer("anomalies_needed", &AssetSettings::anomalies_needed, "", 1, 1000,
@@ -107,6 +115,10 @@ Table<AssetSettings> asset_table() {
                     "How often the spectrum goes with them; with an event it goes at once.")
       .integer("queue_blocks", &AssetSettings::queue_blocks, "", 2, 10'000,
                "Blocks that wait for the asset's thread; more push out the oldest, counted and seen as a gap.")
+      .integer(
+          "queue_bytes_max", &AssetSettings::queue_bytes_max, "bytes", 1e6, 1e12,
+          "Memory of the blocks that wait, 4 bytes for each value; more push out the oldest. A block that is larger "
+          "is left out.")
       .object("learning", &AssetSettings::learning, learning_table(), "mode learning: how.");
 }
 
@@ -137,6 +149,20 @@ void check_channels(const AssetSettings& asset, const std::string& at, Findings&
   }
 }
 
+void check_recordings(const AssetSettings& asset, const std::string& at, Findings& findings) {
+  const LearningSettings& learning = asset.learning;
+  const double values = learning.recording_s * asset.rate_hz * static_cast<double>(asset.channels.size());
+  const double bytes = values * kTextBytesOfValue * learning.recordings;
+  if (values > kRecordingValuesMax)
+    findings.problem(at + ".learning.recording_s",
+                     std::format("{} s of {} channels are {:.3g} values; a recording has {:.3g} at most",
+                                 learning.recording_s, asset.channels.size(), values, kRecordingValuesMax));
+  if (bytes > static_cast<double>(learning.disk_bytes_max))
+    findings.problem(at + ".learning.disk_bytes_max",
+                     std::format("{} recordings take about {:.2g} bytes: raise it, or take fewer or shorter ones",
+                                 learning.recordings, bytes));
+}
+
 void check_asset(const AssetSettings& asset, const std::string& at, const WaveformSourceSettings* source,
                  Findings& findings) {
   if (source == nullptr)
@@ -156,17 +182,23 @@ void check_asset(const AssetSettings& asset, const std::string& at, const Wavefo
     findings.problem(at + ".learning.minutes",
                      std::format("{} recordings of {} s don't fit into {} minutes", asset.learning.recordings,
                                  asset.learning.recording_s, asset.learning.minutes));
+  if (asset.mode == AssetSettings::Mode::bundle && !asset.machine.empty())
+    findings.problem(at + ".machine", "contradicts mode: bundle, whose model has it from `lineside-train --asset`");
+  if (asset.mode == AssetSettings::Mode::learning) check_recordings(asset, at, findings);
   if (asset.mode == AssetSettings::Mode::learning && asset.rate_hz < 1 / kWindowS * 100)
     findings.problem(at + ".rate_hz",
                      "below 200 Hz nothing is learned on the gateway yet: learn offline, name the bundle");
   check_channels(asset, at, findings);
   check_readable(asset.bundle, at + ".bundle", findings);
+  check_readable(asset.machine, at + ".machine", findings);
 }
 
 }  // namespace
 
 void check_assets(const std::vector<WaveformSourceSettings>& sources, const std::vector<AssetSettings>& assets,
                   Findings& findings) {
+  if (assets.size() > kAssetsMax)
+    findings.problem("assets", std::format("has {} assets; {} are the most", assets.size(), kAssetsMax));
   std::set<std::string> names, asset_names, topics;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const std::string at = std::format("waveform_sources[{}]", i);

@@ -30,13 +30,14 @@ struct ChannelSettings {
 };
 
 struct LearningSettings {
-  double minutes = 60;             // over which recordings are taken
-  int recordings = 120;            // so many, evenly spread
-  double recording_s = 2;          // length of each
-  double shadow_minutes = 10;      // scores without events before it counts
-  double shadow_anomalies = 0.02;  // more of the shadow period's windows: the model is not taken
-  double outliers_max = 0.1;       // share of recordings that may differ from all others and are left out
-  std::string program;             // lineside-train; empty: beside the gateway's own program
+  double minutes = 60;                           // over which recordings are taken
+  int recordings = 120;                          // so many, evenly spread
+  double recording_s = 2;                        // length of each
+  double shadow_minutes = 10;                    // scores without events before it counts
+  double shadow_anomalies = 0.02;                // more of the shadow period's windows: the model is not taken
+  double outliers_max = 0.1;                     // share of recordings that may differ from all others and are left out
+  std::string program;                           // lineside-train; empty: beside the gateway's own program
+  std::uint64_t disk_bytes_max = 1'000'000'000;  // of the recordings: no more are taken then
   std::uint64_t memory_bytes_max = 1'500'000'000;
   double time_max_minutes = 60;
 };
@@ -49,6 +50,7 @@ struct AssetSettings {
   std::vector<ChannelSettings> channels;  // in the order of the source's
   std::string bundle;                     // path of the .lsb file; mode learning makes its own
   enum class Mode : std::uint8_t { bundle, learning } mode = Mode::bundle;
+  std::string machine;              // asset.yaml: what is known of it besides; for lineside-train, empty: nothing
   std::vector<std::string> states;  // of the bundle, in which windows count; empty: all
   int anomalies_needed = 6;         // k of the last n windows make an event
   int anomalies_of = 10;
@@ -56,6 +58,7 @@ struct AssetSettings {
   std::chrono::milliseconds stall_max{3000};
   std::chrono::milliseconds summary_period{30'000}, spectrum_period{300'000};
   int queue_blocks = 64;
+  std::uint64_t queue_bytes_max = 32'000'000;
   LearningSettings learning;
 };
 

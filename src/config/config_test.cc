@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <format>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -8,6 +9,7 @@
 #include "config/load.h"
 #include "config/reader.h"
 #include "config/schema.h"
+#include "model/record.h"
 
 namespace lineside::config {
 namespace {
@@ -231,6 +233,25 @@ TEST_F(Config, ChecksCameras) {
   for (const auto& [keys, said] : cases)
     EXPECT_THAT(problems(std::format("gateway: g\ndata_dir: d\ncameras:\n  - {{name: a, {}}}\n", keys)),
                 HasSubstr(said));
+}
+
+TEST_F(Config, BoundsWhatLearningTakes) {
+  const auto learning = [](const std::string& more) {
+    return "gateway: g\ndata_dir: data\nwaveform_sources: [{name: daq}]\nassets:\n  - {name: m, source: daq, topic: t, "
+           "rate_hz: 50000, mode: learning, channels: [{name: x}, {name: y}]" +
+           more + "}\n";
+  };
+  EXPECT_EQ(problems(learning("")), "none");
+  EXPECT_THAT(problems(learning(", learning: {recording_s: 120, recordings: 10}")),
+              HasSubstr("120 s of 2 channels are 1.2e+07 values"));
+  EXPECT_THAT(problems(learning(", learning: {disk_bytes_max: 10000000}")),
+              HasSubstr("120 recordings take about 2.4e+08 bytes"));
+  EXPECT_THAT(problems(learning(", machine: none.yaml")), HasSubstr("there is no file"));
+  std::string many = "gateway: g\ndata_dir: data\nwaveform_sources: [{name: daq}]\nassets:\n";
+  for (std::size_t i = 0; i <= kAssetsMax; ++i)
+    many += std::format(
+        "  - {{name: m{0}, source: daq, topic: t{0}, rate_hz: 1, bundle: caps.lsb, channels: [{{name: x}}]}}\n", i);
+  EXPECT_THAT(problems(many), HasSubstr("has 1001 assets; 1000 are the most"));
 }
 
 TEST_F(Config, LeavesOutWhatOnlyFollowsFromAnotherMistake) {

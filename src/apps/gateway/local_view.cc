@@ -66,10 +66,7 @@ std::vector<StationStatus> GatewayView::stations() const {
 
 std::vector<AssetStatus> GatewayView::assets() const {
   std::vector<AssetStatus> all;
-  for (const auto& asset : assets_) {
-    AssetCondition now = asset->condition();
-    all.push_back({std::move(now.now), now.score, std::move(now.message), now.severity, now.dropped_blocks});
-  }
+  for (const auto& asset : assets_) all.push_back(asset->status());
   return all;
 }
 

@@ -33,7 +33,7 @@ Result<int> serve(const std::filesystem::path& config, int hangups) {
     gateway->look_for_models(read(hangups, &signal, sizeof signal) != sizeof signal);
   }
   if (gateway->stop()) return 0;
-  log(LogLevel::error, "gateway", "A model or a camera hangs; leaving without waiting for it.");
+  log(LogLevel::error, "gateway", "A model, a camera or a source hangs; leaving without waiting for it.");
   std::_Exit(exit_code(ErrorCode::internal));
 }
 

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <format>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "apps/gateway/local_view.h"
@@ -14,6 +15,7 @@
 #include "base/version.h"
 #include "gateway/act/make_actuator.h"
 #include "gateway/condition/asset.h"
+#include "gateway/condition/training_room.h"
 #include "gateway/inspection/station.h"
 #include "gateway/ledger/ledger.h"
 #include "gateway/local/local_server.h"
@@ -26,7 +28,7 @@
 namespace lineside::gateway {
 namespace {
 
-constexpr std::chrono::milliseconds kStopMax{1700}, kLinger{1000};
+constexpr std::chrono::milliseconds kStopMax{1700}, kInputStopMax{3000}, kLinger{1000};
 
 // Stands for a trigger input that can't be made: without it the station must not take every frame for an item.
 class MissingTrigger final : public TriggerSource {
@@ -37,6 +39,37 @@ class MissingTrigger final : public TriggerSource {
 
  private:
   const Error why_;
+};
+
+// Ends that are waited for together, each on a thread of its own. What the threads share outlives one that hangs.
+class Endings {
+ public:
+  template <class End>
+  void begin(End end) {
+    {
+      const std::lock_guard lock(state_->mutex);
+      ++state_->left;
+    }
+    std::thread([state = state_, end = std::move(end)]() mutable {
+      end();
+      const std::lock_guard lock(state->mutex);
+      --state->left;
+      state->changed.notify_all();
+    }).detach();
+  }
+  // All have ended; false: one has not within `max` from here on.
+  bool wait(std::chrono::milliseconds max) {
+    std::unique_lock lock(state_->mutex);
+    return state_->changed.wait_for(lock, max, [this] { return state_->left == 0; });
+  }
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t left = 0;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 }  // namespace
@@ -53,6 +86,7 @@ struct Gateway::Parts {
   std::unique_ptr<SampleStore> samples;
   std::vector<std::unique_ptr<ModelFile>> models;
   std::vector<std::unique_ptr<Station>> stations;
+  std::optional<TrainingRoom> training;
   std::vector<std::unique_ptr<Asset>> assets;
   std::vector<BundleFile> asset_bundles;  // by asset
   std::vector<std::unique_ptr<WaveformSource>> waveforms;
@@ -96,11 +130,11 @@ Result<void> Gateway::Parts::make_stations() {
 
 void Gateway::Parts::make_assets(const bundle::Trust& trust) {
   const fs::path folder = fs::path(settings.data_dir) / "assets";
+  training.emplace(folder / "signing-key.pem");
   for (const auto& asset : settings.assets) {
     asset_bundles.emplace_back(asset.bundle);
-    assets.push_back(
-        std::make_unique<Asset>(asset, AssetParts{*outbox, metrics, clock, trust, settings.inference.library,
-                                                  folder / asset.name, folder / "signing-key.pem"}));
+    assets.push_back(std::make_unique<Asset>(
+        asset, AssetParts{*outbox, metrics, clock, *training, trust, settings.inference.library, folder / asset.name}));
   }
 }
 
@@ -213,31 +247,21 @@ void Gateway::look_for_models(bool settled) {
 bool Gateway::stop() {
   Parts& parts = *parts_;
   parts.server.reset();
-  parts.waveforms.clear();
+  // All at once: stations may have rejects on their way, which no source and no asset may delay.
+  for (const auto& source : parts.waveforms) source->ask_to_stop();
   for (const auto& asset : parts.assets) asset->ask_to_stop();
-  // All at once: each may have rejects on their way. What the threads share outlives a station that never stops.
-  struct Stopping {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::size_t left;
-  };
-  const auto stopping = std::make_shared<Stopping>();
-  stopping->left = parts.stations.size();
-  for (const auto& station : parts.stations)
-    std::thread([stopping, one = station.get()] {
-      one->stop(kLinger);
-      std::lock_guard lock(stopping->mutex);
-      --stopping->left;
-      stopping->changed.notify_all();
-    }).detach();
-  bool all = false;
-  {
-    std::unique_lock lock(stopping->mutex);
-    all = stopping->changed.wait_for(lock, kStopMax, [&] { return stopping->left == 0; });
-  }
-  for (const auto& asset : parts.assets) asset->stop();
+  Endings inputs, stations;
+  for (const auto& station : parts.stations) stations.begin([one = station.get()] { one->stop(kLinger); });
+  for (auto& source : parts.waveforms) inputs.begin([one = std::move(source)]() mutable { one.reset(); });
+  inputs.begin([&assets = parts.assets] {
+    for (const auto& asset : assets) asset->stop();
+  });
+  parts.waveforms.clear();
+  const bool stations_ended = stations.wait(kStopMax);
+  const bool all = inputs.wait(kInputStopMax) && stations_ended;
   parts.tell("gateway.stopped", all ? Severity::info : Severity::high,
-             all ? "The gateway stopped." : "The gateway stopped; a model or a camera did not answer until the end.");
+             all ? "The gateway stopped."
+                 : "The gateway stopped; a model, a camera or a source did not answer until the end.");
   parts.samples->close();
   parts.ledger->close();
   if (!all) static_cast<void>(parts.outbox->flush(std::chrono::milliseconds{1000}));

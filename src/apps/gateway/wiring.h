@@ -23,8 +23,8 @@ class Gateway {
   void look_for_models(bool settled);
 
   // Each open item gets its verdict, rejects on their way are fired, everything is brought to disk. False: a station
-  // did not stop within 1.7 s (its model or camera hangs); all others did, and all data is on disk, but the destructor
-  // would wait for it.
+  // did not stop within 1.7 s, or a source of waveforms or an asset within 3 s after that (a model or camera hangs, a
+  // disk does not answer); all others did, and all data is on disk, but the destructor would wait for it.
   bool stop();
 
  private:

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <functional>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -21,9 +22,18 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kTick{200};
-constexpr seconds kRetry{3}, kUnknownLasts{60};
+constexpr seconds kRetry{3}, kRetryMax{300}, kUnknownLasts{60};
 constexpr int kNice = 5, kSignalFaultWindows = 3;
-constexpr double kSecondsHeld = 4;
+constexpr double kSecondsHeld = 4, kScoreMax = 1e30;
+constexpr std::uint64_t kLostMax = 1'000'000'000'000'000'000;  // what the hub can store
+
+nanoseconds from_seconds(double s) { return nanoseconds{static_cast<std::int64_t>(s * 1e9)}; }
+
+// Where in its period an asset's summaries come, so that those of many don't come in the same moment.
+double place_in_period(const std::string& asset) {
+  constexpr std::size_t kPlaces = 1000;
+  return static_cast<double>(std::hash<std::string>{}(asset) % kPlaces) / static_cast<double>(kPlaces);
+}
 
 }  // namespace
 
@@ -34,7 +44,8 @@ struct Asset::Instruments {
         unknown(windows(metrics, asset, "unknown_state")),
         sensor(windows(metrics, asset, "sensor_fault")),
         dropped(metrics.counter("lineside_asset_dropped_blocks_total",
-                                "Blocks that the asset's thread was too slow for.", {{"asset", asset}})),
+                                "Blocks that the asset's thread was too slow for, or that waited at the end.",
+                                {{"asset", asset}})),
         failed(metrics.counter("lineside_asset_failed_windows_total", "Windows that could not be scored.",
                                {{"asset", asset}})),
         score(metrics.gauge("lineside_asset_score", "Score of the newest window over its threshold.",
@@ -54,7 +65,7 @@ Asset::Asset(const config::AssetSettings& settings, AssetParts parts)
     : settings_(settings),
       parts_(std::move(parts)),
       instruments_(std::make_unique<Instruments>(parts_.metrics, settings.name)),
-      queue_("asset " + settings.name, static_cast<std::size_t>(settings.queue_blocks), WhenFull::drop_oldest),
+      queue_(static_cast<std::size_t>(settings.queue_blocks), settings.queue_bytes_max),
       maker_(settings,
              std::max(kSecondsHeld,
                       settings.mode == config::AssetSettings::Mode::learning ? 2 * settings.learning.recording_s : 0)),
@@ -64,7 +75,8 @@ Asset::Asset(const config::AssetSettings& settings, AssetParts parts)
                     : std::format("The sensors of {} are in order again ({}).", settings_.name, fault),
              {{"fault", fault}, {"detail", detail}});
       }),
-      alarm_(settings) {
+      alarm_(settings),
+      open_pause_(kRetry) {
   shown_.now.asset = settings.name;
   shown_.now.mode = "waiting";
 }
@@ -80,16 +92,14 @@ void Asset::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Asset::on_block(WaveformBlock block) { queue_.push({.block = std::move(block), .fault = "", .detail = ""}); }
-void Asset::on_bad_block(const std::string& why) { queue_.push({.block = {}, .fault = "block", .detail = why}); }
-void Asset::on_source(bool up, const std::string& why) {
-  queue_.push({.block = {}, .fault = up ? "up" : "source", .detail = why});
-}
+void Asset::on_block(WaveformBlock block) { queue_.push(std::move(block)); }
+void Asset::on_bad_block(const std::string& why) { queue_.note_bad(why); }
+void Asset::on_source(bool up, const std::string& why) { queue_.note_source(up, why); }
 void Asset::reload_model() { reload_ = true; }
 
-AssetCondition Asset::condition() const {
+AssetStatus Asset::status() const {
   std::lock_guard lock(mutex_);
-  AssetCondition shown = shown_;
+  AssetStatus shown = shown_;
   shown.dropped_blocks = queue_.dropped();
   return shown;
 }
@@ -119,15 +129,20 @@ void Asset::run() {
   open_model();
   MonoTime now = parts_.clock.mono();
   last_block_ = now;
-  next_summary_ = now + settings_.summary_period;
+  const double place = place_in_period(settings_.name);
+  next_summary_ = now + std::chrono::duration_cast<nanoseconds>(settings_.summary_period * place);
+  next_spectrum_ = now + std::chrono::duration_cast<nanoseconds>(settings_.spectrum_period * place);
   {
     std::lock_guard lock(mutex_);
     shown_.now.from = parts_.clock.wall();
   }
-  while (!queue_.closed() || queue_.size() > 0) {
-    if (auto input = queue_.pop(kTick)) take(std::move(*input));
+  while (!queue_.closed()) {
+    const BlockQueue::Taken taken = queue_.pop(kTick);
+    hear(taken.words);
+    if (taken.block) take(*taken.block);
     look_after(parts_.clock.mono());
   }
+  count_dropped();
   put_summary(parts_.clock.mono(), false);
 }
 
@@ -136,15 +151,30 @@ void Asset::open_model() {
   std::filesystem::create_directories(parts_.folder, error);
   counters_ = std::make_unique<bundle::CounterRecord>(parts_.folder / "counter");
   if (settings_.mode == config::AssetSettings::Mode::bundle) return load_model(settings_.bundle);
-  auto opened = Learner::open(
-      parts_.folder, parts_.sign_key, settings_, parts_.clock,
-      [this](const std::string& type, Severity severity, const std::string& message,
-             std::map<std::string, std::string> evidence) { tell(type, severity, message, std::move(evidence)); });
+  open_learner();
+}
+
+void Asset::open_learner() {
+  const auto known = counters_->highest(settings_.name);
+  auto opened =
+      known ? Learner::open(settings_,
+                            {.folder = parts_.folder,
+                             .room = parts_.room,
+                             .clock = parts_.clock,
+                             .counter = *known,
+                             .tell = [this](const std::string& type, Severity severity, const std::string& message,
+                                            auto evidence) { tell(type, severity, message, std::move(evidence)); },
+                             .stop = [this] { return queue_.closed(); }})
+            : Result<std::unique_ptr<Learner>>(std::unexpected(known.error()));
   if (!opened) {
-    trouble(opened.error().message);
-    tell("learning.failed", Severity::high, opened.error().message);
-    return;
+    next_try_ = parts_.clock.mono() + open_pause_;
+    open_pause_ = std::min(open_pause_ * 2, kRetryMax);
+    const std::string why = std::format("{} can't learn: {}", settings_.name, opened.error().message);
+    if (status().now.trouble == why) return;  // told once for each reason, and tried again
+    trouble(why);
+    return tell("learning.failed", Severity::high, why);
   }
+  trouble("");
   learner_ = std::move(*opened);
   if (learner_->phase() == Phase::shadow || learner_->phase() == Phase::scoring) load_model(learner_->bundle());
 }
@@ -152,7 +182,7 @@ void Asset::open_model() {
 void Asset::load_model(const std::filesystem::path& bundle) {
   bundle::Trust trust = parts_.trust;
   if (learner_)
-    if (auto own = bundle::PublicKey::load(parts_.sign_key.string() + ".pub")) trust.keys.push_back(*own);
+    if (auto own = parts_.room.key()) trust.keys.push_back(*own);
   auto loaded = AssetModel::load(bundle, trust, *counters_, model_ ? model_->counter() : 0, settings_, parts_.library);
   next_try_ = parts_.clock.mono() + kRetry;
   if (loaded) {
@@ -167,28 +197,37 @@ void Asset::load_model(const std::filesystem::path& bundle) {
   const std::string why = to_string(loaded.error());
   if (learner_ && learner_->phase() == Phase::shadow) {
     learner_->refuse_bundle(why);
-  } else if (condition().now.trouble != why) {  // once for each reason
+  } else if (status().now.trouble != why) {  // once for each reason
     trouble(why);
     tell("model.refused", Severity::high,
          std::format("{} Asset {} {}.", why, settings_.name, model_ ? "goes on with its model" : "is not scored"));
   }
 }
 
-void Asset::take(Input input) {
+void Asset::hear(const BlockQueue::Words& words) {
   const MonoTime now = parts_.clock.mono();
-  if (input.fault == "up") return;
-  if (!input.fault.empty()) return sensors_.seen(input.fault, input.detail, now);
-  if (const std::uint64_t dropped = queue_.dropped(); dropped != dropped_told_) {
-    instruments_->dropped.add(dropped - dropped_told_);
-    dropped_told_ = dropped;
-  }
+  if (!words.bad.empty()) sensors_.seen("block", words.bad, now, {.every = maker_.block_every()});
+  if (words.up) source_down_ = *words.up ? "" : words.down;
+  if (!words.down.empty()) sensors_.seen("source", words.down, now);
+}
+
+void Asset::count_dropped() {
+  const std::uint64_t dropped = queue_.dropped();
+  instruments_->dropped.add(dropped - dropped_told_);
+  dropped_told_ = dropped;
+}
+
+void Asset::take(const WaveformBlock& block) {
+  const MonoTime now = parts_.clock.mono();
   last_block_ = now;
-  const auto faults = maker_.add(input.block);
-  for (const auto& [fault, detail] : faults) sensors_.seen(to_string(fault), detail, now);
+  for (const auto& [fault, detail] : maker_.add(block)) {
+    const bool drift = fault == StreamFault::drift;
+    sensors_.seen(to_string(fault), detail, now, {.every = drift ? maker_.drift_every() : maker_.block_every()});
+  }
   {
     std::lock_guard lock(mutex_);
-    shown_.now.raw_bytes += input.block.raw_bytes;
-    shown_.now.lost_samples += maker_.lost_samples() - lost_told_;
+    shown_.now.raw_bytes += block.raw_bytes;
+    shown_.now.lost_samples = std::min(shown_.now.lost_samples + maker_.lost_samples() - lost_told_, kLostMax);
   }
   lost_told_ = maker_.lost_samples();
   if (learner_ && learner_->phase() == Phase::collecting) return learn();
@@ -198,11 +237,13 @@ void Asset::take(Input input) {
 void Asset::learn() {
   MadeWindow recording;
   const std::size_t length = learner_->recording_samples();
-  while (learner_->wants_recording() && maker_.next(length, length, recording)) {
+  while (!queue_.closed() && learner_->wants_recording() && maker_.next(length, length, recording)) {
     const auto taken = learner_->take(recording);
     trouble(taken ? "" : taken.error().message);
     if (!taken) return;
-    if (*taken) sensors_.seen("signal", **taken, parts_.clock.mono());
+    if (*taken)
+      sensors_.seen("signal", **taken, parts_.clock.mono(),
+                    {.every = std::max(maker_.block_every(), from_seconds(settings_.learning.recording_s))});
     if (learner_->advance()) load_model(learner_->bundle());
   }
 }
@@ -210,7 +251,7 @@ void Asset::learn() {
 void Asset::score_windows() {
   if (!model_) return;
   MadeWindow window;
-  while (model_ && maker_.next(model_->window(), model_->hop(), window)) judge(window);
+  while (model_ && !queue_.closed() && maker_.next(model_->window(), model_->hop(), window)) judge(window);
 }
 
 void Asset::judge(const MadeWindow& window) {
@@ -224,7 +265,9 @@ void Asset::judge(const MadeWindow& window) {
   if (score->verdict == Verdict::sensor_fault) {
     // The windows before it may hold the fault's beginning: they are no sign of the machine.
     if (!alarm_.open()) alarm_.forget();
-    return sensors_.seen("signal", score->contributors, now, kSignalFaultWindows);
+    const nanoseconds hop = from_seconds(static_cast<double>(model_->hop()) / settings_.rate_hz);
+    return sensors_.seen("signal", score->contributors, now,
+                         {.needed = kSignalFaultWindows, .every = std::max(maker_.block_every(), hop)});
   }
   if (learner_ && learner_->phase() == Phase::shadow) {
     if (!learner_->shadow_window(score->verdict == Verdict::anomaly, counts(*score)) &&
@@ -258,16 +301,23 @@ void Asset::count(const condition::WindowScore& score) {
   instruments_->score.set(ratio);
   shown_.score = score.score;
   const std::uint64_t scored = now.windows - now.sensor_faults;
-  const auto value = static_cast<float>(score.score);
+  const auto value = static_cast<float>(std::min(score.score, kScoreMax));
   now.score_min = scored == 1 ? value : std::min(now.score_min, value);
   now.score_max = scored == 1 ? value : std::max(now.score_max, value);
   now.score_mean += (value - now.score_mean) / static_cast<float>(scored);
-  if (score.explanation.iso_zone != '-') now.velocity_mm_s = static_cast<float>(score.explanation.velocity_mm_s);
-  if (score.score <= worst_of_period_) return;
+  if (score.explanation.iso_zone != '-' && std::isfinite(score.explanation.velocity_mm_s))
+    now.velocity_mm_s = static_cast<float>(score.explanation.velocity_mm_s);
+  if (score.score > worst_of_period_) note_features(score);
+}
+
+// With the mutex held. The hub refuses a summary with what is no number.
+void Asset::note_features(const condition::WindowScore& score) {
   worst_of_period_ = score.score;
-  now.features.clear();
+  auto& features = shown_.now.features;
+  features.clear();
   for (const auto& one : score.explanation.contributions)
-    now.features.emplace_back(one.channel + " " + one.feature, static_cast<float>(one.deviation));
+    if (std::isfinite(one.deviation))
+      features.emplace_back(one.channel + " " + one.feature, static_cast<float>(one.deviation));
 }
 
 void Asset::watch(const condition::WindowScore& score, const MadeWindow& window) {
@@ -326,15 +376,23 @@ void Asset::tell_anomaly(const condition::WindowScore& score, const MadeWindow& 
 }
 
 void Asset::look_after(MonoTime now) {
-  if (now - last_block_ > settings_.stall_max)
-    sensors_.seen("silent", std::format("no block for {} ms", settings_.stall_max.count()), now);
+  // A block an hour is no silence.
+  const nanoseconds silence = std::max<nanoseconds>(settings_.stall_max, 3 * maker_.block_every());
+  if (now - last_block_ > silence)
+    sensors_.seen(
+        "silent",
+        std::format("no block for {} ms", std::chrono::duration_cast<milliseconds>(now - last_block_).count()), now);
+  if (!source_down_.empty()) sensors_.seen("source", source_down_, now);
   sensors_.tick(now);
+  count_dropped();
+  const bool learning = settings_.mode == config::AssetSettings::Mode::learning;
+  if (learning && !learner_ && now >= next_try_) open_learner();
   if (learner_ && learner_->phase() == Phase::training && learner_->advance()) load_model(learner_->bundle());
-  const bool wanted = reload_.exchange(false);
-  const bool missing = !model_ && now >= next_try_ &&
-                       (!learner_ || learner_->phase() == Phase::shadow || learner_->phase() == Phase::scoring);
-  if ((wanted || missing) && (!learner_ || missing))
-    load_model(learner_ ? learner_->bundle() : std::filesystem::path(settings_.bundle));
+  const bool wanted = reload_.exchange(false) && !learning;
+  const bool has_bundle =
+      !learning || (learner_ && (learner_->phase() == Phase::shadow || learner_->phase() == Phase::scoring));
+  if (wanted || (has_bundle && !model_ && now >= next_try_))
+    load_model(learning ? learner_->bundle() : std::filesystem::path(settings_.bundle));
   if (now >= next_summary_) put_summary(now, now >= next_spectrum_);
   std::lock_guard lock(mutex_);
   shown_.now.mode = mode();

@@ -8,8 +8,6 @@
 #include "base/file.h"
 #include "base/test_folder.h"
 #include "gateway/condition/anomaly_alarm.h"
-#include "gateway/condition/asset.h"
-#include "gateway/condition/learner.h"
 #include "gateway/condition/outliers.h"
 #include "gateway/condition/sensor_watch.h"
 #include "gateway/condition/trainer_process.h"
@@ -20,6 +18,8 @@ namespace lineside::gateway {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr std::size_t kSamplesOfCenturies = 1'000'000;  // at 1e-4 Hz
 
 config::AssetSettings settings_of(std::size_t channels = 1) {
   config::AssetSettings settings{.name = "m1", .rate_hz = 1000};
@@ -123,7 +123,7 @@ TEST(WindowMaker, SeesAClockThatRunsAtAnotherRate) {
   bool seen = false;
   for (int i = 0; i < 150 && !seen; ++i)
     for (const auto& fault : maker.add(block_of(100, static_cast<std::uint64_t>(i + 1), i * 0.11)))
-      seen = seen || fault.first == StreamFault::rate;
+      seen = seen || fault.first == StreamFault::drift;
   EXPECT_TRUE(seen);
 }
 
@@ -133,6 +133,91 @@ TEST(WindowMaker, MemoryIsBoundedWhenNobodyTakesWindows) {
   MadeWindow window;
   EXPECT_TRUE(maker.next(1000, 1000, window));
   EXPECT_FALSE(maker.next(1000, 1000, window));
+}
+
+TEST(WindowMaker, FollowsASensorThatNumbersItsBlocksAnew) {
+  const auto numbered = [](std::uint64_t sequence) {
+    auto block = block_of(50, sequence, 0);
+    block.first = {};
+    return block;
+  };
+  WindowMaker maker(settings_of(), 4);
+  maker.add(numbered(500));
+  const auto faults = maker.add(numbered(1));
+  ASSERT_EQ(faults.size(), 1U);
+  EXPECT_EQ(faults[0].first, StreamFault::time);
+  EXPECT_NE(faults[0].second.find("anew: number 1 after 500"), std::string::npos) << faults[0].second;
+  EXPECT_TRUE(maker.add(numbered(2)).empty());
+  MadeWindow window;
+  ASSERT_TRUE(maker.next(100, 100, window));
+  EXPECT_TRUE(window.begins);
+  // From a low number it looks like blocks that come late, until they go on.
+  WindowMaker low(settings_of(), 4);
+  low.add(numbered(9));
+  EXPECT_NE(low.add(numbered(1)).front().second.find("late"), std::string::npos);
+  EXPECT_NE(low.add(numbered(2)).front().second.find("late"), std::string::npos);
+  EXPECT_NE(low.add(numbered(3)).front().second.find("anew"), std::string::npos);
+  EXPECT_TRUE(low.add(numbered(4)).empty());
+  EXPECT_EQ(low.lost_samples(), 100U);
+}
+
+TEST(WindowMaker, FollowsASensorThatBeginsAnewWithAnEarlierClock) {
+  WindowMaker maker(settings_of(), 4);
+  maker.add(block_of(50, 500, 100));
+  EXPECT_EQ(maker.add(block_of(50, 1, 0)).front().first, StreamFault::time);
+  EXPECT_TRUE(maker.add(block_of(50, 2, 0.05)).empty());
+  MadeWindow window;
+  EXPECT_TRUE(maker.next(100, 100, window));
+}
+
+TEST(WindowMaker, CutsEverySampleOfALongBlockIntoWindows) {
+  auto settings = settings_of();
+  WindowMaker maker(settings, 4);
+  maker.add(block_of(20'000, 1, 0));
+  MadeWindow window;
+  int windows = 0;
+  while (maker.next(1000, 1000, window)) EXPECT_EQ(window.channels[0][0], 1000.0F * static_cast<float>(windows++));
+  EXPECT_EQ(windows, 20);
+  // Telemetry of a whole day in one block.
+  settings.rate_hz = 1.0 / 3600;
+  WindowMaker hours(settings, 4);
+  auto day = block_of(24, 1, 0);
+  day.rate_hz = settings.rate_hz;
+  EXPECT_TRUE(hours.add(day).empty());
+  windows = 0;
+  while (hours.next(1, 1, window)) ++windows;
+  EXPECT_EQ(windows, 24);
+}
+
+TEST(WindowMaker, TimesAtTheEndOfTheirRangeAreNoTrouble) {
+  auto settings = settings_of();
+  settings.rate_hz = 1e-4;
+  WindowMaker maker(settings, 4);
+  auto block = block_of(kSamplesOfCenturies, 1, 0);
+  block.rate_hz = settings.rate_hz;
+  block.first = kBlockTimeMax;
+  maker.add(block);
+  auto next = block_of(1, 2, 0);
+  next.rate_hz = settings.rate_hz;
+  next.first = kBlockTimeMax;
+  const auto faults = maker.add(next);
+  ASSERT_EQ(faults.size(), 1U);
+  EXPECT_EQ(faults[0].first, StreamFault::time);
+  MadeWindow window;
+  EXPECT_TRUE(maker.next(1, 1, window));
+}
+
+TEST(WindowMaker, SlowTelemetrysJitterIsNoWrongRate) {
+  auto settings = settings_of();
+  settings.rate_hz = 1.0 / 60;
+  WindowMaker maker(settings, 4);
+  std::mt19937 random(3);
+  std::uniform_real_distribution<double> jitter(-5, 5);
+  for (int i = 0; i < 1000; ++i) {
+    auto row = block_of(1, static_cast<std::uint64_t>(i + 1), 100 + 60.0 * i + jitter(random));
+    row.rate_hz = 0;
+    for (const auto& fault : maker.add(row)) ADD_FAILURE() << i << ": " << fault.second;
+  }
 }
 
 TEST(AnomalyAlarm, NeedsKOfNWindowsAndEndsWithHysteresis) {
@@ -187,11 +272,31 @@ TEST(SensorWatch, OneBadWindowIsNoFault) {
   int begins = 0;
   SensorWatch watch([&](const std::string&, bool begin, const std::string&) { begins += begin; });
   MonoTime now{};
-  for (int i = 0; i < 10; ++i) watch.seen("signal", "flat", now += 10s, 3);
+  for (int i = 0; i < 10; ++i) watch.seen("signal", "flat", now += 10s, {.needed = 3});
   EXPECT_EQ(begins, 0);
-  for (int i = 0; i < 3; ++i) watch.seen("signal", "flat", now += 1s, 3);
+  for (int i = 0; i < 3; ++i) watch.seen("signal", "flat", now += 1s, {.needed = 3});
   EXPECT_EQ(begins, 1);
   EXPECT_EQ(watch.summary(), "signal: flat");
+}
+
+TEST(SensorWatch, KnowsTheFaultsOfTelemetryOncePerHour) {
+  int begins = 0, ends = 0;
+  SensorWatch watch([&](const std::string&, bool begin, const std::string&) { ++(begin ? begins : ends); });
+  MonoTime now{};
+  const auto hours = [&](int count, bool faulty) {
+    for (int minute = 0; minute < 60 * count; ++minute) {
+      now += 1min;
+      if (faulty && minute % 60 == 0) watch.seen("signal", "stuck", now, {.needed = 3, .every = 1h});
+      watch.tick(now);
+    }
+  };
+  hours(2, true);
+  EXPECT_EQ(begins, 0);
+  hours(20, true);
+  EXPECT_EQ(begins, 1) << "the third row in a row";
+  EXPECT_EQ(ends, 0) << "not between two rows";
+  hours(5, false);
+  EXPECT_EQ(ends, 1);
 }
 
 TEST(Trend, FindsTheSlopeAndItsError) {
@@ -218,14 +323,31 @@ TEST(Outliers, NamesRecordingsThatDifferAndAMachineThatChanged) {
     files.push_back(folder.path() / std::format("{:02}.csv", i));
     write_recording(files.back(), i, i == 7 ? 60 : 0);
   }
-  auto found = find_outliers(files);
+  auto found = find_outliers(files, [] { return false; });
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->outliers, std::vector<std::size_t>{7});
   EXPECT_EQ(found->change, "");
   for (int i = 12; i < 20; ++i) write_recording(files[static_cast<std::size_t>(i)], i, 30);
-  found = find_outliers(files);
+  found = find_outliers(files, [] { return false; });
   ASSERT_TRUE(found);
   EXPECT_NE(found->change, "");
+}
+
+TEST(Outliers, MissingSamplesAreLeftOut) {
+  TestFolder folder;
+  std::vector<std::filesystem::path> files;
+  for (int i = 0; i < 20; ++i) {
+    files.push_back(folder.path() / std::format("{:02}.csv", i));
+    write_recording(files.back(), i, i == 7 ? 60 : 0);
+    if (i % 3 != 0) continue;
+    std::ofstream more(files.back(), std::ios::app);
+    for (int missing = 0; missing < 10; ++missing) more << "nan\n";
+  }
+  const auto found = find_outliers(files, [] { return false; });
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->outliers, std::vector<std::size_t>{7});
+  EXPECT_EQ(found->change, "");
+  EXPECT_EQ(find_outliers(files, [] { return true; }).error().code, ErrorCode::cancelled);
 }
 
 std::optional<TrainerEnd> wait_for_end(TrainerProcess& process) {
@@ -254,166 +376,15 @@ TEST(TrainerProcess, EndsWithAClearWord) {
   EXPECT_NE(wait_for_end(*missing)->why.find("can't be run"), std::string::npos);
 }
 
-class LearnerTest : public ::testing::Test {
- protected:
-  LearnerTest() { settings_.learning = {.minutes = 0.01, .recordings = 4, .recording_s = 0.5, .shadow_minutes = 0.01}; }
-  void trainer(const std::string& script) {
-    const auto program = folder_.path() / "train";
-    ASSERT_TRUE(write_atomically(program, "#!/bin/sh\n" + script + "\n", 0755));
-    settings_.learning.program = program.string();
-  }
-  std::unique_ptr<Learner> open() {
-    auto learner = Learner::open(
-        folder_.path() / "m1", folder_.path() / "key.pem", settings_, system_clock(),
-        [this](const std::string& type, Severity, const std::string&, const auto&) { told_.push_back(type); });
-    EXPECT_TRUE(learner);
-    return std::move(*learner);
-  }
-  void record(Learner& learner) {
-    std::vector<float> samples(500);
-    std::normal_distribution<float> noise(0, 1);
-    for (float& sample : samples) sample = noise(random_);
-    MadeWindow window{.channels = {samples}};
-    const auto taken = learner.take(window);
-    ASSERT_TRUE(taken);
-    EXPECT_EQ(*taken, std::nullopt);
-    std::this_thread::sleep_for(2ms);
-  }
-  bool advance_until(Learner& learner, auto done) {
-    for (int i = 0; i < 500; ++i) {
-      learner.advance();
-      if (done()) return true;
-      std::this_thread::sleep_for(10ms);
-    }
-    return false;
-  }
-  bool told(const std::string& type) const { return std::ranges::contains(told_, type); }
-
-  TestFolder folder_;
-  config::AssetSettings settings_ = settings_of();
-  std::vector<std::string> told_;
-  std::mt19937 random_{5};
-};
-
-TEST_F(LearnerTest, GoesOnWhereItWasAfterEveryStep) {
-  trainer("while [ \"$1\" != --out ]; do shift; done; echo bundle > \"$2\"");
-  {
-    const auto learner = open();
-    record(*learner), record(*learner);
-  }
-  {
-    const auto learner = open();
-    EXPECT_EQ(learner->phase(), Phase::collecting);
-    EXPECT_FLOAT_EQ(learner->progress(), 0.5F);
-    record(*learner), record(*learner);
-    learner->advance();
-    EXPECT_EQ(learner->phase(), Phase::training);
-  }
-  {
-    const auto learner = open();
-    EXPECT_EQ(learner->phase(), Phase::training);
-    ASSERT_TRUE(advance_until(*learner, [&] { return learner->phase() == Phase::shadow; }));
-  }
-  const auto learner = open();
-  EXPECT_EQ(learner->phase(), Phase::shadow);
-  EXPECT_TRUE(std::filesystem::exists(learner->bundle()));
-  EXPECT_EQ(learner->counter(), 1U);
-  std::this_thread::sleep_for(700ms);
-  bool finished = false;
-  for (int i = 0; i < 100 && !finished; ++i) {
-    finished = learner->shadow_window(false, true);
-    std::this_thread::sleep_for(20ms);
-  }
-  EXPECT_TRUE(finished);
-  EXPECT_EQ(open()->phase(), Phase::scoring);
-}
-
-TEST_F(LearnerTest, AFailedTrainingIsToldAndTriedAgainLater) {
-  trainer("echo no memory; exit 70");
-  const auto learner = open();
-  for (int i = 0; i < 4; ++i) record(*learner);
-  ASSERT_TRUE(advance_until(*learner, [&] { return told("learning.failed"); }));
-  EXPECT_EQ(learner->phase(), Phase::training);
-  EXPECT_FALSE(std::filesystem::exists(learner->bundle()));
-}
-
-TEST_F(LearnerTest, RefusedRecordingsAreTakenAnew) {
-  trainer("echo contaminated; exit 65");
-  const auto learner = open();
-  for (int i = 0; i < 4; ++i) record(*learner);
-  ASSERT_TRUE(advance_until(*learner, [&] { return told("learning.refused"); }));
-  EXPECT_EQ(learner->phase(), Phase::collecting);
-  EXPECT_EQ(learner->progress(), 0);
-}
-
-TEST_F(LearnerTest, AModelThatAlarmsInItsShadowPeriodIsNotTaken) {
-  trainer("while [ \"$1\" != --out ]; do shift; done; echo bundle > \"$2\"");
-  const auto learner = open();
-  for (int i = 0; i < 4; ++i) record(*learner);
-  ASSERT_TRUE(advance_until(*learner, [&] { return learner->phase() == Phase::shadow; }));
-  for (int i = 0; i < 300 && learner->phase() == Phase::shadow; ++i) {
-    EXPECT_FALSE(learner->shadow_window(i % 5 == 0, true));
-    std::this_thread::sleep_for(10ms);
-  }
-  EXPECT_EQ(learner->phase(), Phase::collecting);
-  EXPECT_TRUE(told("learning.refused"));
-}
-
-TEST_F(LearnerTest, ARecordingOfADeadSensorIsNotTaken) {
-  const auto learner = open();
-  const std::vector<float> flat(500, 1.5F);
-  const auto taken = learner->take({.channels = {flat}});
-  ASSERT_TRUE(taken);
-  EXPECT_EQ(**taken, "x: flat");
-  EXPECT_EQ(learner->progress(), 0);
-}
-
-TEST_F(LearnerTest, AStateThatCantBeReadIsSaid) {
-  std::filesystem::create_directories(folder_.path() / "m1");
-  ASSERT_TRUE(write_atomically(folder_.path() / "m1" / "state", "rubbish"));
-  const auto learner = Learner::open(folder_.path() / "m1", folder_.path() / "key.pem", settings_, system_clock(),
-                                     [](const auto&, auto, const auto&, const auto&) {});
-  ASSERT_FALSE(learner);
-  EXPECT_EQ(learner.error().code, ErrorCode::file_format);
-}
-
-class Records final : public RecordSink {
- public:
-  void put(Lane, RecordBody body) override {
-    const std::lock_guard lock(mutex_);
-    all_.push_back(std::move(body));
-  }
-  int count(const std::string& type) {
-    const std::lock_guard lock(mutex_);
-    int found = 0;
-    for (const auto& body : all_)
-      if (const auto* event = std::get_if<EventRecord>(&body)) found += event->type == type;
-    return found;
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<RecordBody> all_;
-};
-
-TEST(Asset, WithoutItsBundleSaysSoOnceAndGoesOnTrying) {
+TEST(TrainerProcess, RunsBehindEverybodyElseWithBoundedMemory) {
   TestFolder folder;
-  Records records;
-  MetricsRegistry metrics;
-  auto settings = settings_of();
-  settings.bundle = (folder.path() / "none.lsb").string();
-  settings.stall_max = 200ms;
-  Asset asset(settings, {records, metrics, system_clock(), {}, "", folder.path() / "m1", folder.path() / "key.pem"});
-  asset.start();
-  for (int i = 0; i < 200 && (records.count("model.refused") == 0 || records.count("sensor.fault") == 0); ++i)
-    std::this_thread::sleep_for(20ms);
-  EXPECT_EQ(records.count("model.refused"), 1);
-  EXPECT_EQ(records.count("sensor.fault"), 1);  // nothing comes: silent
-  EXPECT_EQ(asset.condition().now.mode, "waiting");
-  asset.on_bad_block("no block");
-  asset.stop();
-  EXPECT_EQ(records.count("condition.anomaly"), 0);
-  EXPECT_EQ(records.count("sensor.fault"), 2);
+  const std::string script =
+      "set -- $(sed 's/.*) //' /proc/$$/stat); echo \"nice ${17}, policy ${39}, oom $(cat /proc/self/oom_score_adj), "
+      "data $(ulimit -d)\"; exit 1";
+  auto started =
+      TrainerProcess::start({{"/bin/sh", "-c", script}, folder.path() / "log", 1'024'000'000, 10s}, system_clock());
+  ASSERT_TRUE(started);
+  EXPECT_EQ(wait_for_end(*started).value_or(TrainerEnd{}).why, "nice 19, policy 5, oom 1000, data 1000000");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "gateway/condition/learner.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <format>
 #include <sstream>
@@ -13,9 +14,12 @@ namespace lineside::gateway {
 namespace {
 
 namespace fs = std::filesystem;
+using std::chrono::milliseconds;
 
 constexpr const char* kPhases[] = {"collecting", "training", "shadow", "scoring"};
-constexpr std::chrono::seconds kRetryMax{3600};
+constexpr std::chrono::seconds kRetryMax{3600}, kTakeAgain{10};
+constexpr std::size_t kRecordingsMin = 4;
+constexpr std::int64_t kWallMsMax = 7'258'118'400'000;  // the year 2200
 constexpr std::uint64_t kShadowWindowsMin = 20;
 
 std::int64_t unix_s(WallTime time) { return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count(); }
@@ -42,34 +46,32 @@ void append_row(std::string& text, const MadeWindow& recording, std::size_t row)
 
 const char* to_string(Phase phase) { return kPhases[static_cast<std::size_t>(phase)]; }
 
-Learner::Learner(fs::path folder, fs::path sign_key, const config::AssetSettings& settings, Clock& clock, Tell tell)
-    : folder_(std::move(folder)),
-      sign_key_(std::move(sign_key)),
-      settings_(settings),
-      clock_(clock),
-      tell_(std::move(tell)) {}
+Learner::Learner(const config::AssetSettings& settings, LearnerParts parts)
+    : settings_(settings), parts_(std::move(parts)) {}
 
-Result<std::unique_ptr<Learner>> Learner::open(fs::path folder, fs::path sign_key,
-                                               const config::AssetSettings& settings, Clock& clock, Tell tell) {
+Result<std::unique_ptr<Learner>> Learner::open(const config::AssetSettings& settings, LearnerParts parts) {
   std::error_code error;
-  fs::create_directories(folder / "recordings", error);
-  if (error)
-    return fail(ErrorCode::file_io,
-                std::format("can't make {}: {}", (folder / "recordings").string(), error.message()));
-  auto learner =
-      std::unique_ptr<Learner>(new Learner(std::move(folder), std::move(sign_key), settings, clock, std::move(tell)));
+  const fs::path recordings = parts.folder / "recordings";
+  fs::create_directories(recordings, error);
+  if (error) return fail(ErrorCode::file_io, std::format("can't make {}: {}", recordings.string(), error.message()));
+  auto learner = std::unique_ptr<Learner>(new Learner(settings, std::move(parts)));
   LINESIDE_TRY(learner->read_state());
   return learner;
 }
 
 Result<void> Learner::read_state() {
-  const fs::path file = folder_ / "state";
-  if (!fs::exists(file)) {
+  const fs::path file = parts_.folder / "state";
+  state_.counter = parts_.counter;
+  std::error_code error;
+  fs::remove(parts_.folder / "candidate.lsb", error);
+  auto text = read_text(file, 4096);
+  if (!text && text.error().code != ErrorCode::file_not_found) return std::unexpected(text.error());
+  if (!text) {
+    delete_recordings();
     enter(Phase::collecting);
     return {};
   }
-  LINESIDE_ASSIGN(const std::string text, read_text(file, 4096));
-  std::istringstream words(text);
+  std::istringstream words(*text);
   std::string phase;
   words >> phase >> state_.attempt >> state_.counter >> state_.since_s >> state_.shadow_windows >>
       state_.shadow_anomalies;
@@ -78,53 +80,82 @@ Result<void> Learner::read_state() {
     return fail(ErrorCode::file_format,
                 std::format("{} can't be read. Remove it (learning begins anew), or put it back.", file.string()));
   state_.phase = static_cast<Phase>(known - std::begin(kPhases));
-  std::error_code error;
-  fs::remove(folder_ / "candidate.lsb", error);
-  taken_ = recordings().size();
+  state_.counter = std::max(state_.counter, parts_.counter);
+  plan_recordings();
   return {};
+}
+
+nanoseconds Learner::step() const {
+  return nanoseconds{
+      static_cast<std::int64_t>(settings_.learning.minutes * 60e9 / std::max(1, settings_.learning.recordings))};
+}
+
+// A recording's name is when it was taken, so that the distance between them outlasts a stop.
+void Learner::plan_recordings() {
+  const auto files = recordings();
+  taken_ = files.size();
+  bytes_ = 0;
+  full_ = false;
+  std::error_code error;
+  for (const fs::path& file : files)
+    if (const auto size = fs::file_size(file, error); !error) bytes_ += size;
+  due_ = parts_.clock.mono();
+  if (files.empty()) return;
+  const std::string name = files.back().stem().string();
+  std::int64_t taken_ms = 0;
+  std::from_chars(name.data(), name.data() + name.size(), taken_ms);
+  const nanoseconds since =
+      parts_.clock.wall() - WallTime{milliseconds{std::clamp<std::int64_t>(taken_ms, 0, kWallMsMax)}};
+  due_ += std::clamp(step() - std::max(since, nanoseconds{0}), nanoseconds{0}, step());
 }
 
 void Learner::save() {
   const std::string text = std::format("{} {} {} {} {} {}\n", to_string(state_.phase), state_.attempt, state_.counter,
                                        state_.since_s, state_.shadow_windows, state_.shadow_anomalies);
-  if (auto saved = write_atomically(folder_ / "state", text); !saved)
-    tell_("learning.trouble", Severity::medium,
-          std::format("{} The step of {} is not on disk and would be done again after a restart.",
-                      saved.error().message, settings_.name),
-          {});
+  if (auto saved = write_atomically(parts_.folder / "state", text); !saved)
+    parts_.tell("learning.trouble", Severity::medium,
+                std::format("{} The step of {} is not on disk and would be done again after a restart.",
+                            saved.error().message, settings_.name),
+                {});
 }
 
 void Learner::enter(Phase phase) {
   state_.phase = phase;
-  state_.since_s = unix_s(clock_.wall());
+  state_.since_s = unix_s(parts_.clock.wall());
   state_.shadow_windows = state_.shadow_anomalies = 0;
-  if (phase == Phase::collecting) taken_ = recordings().size();
+  if (phase == Phase::collecting) plan_recordings();
   save();
 }
 
 void Learner::begin_anew(const std::string& why) {
   trainer_.reset();
+  place_.reset();
+  delete_recordings();
   std::error_code error;
-  for (const fs::path& file : recordings()) fs::remove(file, error);
-  fs::remove(folder_ / "candidate.lsb", error);
+  fs::remove(parts_.folder / "candidate.lsb", error);
   ++state_.attempt;
-  tell_("learning.refused", Severity::medium,
-        std::format("{} Recording begins anew (attempt {}).", why, state_.attempt),
-        {{"attempt", std::to_string(state_.attempt)}});
+  parts_.tell("learning.refused", Severity::medium,
+              std::format("{} Recording begins anew (attempt {}).", why, state_.attempt),
+              {{"attempt", std::to_string(state_.attempt)}});
   enter(Phase::collecting);
 }
 
 std::vector<fs::path> Learner::recordings() const {
   std::vector<fs::path> files;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder_ / "recordings", error))
+  for (const auto& entry : fs::directory_iterator(parts_.folder / "recordings", error))
     if (entry.path().extension() == ".csv") files.push_back(entry.path());
   std::ranges::sort(files);
   return files;
 }
 
+void Learner::delete_recordings() {
+  std::error_code error;
+  for (const fs::path& file : recordings()) fs::remove(file, error);
+}
+
 double Learner::seconds_in_phase() const {
-  return std::max(0.0, static_cast<double>(unix_s(clock_.wall()) - state_.since_s));
+  return std::max(0.0, static_cast<double>(unix_s(parts_.clock.wall()) - state_.since_s));
 }
 
 float Learner::progress() const {
@@ -139,10 +170,7 @@ std::size_t Learner::recording_samples() const {
 }
 
 bool Learner::wants_recording() const {
-  if (state_.phase != Phase::collecting) return false;
-  // The n-th is due when its share of the time is over; after a stop nothing has to be caught up at once.
-  const double step_s = settings_.learning.minutes * 60 / settings_.learning.recordings;
-  return seconds_in_phase() >= step_s * static_cast<double>(taken_) - 1;
+  return state_.phase == Phase::collecting && !full_ && parts_.clock.mono() >= due_;
 }
 
 Result<std::optional<std::string>> Learner::take(const MadeWindow& recording) {
@@ -155,16 +183,41 @@ Result<std::optional<std::string>> Learner::take(const MadeWindow& recording) {
   }
   text += '\n';
   for (std::size_t i = 0; i < recording.channels.front().size(); ++i) append_row(text, recording, i);
-  const auto name = std::format(
-      "{:013}.csv", std::chrono::floor<std::chrono::milliseconds>(clock_.wall().time_since_epoch()).count());
-  LINESIDE_TRY(write_atomically(folder_ / "recordings" / name, text));
-  ++taken_;
+  const MonoTime now = parts_.clock.mono();
+  if (auto written = write_recording(text); !written) {
+    due_ = now + kTakeAgain;
+    return std::unexpected(written.error());
+  }
+  due_ = std::max(due_ + step(), now + step() / 2);  // what was late is not caught up at once
   return std::optional<std::string>{};
+}
+
+Result<void> Learner::write_recording(const std::string& text) {
+  const std::uint64_t most = settings_.learning.disk_bytes_max;
+  if (bytes_ + text.size() > most) {
+    const auto message =
+        std::format("A recording of {} takes {} bytes, the {} before it take {}: learning.disk_bytes_max is {}.",
+                    settings_.name, text.size(), taken_, bytes_, most);
+    if (taken_ < kRecordingsMin)
+      return fail(ErrorCode::limit_reached, message + " Raise it, or make the recordings shorter.");
+    full_ = true;
+    parts_.tell("learning.disk_budget", Severity::medium,
+                std::format("{} It learns from {} of {} recordings.", message, taken_, settings_.learning.recordings),
+                {{"recordings", std::to_string(taken_)}, {"bytes", std::to_string(bytes_)}});
+    return {};
+  }
+  const auto name =
+      std::format("{:013}.csv", std::chrono::floor<milliseconds>(parts_.clock.wall().time_since_epoch()).count());
+  LINESIDE_TRY(write_atomically(parts_.folder / "recordings" / name, text));
+  ++taken_;
+  bytes_ += text.size();
+  return {};
 }
 
 bool Learner::examine() {
   const auto files = recordings();
-  const auto found = find_outliers(files);
+  const auto found = find_outliers(files, parts_.stop);
+  if (!found && found.error().code == ErrorCode::cancelled) return false;
   if (!found) {
     begin_anew(std::format("The recordings of {} can't be read: {}", settings_.name, found.error().message));
     return false;
@@ -182,58 +235,81 @@ bool Learner::examine() {
   std::error_code error;
   for (const std::size_t index : found->outliers) fs::remove(files[index], error);
   if (!found->outliers.empty())
-    tell_("learning.outliers", Severity::info,
-          std::format("{} of {} recordings of {} were left out: {}.", found->outliers.size(), files.size(),
-                      settings_.name, found->first_reason),
-          {});
+    parts_.tell("learning.outliers", Severity::info,
+                std::format("{} of {} recordings of {} were left out: {}.", found->outliers.size(), files.size(),
+                            settings_.name, found->first_reason),
+                {});
   return true;
 }
 
-void Learner::start_training() {
+TrainerCommand Learner::trainer_command() const {
+  const std::string number = std::to_string(state_.counter + 1);
   TrainerCommand command;
   command.words = {trainer_program(settings_.learning.program).string(),
                    "condition",
                    "--input",
-                   (folder_ / "recordings").string(),
+                   (parts_.folder / "recordings").string(),
                    "--rate",
                    std::format("{}", settings_.rate_hz),
                    "--out",
-                   (folder_ / "candidate.lsb").string(),
+                   (parts_.folder / "candidate.lsb").string(),
                    "--key",
-                   sign_key_.string(),
+                   parts_.room.sign_key().string(),
                    "--name",
                    settings_.name,
                    "--model-version",
-                   std::to_string(state_.counter + 1),
+                   number,
                    "--counter",
-                   std::to_string(state_.counter + 1)};
-  command.log = folder_ / "training.log";
+                   number};
+  if (!settings_.machine.empty()) command.words.insert(command.words.end(), {"--asset", settings_.machine});
+  command.log = parts_.folder / "training.log";
   command.memory_bytes_max = settings_.learning.memory_bytes_max;
   command.time_max = nanoseconds{static_cast<std::int64_t>(settings_.learning.time_max_minutes * 60e9)};
-  auto started = TrainerProcess::start(command, clock_);
-  if (started) {
-    trainer_.emplace(std::move(*started));
-    tell_("learning.training", Severity::info,
-          std::format("{} learns from {} recordings.", settings_.name, recordings().size()), {});
+  return command;
+}
+
+bool Learner::its_turn() {
+  if (!place_) {
+    place_ = parts_.room.line_up();
+    if (const std::size_t ahead = place_->ahead(); ahead > 0)
+      parts_.tell("learning.waiting", Severity::info,
+                  std::format("{} is recorded and waits for its turn to learn: {} before it, one at a time.",
+                              settings_.name, ahead),
+                  {{"ahead", std::to_string(ahead)}});
+  }
+  return place_->ahead() == 0;
+}
+
+void Learner::start_training() {
+  // The key is there before the trainer, which would make one of its own.
+  const auto key = parts_.room.key();
+  auto started = key ? TrainerProcess::start(trainer_command(), parts_.clock)
+                     : Result<TrainerProcess>(std::unexpected(key.error()));
+  if (!started) {
+    finish_training({.why = started.error().message});
     return;
   }
-  finish_training({.why = started.error().message});
+  trainer_.emplace(std::move(*started));
+  parts_.tell("learning.training", Severity::info,
+              std::format("{} learns from {} recordings.", settings_.name, recordings().size()), {});
 }
 
 bool Learner::finish_training(const TrainerEnd& end) {
   trainer_.reset();
+  place_.reset();
   if (end.refused) {
     begin_anew(std::format("The training of {} refused the recordings: {}.", settings_.name, end.why));
     return false;
   }
   std::error_code error;
-  if (end.good) fs::rename(folder_ / "candidate.lsb", bundle(), error);
+  if (end.good) fs::rename(parts_.folder / "candidate.lsb", bundle(), error);
   if (!end.good || error) {
-    retry_at_ = clock_.mono() + retry_pause_;
-    tell_("learning.failed", Severity::medium,
-          std::format("The training of {} failed: {}. It is tried again in {} s; {} has all it said.", settings_.name,
-                      end.good ? error.message() : end.why, retry_pause_.count(), (folder_ / "training.log").string()),
-          {});
+    retry_at_ = parts_.clock.mono() + retry_pause_;
+    parts_.tell("learning.failed", Severity::medium,
+                std::format("The training of {} failed: {}. It is tried again in {} s; {} has all it said.",
+                            settings_.name, end.good ? error.message() : end.why, retry_pause_.count(),
+                            (parts_.folder / "training.log").string()),
+                {});
     retry_pause_ = std::min(retry_pause_ * 3, kRetryMax);
     return false;
   }
@@ -243,13 +319,14 @@ bool Learner::finish_training(const TrainerEnd& end) {
 }
 
 bool Learner::advance() {
-  if (state_.phase == Phase::collecting && taken_ >= static_cast<std::size_t>(settings_.learning.recordings)) {
+  const auto wanted = static_cast<std::size_t>(settings_.learning.recordings);
+  if (state_.phase == Phase::collecting && (taken_ >= wanted || full_)) {
     if (!examine()) return false;
     enter(Phase::training);
   }
   if (state_.phase != Phase::training) return false;
   if (!trainer_) {
-    if (clock_.mono() >= retry_at_) start_training();
+    if (parts_.clock.mono() >= retry_at_ && its_turn()) start_training();
     return false;
   }
   const auto end = trainer_->poll();
@@ -275,10 +352,9 @@ bool Learner::shadow_window(bool anomaly, bool counts) {
       std::map<std::string, std::string>{{"shadow_windows", std::to_string(state_.shadow_windows)},
                                          {"shadow_anomalies", std::to_string(state_.shadow_anomalies)}};
   enter(Phase::scoring);
-  std::error_code error;
-  for (const fs::path& file : recordings()) fs::remove(file, error);
-  tell_("learning.finished", Severity::info, std::format("{} is scored with what it learned.", settings_.name),
-        evidence);
+  delete_recordings();
+  parts_.tell("learning.finished", Severity::info, std::format("{} is scored with what it learned.", settings_.name),
+              evidence);
   return true;
 }
 

@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "config/asset_settings.h"
 #include "gateway/condition/trainer_process.h"
+#include "gateway/condition/training_room.h"
 #include "gateway/condition/window_maker.h"
 #include "model/record.h"
 
@@ -28,25 +29,36 @@ namespace lineside::gateway {
 enum class Phase : std::uint8_t { collecting, training, shadow, scoring };
 const char* to_string(Phase phase);
 
-// Owner thread only.
-class Learner {
- public:
+struct LearnerParts {
   using Tell = std::function<void(const std::string& type, Severity severity, const std::string& message,
                                   std::map<std::string, std::string> evidence)>;
-  // `sign_key` signs what is learned here; it is made at the first training. Errors: file_io, disk_full, file_format
-  // (its state can't be read).
-  static Result<std::unique_ptr<Learner>> open(std::filesystem::path folder, std::filesystem::path sign_key,
-                                               const config::AssetSettings& settings, Clock& clock, Tell tell);
+  std::filesystem::path folder;  // of the asset
+  TrainingRoom& room;
+  Clock& clock;
+  std::uint64_t counter = 0;  // the highest that a model of the asset's name has run with here
+  Tell tell;
+  std::function<bool()> stop;  // asked in the middle of long steps: they are left, and done again after a restart
+};
+
+// Owner thread only. Events: learning.training, .waiting (for its turn to train), .outliers, .disk_budget (no more is
+// recorded than fits into it), .failed (tried again), .refused (begins anew), .finished, .trouble.
+class Learner {
+ public:
+  // Without a state it begins anew: what recordings are left of an earlier time are deleted. Errors: file_io,
+  // disk_full, file_format (its state can't be read).
+  static Result<std::unique_ptr<Learner>> open(const config::AssetSettings& settings, LearnerParts parts);
 
   Phase phase() const { return state_.phase; }
   float progress() const;
-  std::filesystem::path bundle() const { return folder_ / "model.lsb"; }
+  std::filesystem::path bundle() const { return parts_.folder / "model.lsb"; }
   std::uint64_t counter() const { return state_.counter; }
 
-  // collecting: how many samples a recording has, and whether one is due.
+  // collecting: how many samples a recording has, and whether one is due: a step (minutes over recordings) after the
+  // one before it, also when the gateway was stopped in between.
   std::size_t recording_samples() const;
   bool wants_recording() const;
-  // A recording; one with a sensor's fault is not taken: why. Errors: disk_full, file_io.
+  // A recording; one with a sensor's fault is not taken: why. Errors: disk_full, file_io, limit_reached (a single one
+  // is above the disk budget); after them none is wanted for 10 s.
   Result<std::optional<std::string>> take(const MadeWindow& recording);
 
   // collecting and training: does what is next; true when a new bundle lies there to be loaded (phase shadow).
@@ -63,24 +75,31 @@ class Learner {
     std::uint64_t attempt = 1, counter = 0, shadow_windows = 0, shadow_anomalies = 0;
     std::int64_t since_s = 0;  // unix time of the phase's beginning
   };
-  Learner(std::filesystem::path folder, std::filesystem::path sign_key, const config::AssetSettings& settings,
-          Clock& clock, Tell tell);
+  Learner(const config::AssetSettings& settings, LearnerParts parts);
   Result<void> read_state();
   void enter(Phase phase);
+  void plan_recordings();
+  nanoseconds step() const;
+  Result<void> write_recording(const std::string& text);
   void save();
   void begin_anew(const std::string& why);
   std::vector<std::filesystem::path> recordings() const;
-  bool examine();  // leaves outliers out; false: too many, learning has begun anew
+  void delete_recordings();
+  bool examine();  // leaves outliers out; false: too many, learning has begun anew, or it has to stop
+  bool its_turn();
+  TrainerCommand trainer_command() const;
   void start_training();
   bool finish_training(const TrainerEnd& end);
   double seconds_in_phase() const;
 
-  const std::filesystem::path folder_, sign_key_;
   const config::AssetSettings settings_;
-  Clock& clock_;
-  Tell tell_;
+  const LearnerParts parts_;
   State state_;
   std::size_t taken_ = 0;
+  std::uint64_t bytes_ = 0;  // of the recordings
+  bool full_ = false;        // the disk budget is used up
+  MonoTime due_{};           // the next recording
+  std::unique_ptr<TrainingRoom::Place> place_;
   std::optional<TrainerProcess> trainer_;
   MonoTime retry_at_{};
   std::chrono::seconds retry_pause_{10};

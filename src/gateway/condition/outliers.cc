@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <format>
+#include <limits>
 
 #include "condition/linear.h"
 #include "condition/recording.h"
@@ -14,11 +15,22 @@ namespace {
 constexpr double kLimit = 8, kChangeLimit = 5, kFloor = 0.15, kMadToSigma = 1.4826;
 constexpr std::array kMeasures{"level", "peaks", "impulsiveness"};
 
-std::array<double, 3> measure(const std::vector<float>& values) {
-  const auto n = static_cast<double>(values.size());
-  double mean = 0, m2 = 0, m4 = 0, peak = 0;
-  for (const float value : values) mean += value / n;
+using Measures = std::array<double, 3>;
+
+// NaN where there are no samples.
+Measures measure(const std::vector<float>& values) {
+  double n = 0, mean = 0, m2 = 0, m4 = 0, peak = 0;
   for (const float value : values) {
+    if (!std::isfinite(value)) continue;
+    ++n;
+    mean += (value - mean) / n;
+  }
+  if (n == 0) {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    return {kNone, kNone, kNone};
+  }
+  for (const float value : values) {
+    if (!std::isfinite(value)) continue;
     const double d = value - mean;
     m2 += d * d / n, m4 += d * d * d * d / n;
     peak = std::max(peak, std::abs(d));
@@ -28,7 +40,11 @@ std::array<double, 3> measure(const std::vector<float>& values) {
           std::log(std::max(m4, 1e-60) / (m2 * m2))};
 }
 
-double median(std::vector<double> values) { return condition::quantile(values, 0.5); }
+// Of those that are numbers.
+double median(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  return values.empty() ? 0 : condition::quantile(values, 0.5);
+}
 
 void judge(const std::vector<double>& values, const std::string& channel, std::size_t kind, std::vector<bool>& differs,
            Outliers& found) {
@@ -37,7 +53,7 @@ void judge(const std::vector<double>& values, const std::string& channel, std::s
   for (const double value : values) off.push_back(std::abs(value - middle));
   const double sigma = std::max(kFloor, kMadToSigma * median(off));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (off[i] <= kLimit * sigma) continue;
+    if (!(off[i] > kLimit * sigma)) continue;
     differs[i] = true;
     if (found.first_reason.empty())
       found.first_reason =
@@ -55,10 +71,11 @@ void judge(const std::vector<double>& values, const std::string& channel, std::s
 
 }  // namespace
 
-Result<Outliers> find_outliers(std::span<const std::filesystem::path> recordings) {
-  std::vector<std::vector<std::array<double, 3>>> measures;  // by channel
+Result<Outliers> find_outliers(std::span<const std::filesystem::path> recordings, const std::function<bool()>& stop) {
+  std::vector<std::vector<Measures>> measures;  // by channel
   std::vector<std::string> names;
   for (const auto& file : recordings) {
+    if (stop()) return fail(ErrorCode::cancelled, "stopping");
     LINESIDE_ASSIGN(const auto recording, condition::read_recording(file, {}));
     names = recording.names;
     measures.resize(std::max(measures.size(), recording.channels.size()));

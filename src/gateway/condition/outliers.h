@@ -1,6 +1,7 @@
 #pragma once
 // Whether recordings that a machine is to be learned from are of one normal machine.
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,8 +19,9 @@ struct Outliers {
 // Level (rms), peaks (crest factor) and impulsiveness (kurtosis) of each channel, as logarithms, against their median
 // and its absolute deviation over all recordings (Iglewicz and Hoaglin's modified z-score, 1993, limit 8; a deviation
 // below 15 % counts as 15 %). `change`: the medians of first and last third of peaks or impulsiveness differ by more
-// than 5 of these. Levels are left out of it: speed and load change them.
-// Errors: those of read_recording.
-Result<Outliers> find_outliers(std::span<const std::filesystem::path> recordings);
+// than 5 of these. Levels are left out of it: speed and load change them. Missing samples are left out; a channel of
+// which nothing is there is no measure of its recording.
+// `stop` is asked before each recording. Errors: those of read_recording; cancelled.
+Result<Outliers> find_outliers(std::span<const std::filesystem::path> recordings, const std::function<bool()>& stop);
 
 }  // namespace lineside::gateway

@@ -2,7 +2,9 @@
 // The gateway's own small HTTP endpoint: health, metrics, stations, the ledger's tail, and a page with the latest
 // verdicts that needs neither hub nor internet. Read-only; bound to loopback unless configured. HTTP/1.1 (RFC 9112).
 //
-//   GET /healthz                        200 or, when a station is in trouble, 503: {"ok":false,"trouble":["..."]}
+//   GET /healthz                        200; 503 when the gateway, a station, an asset or an asset's sensors are in
+//                                       trouble: {"ok":false,"trouble":["..."]}. What is wrong with the machine that an
+//                                       asset watches is an event and no trouble of the gateway's
 //   GET /metrics                        Prometheus text format 0.0.4
 //   GET /api/stations                   {"gateway":"g1","stations":[...]}
 //   GET /api/assets                     {"gateway":"g1","assets":[...]}: machines that are watched, with spectra
@@ -22,6 +24,7 @@
 
 #include "base/result.h"
 #include "config/gateway_settings.h"
+#include "gateway/api/asset_status.h"
 #include "model/record.h"
 
 namespace lineside::gateway {
@@ -47,14 +50,6 @@ struct StationStatus {
   std::chrono::nanoseconds deadline{};
   std::uint64_t items = 0, passed = 0, rejected = 0, fail_safe = 0, late = 0, actuation_failed = 0;
   StationLatency latency;
-};
-
-struct AssetStatus {
-  AssetSummary now;     // since its last summary, with the newest spectra
-  double score = 0;     // of the newest window
-  std::string message;  // of the open event; empty: none
-  Severity severity = Severity::info;
-  std::uint64_t dropped_blocks = 0;
 };
 
 struct VerdictRow {

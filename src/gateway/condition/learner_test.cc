@@ -1,0 +1,250 @@
+#include "gateway/condition/learner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <thread>
+
+#include "base/file.h"
+#include "base/test_folder.h"
+
+namespace lineside::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+
+config::AssetSettings settings_of_m1() { return {.name = "m1", .rate_hz = 1000, .channels = {{.name = "x"}}}; }
+
+class LearnerTest : public ::testing::Test {
+ protected:
+  explicit LearnerTest(Clock& clock = system_clock()) : clock_(clock) {
+    settings_.learning = {.minutes = 0.01, .recordings = 4, .recording_s = 0.5, .shadow_minutes = 0.01};
+  }
+  void trainer(const std::string& script) {
+    const auto program = folder_.path() / "train";
+    ASSERT_TRUE(write_atomically(program, "#!/bin/sh\n" + script + "\n", 0755));
+    settings_.learning.program = program.string();
+  }
+  Result<std::unique_ptr<Learner>> try_open(const std::string& name = "m1", std::uint64_t counter = 0) {
+    settings_.name = name;
+    return Learner::open(settings_, {.folder = folder_.path() / name,
+                                     .room = room_,
+                                     .clock = clock_,
+                                     .counter = counter,
+                                     .tell = [this](const std::string& type, Severity, const std::string&,
+                                                    const auto&) { told_.push_back(type); },
+                                     .stop = [] { return false; }});
+  }
+  std::unique_ptr<Learner> open() {
+    auto learner = try_open();
+    EXPECT_TRUE(learner);
+    return std::move(*learner);
+  }
+  void record(Learner& learner) {
+    std::vector<float> samples(500);
+    std::normal_distribution<float> noise(0, 1);
+    for (float& sample : samples) sample = noise(random_);
+    MadeWindow window{.channels = {samples}};
+    const auto taken = learner.take(window);
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(*taken, std::nullopt);
+    std::this_thread::sleep_for(2ms);
+  }
+  bool advance_until(Learner& learner, auto done) {
+    for (int i = 0; i < 500; ++i) {
+      learner.advance();
+      if (done()) return true;
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
+  }
+  bool told(const std::string& type) const { return std::ranges::contains(told_, type); }
+
+  Clock& clock_;
+  TestFolder folder_;
+  TrainingRoom room_{folder_.path() / "assets" / "key.pem"};
+  config::AssetSettings settings_ = settings_of_m1();
+  std::vector<std::string> told_;
+  std::mt19937 random_{5};
+};
+
+TEST_F(LearnerTest, GoesOnWhereItWasAfterEveryStep) {
+  trainer("while [ \"$1\" != --out ]; do shift; done; echo bundle > \"$2\"");
+  {
+    const auto learner = open();
+    record(*learner), record(*learner);
+  }
+  {
+    const auto learner = open();
+    EXPECT_EQ(learner->phase(), Phase::collecting);
+    EXPECT_FLOAT_EQ(learner->progress(), 0.5F);
+    record(*learner), record(*learner);
+    learner->advance();
+    EXPECT_EQ(learner->phase(), Phase::training);
+  }
+  {
+    const auto learner = open();
+    EXPECT_EQ(learner->phase(), Phase::training);
+    ASSERT_TRUE(advance_until(*learner, [&] { return learner->phase() == Phase::shadow; }));
+  }
+  const auto learner = open();
+  EXPECT_EQ(learner->phase(), Phase::shadow);
+  EXPECT_TRUE(std::filesystem::exists(learner->bundle()));
+  EXPECT_EQ(learner->counter(), 1U);
+  std::this_thread::sleep_for(700ms);
+  bool finished = false;
+  for (int i = 0; i < 100 && !finished; ++i) {
+    finished = learner->shadow_window(false, true);
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_TRUE(finished);
+  EXPECT_EQ(open()->phase(), Phase::scoring);
+}
+
+TEST_F(LearnerTest, AFailedTrainingIsToldAndTriedAgainLater) {
+  trainer("echo no memory; exit 70");
+  const auto learner = open();
+  for (int i = 0; i < 4; ++i) record(*learner);
+  ASSERT_TRUE(advance_until(*learner, [&] { return told("learning.failed"); }));
+  EXPECT_EQ(learner->phase(), Phase::training);
+  EXPECT_FALSE(std::filesystem::exists(learner->bundle()));
+}
+
+TEST_F(LearnerTest, RefusedRecordingsAreTakenAnew) {
+  trainer("echo contaminated; exit 65");
+  const auto learner = open();
+  for (int i = 0; i < 4; ++i) record(*learner);
+  ASSERT_TRUE(advance_until(*learner, [&] { return told("learning.refused"); }));
+  EXPECT_EQ(learner->phase(), Phase::collecting);
+  EXPECT_EQ(learner->progress(), 0);
+}
+
+TEST_F(LearnerTest, AModelThatAlarmsInItsShadowPeriodIsNotTaken) {
+  trainer("while [ \"$1\" != --out ]; do shift; done; echo bundle > \"$2\"");
+  const auto learner = open();
+  for (int i = 0; i < 4; ++i) record(*learner);
+  ASSERT_TRUE(advance_until(*learner, [&] { return learner->phase() == Phase::shadow; }));
+  for (int i = 0; i < 300 && learner->phase() == Phase::shadow; ++i) {
+    EXPECT_FALSE(learner->shadow_window(i % 5 == 0, true));
+    std::this_thread::sleep_for(10ms);
+  }
+  EXPECT_EQ(learner->phase(), Phase::collecting);
+  EXPECT_TRUE(told("learning.refused"));
+}
+
+TEST_F(LearnerTest, ARecordingOfADeadSensorIsNotTaken) {
+  const auto learner = open();
+  const std::vector<float> flat(500, 1.5F);
+  const auto taken = learner->take({.channels = {flat}});
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(**taken, "x: flat");
+  EXPECT_EQ(learner->progress(), 0);
+}
+
+TEST_F(LearnerTest, AStateThatCantBeReadIsSaid) {
+  std::filesystem::create_directories(folder_.path() / "m1");
+  ASSERT_TRUE(write_atomically(folder_.path() / "m1" / "state", "rubbish"));
+  const auto learner = try_open();
+  ASSERT_FALSE(learner);
+  EXPECT_EQ(learner.error().code, ErrorCode::file_format);
+}
+
+TEST_F(LearnerTest, TrainsOneAfterTheOtherWithAKeyThatIsThere) {
+  // It would fail without the key, and runs until it is let go.
+  trainer(
+      "while [ \"$1\" != --key ]; do shift; done; test -s \"$2\" && test -s \"$2.pub\" || exit 70\n"
+      "while [ ! -e " +
+      (folder_.path() / "go").string() + " ]; do sleep 0.02; done; exit 70");
+  const auto first = open();
+  for (int i = 0; i < 4; ++i) record(*first);
+  ASSERT_TRUE(advance_until(*first, [&] { return told("learning.training"); }));
+  const auto second = std::move(*try_open("m2"));
+  for (int i = 0; i < 4; ++i) record(*second);
+  ASSERT_TRUE(advance_until(*second, [&] { return told("learning.waiting"); }));
+  const auto trainings = [&] { return std::ranges::count(told_, "learning.training"); };
+  for (int i = 0; i < 20; ++i) second->advance();
+  EXPECT_EQ(trainings(), 1);
+  EXPECT_EQ(std::ranges::count(told_, "learning.waiting"), 1);
+  ASSERT_TRUE(write_atomically(folder_.path() / "go", "go"));
+  ASSERT_TRUE(advance_until(*first, [&] { return told("learning.failed"); }));
+  EXPECT_TRUE(advance_until(*second, [&] { return trainings() == 2; }));
+}
+
+TEST_F(LearnerTest, AKeyThatCantBeMadeIsAFailedTraining) {
+  trainer("exit 0");
+  ASSERT_TRUE(write_atomically(folder_.path() / "assets", "in the way"));
+  const auto learner = open();
+  for (int i = 0; i < 4; ++i) record(*learner);
+  EXPECT_TRUE(advance_until(*learner, [&] { return told("learning.failed"); }));
+  EXPECT_FALSE(told("learning.training"));
+}
+
+TEST_F(LearnerTest, WithoutItsStateBeginsAnewAboveTheCounterThatRan) {
+  {
+    const auto learner = open();
+    record(*learner), record(*learner);
+  }
+  std::filesystem::remove(folder_.path() / "m1" / "state");
+  const auto learner = std::move(*try_open("m1", 3));
+  EXPECT_EQ(learner->progress(), 0) << "old recordings are of another time";
+  EXPECT_EQ(learner->counter(), 3U);
+}
+
+TEST_F(LearnerTest, LearnsFromWhatFitsIntoTheDiskBudget) {
+  trainer("exit 70");
+  settings_.learning.recordings = 50;
+  settings_.learning.disk_bytes_max = 40'000;  // a recording takes about 6,000
+  const auto learner = open();
+  for (int i = 0; i < 20 && !told("learning.disk_budget"); ++i) record(*learner);
+  EXPECT_TRUE(told("learning.disk_budget"));
+  EXPECT_FALSE(learner->wants_recording());
+  EXPECT_TRUE(advance_until(*learner, [&] { return told("learning.training"); }));
+}
+
+TEST_F(LearnerTest, ARecordingAboveTheWholeBudgetIsAnError) {
+  settings_.learning.disk_bytes_max = 1000;
+  const auto learner = open();
+  std::vector<float> samples(500);
+  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = std::sin(static_cast<float>(i));
+  const auto taken = learner->take({.channels = {samples}});
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().code, ErrorCode::limit_reached);
+  EXPECT_FALSE(learner->wants_recording()) << "not at once again";
+}
+
+class SpacingTest : public LearnerTest {
+ protected:
+  SpacingTest() : LearnerTest(manual_) {
+    settings_.learning.minutes = 60;
+    settings_.learning.recordings = 60;
+  }
+  int taken_in(Learner& learner, nanoseconds time) {
+    int taken = 0;
+    for (nanoseconds gone{}; gone < time; gone += 1s) {
+      manual_.advance(1s);
+      if (!learner.wants_recording()) continue;
+      record(learner);
+      ++taken;
+    }
+    return taken;
+  }
+  static inline ManualClock manual_;
+};
+
+TEST_F(SpacingTest, RecordingsKeepTheirDistanceAlsoAfterAStop) {
+  {
+    const auto learner = open();
+    EXPECT_NEAR(taken_in(*learner, 10min), 10, 1);
+  }
+  manual_.advance(24h);
+  const auto learner = open();
+  EXPECT_TRUE(learner->wants_recording()) << "the next one is long due";
+  EXPECT_LE(taken_in(*learner, 5min), 6);
+  manual_.advance(1h);  // the sensor was silent
+  EXPECT_LE(taken_in(*learner, 5min), 7);
+}
+
+}  // namespace
+}  // namespace lineside::gateway
