@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "bundle/bundle.h"
+#include "condition/asset.h"
 #include "config/load.h"
 #include "toolbox/commands.h"
 
@@ -14,21 +15,24 @@ struct CheckOptions {
   bool elsewhere = false;
 };
 
-// Opens each station's bundle as the gateway would. The first error's code, every error's text.
-Result<void> check_bundles(const std::string& file) {
+// Opens the bundles of stations and assets, and the files about machines, as the gateway and its trainer would. The
+// first error's code, every error's text.
+Result<void> check_named_files(const std::string& file) {
   LINESIDE_ASSIGN(const auto settings, config::load_gateway_settings(file));
   LINESIDE_ASSIGN(const auto trust,
                   bundle::Trust::from_files(settings.inference.trusted_keys, settings.inference.allow_unsigned));
   std::optional<Error> failed;
-  for (const auto& station : settings.stations) {
-    const auto opened = bundle::Bundle::open(station.bundle, trust);
-    if (opened) continue;
-    const std::string text = std::format("station '{}': {}", station.name, opened.error().message);
-    if (failed) {
-      failed->message += "\n  " + text;
-    } else {
-      failed = Error{opened.error().code, std::format("{}:\n  {}", file, text)};
-    }
+  const auto look = [&](const std::string& whose, const auto& opened) {
+    if (opened) return;
+    if (!failed) failed = Error{opened.error().code, file + ":"};
+    failed->message += std::format("\n  {}: {}", whose, opened.error().message);
+  };
+  for (const auto& station : settings.stations)
+    look(std::format("station '{}'", station.name), bundle::Bundle::open(station.bundle, trust));
+  for (const auto& asset : settings.assets) {
+    const std::string whose = std::format("asset '{}'", asset.name);
+    if (!asset.bundle.empty()) look(whose, bundle::Bundle::open(asset.bundle, trust));
+    if (!asset.machine.empty()) look(whose, condition::read_asset(asset.machine));
   }
   if (failed) return std::unexpected(*failed);
   return {};
@@ -37,7 +41,7 @@ Result<void> check_bundles(const std::string& file) {
 Result<std::string> check_file(const std::string& file, bool elsewhere) {
   using config::NamedFiles;
   auto kind = config::check_settings_file(file, elsewhere ? NamedFiles::elsewhere : NamedFiles::here);
-  if (kind && *kind == "gateway" && !elsewhere) LINESIDE_TRY(check_bundles(file));
+  if (kind && *kind == "gateway" && !elsewhere) LINESIDE_TRY(check_named_files(file));
   return kind;
 }
 
@@ -77,7 +81,8 @@ cli::Command check_command() {
   command.details =
       "Tells by its keys whether a file holds the settings of lineside-gateway, lineside-hub or lineside-plant, and "
       "lists every mistake with file, line, key and limits, exactly as that program would at its start. Of a gateway's "
-      "settings the bundles are opened too: whole, and signed by a trusted key?";
+      "settings the bundles are opened too (whole, and signed by a trusted key?), and what is said of machines is "
+      "read.";
   command.options = {
       cli::argument("FILE...", "settings files (YAML)", options->files),
       cli::flag("--elsewhere", "for another machine: don't look for the files named in it", options->elsewhere)};

@@ -47,5 +47,20 @@ TEST(CheckCommand, OpensTheBundlesAsTheGatewayWould) {
   EXPECT_EQ(check("key.pem.pub"), exit_code(ErrorCode::bundle_invalid));
 }
 
+TEST(CheckCommand, ReadsWhatIsSaidOfMachines) {
+  const TestFolder folder;
+  const auto check = [&](const char* machine) {
+    std::ofstream(folder / "motor.yaml") << machine;
+    std::ofstream(folder / "gateway.yaml")
+        << "gateway: g\ndata_dir: data\nwaveform_sources: [{name: daq}]\nassets: [{name: m, source: daq, topic: t, "
+           "rate_hz: 10000, mode: learning, machine: motor.yaml, channels: [{name: x}]}]\n";
+    const std::string file = folder / "gateway.yaml";
+    const std::vector<const char*> words = {"lineside", "check", file.c_str()};
+    return cli::run(toolbox_program(), static_cast<int>(words.size()), words.data());
+  };
+  EXPECT_EQ(check("speed_rpm: 1480\n"), 0);
+  EXPECT_EQ(check("speed_rpm: fast\n"), exit_code(ErrorCode::config_invalid));
+}
+
 }  // namespace
 }  // namespace lineside::toolbox
