@@ -63,7 +63,7 @@ async function machine(page, name) {
 async function machines(page) {
   await page.goto(url)
   await page.getByRole('link', { name: /motor-2/ }).click()
-  await page.getByText('Far from normal').waitFor(kWait)
+  await page.getByText('Far from normal', { exact: true }).waitFor(kWait)
   expect((await page.getByTestId('score').innerText()) === '261 %', 'the score of a machine is told in percent of the threshold')
   await machine(page, 'motor-2')
   await page.getByRole('img', { name: /Spectrum of x: 4 of 40 bands/ }).waitFor(kWait)
