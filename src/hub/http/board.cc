@@ -1,5 +1,6 @@
 #include "hub/http/board.h"
 
+#include <algorithm>
 #include <ctime>
 
 namespace lineside::hub {
