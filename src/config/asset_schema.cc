@@ -55,9 +55,11 @@ Table<WaveformSourceSettings> waveform_source_table() {
   return Table<WaveformSourceSettings>("A source of waveforms")
       .text("name", &WaveformSourceSettings::name, TextRule::name, "What assets call it.")
       .required()
-      .choice("kind", &WaveformSourceSettings::kind,
-              {{"mqtt", From::mqtt}, {"tcp", From::tcp}, {"udp", From::udp}, {"files", From::files}},
-              "MQTT messages, a TCP or UDP stream of blocks (docs/waveforms.md), or recordings as a replay.")
+      .choice(
+          "kind", &WaveformSourceSettings::kind,
+          {{"mqtt", From::mqtt}, {"tcp", From::tcp}, {"udp", From::udp}, {"files", From::files}},
+          "MQTT messages, a TCP or UDP stream of blocks (docs/waveforms.md), or recordings as a replay. TCP and UDP "
+          "are not authenticated: on a network of their own only.")
       .beside("", &WaveformSourceSettings::at,
               broker_table(WaveformSourceSettings{}.at,
                            {.of_kind = "mqtt: ",
@@ -108,7 +110,7 @@ Table<AssetSettings> asset_table() {
           "The event ends when none of the last `anomalies_of` windows was an anomaly and `anomalies_needed` of them "
           "were below this share of the threshold.")
       .milliseconds("stall_max_ms", &AssetSettings::stall_max, 100, kHourMs,
-                    "Without a block for so long the sensors count as silent.")
+                    "Without a block for so long, and for three blocks' time, the sensors count as silent.")
       .milliseconds("summary_period_ms", &AssetSettings::summary_period, 1000, 24 * kHourMs,
                     "How often the scores go to the hub, summarised.")
       .milliseconds("spectrum_period_ms", &AssetSettings::spectrum_period, 1000, 24 * kHourMs,

@@ -19,9 +19,7 @@ config::AssetSettings settings_of_m1() { return {.name = "m1", .rate_hz = 1000, 
 
 class LearnerTest : public ::testing::Test {
  protected:
-  explicit LearnerTest(Clock& clock = system_clock()) : clock_(clock) {
-    settings_.learning = {.minutes = 0.01, .recordings = 4, .recording_s = 0.5, .shadow_minutes = 0.01};
-  }
+  LearnerTest() { settings_.learning = {.minutes = 0.01, .recordings = 4, .recording_s = 0.5, .shadow_minutes = 0.01}; }
   void trainer(const std::string& script) {
     const auto program = folder_.path() / "train";
     ASSERT_TRUE(write_atomically(program, "#!/bin/sh\n" + script + "\n", 0755));
@@ -31,7 +29,7 @@ class LearnerTest : public ::testing::Test {
     settings_.name = name;
     return Learner::open(settings_, {.folder = folder_.path() / name,
                                      .room = room_,
-                                     .clock = clock_,
+                                     .clock = *clock_,
                                      .counter = counter,
                                      .tell = [this](const std::string& type, Severity, const std::string&,
                                                     const auto&) { told_.push_back(type); },
@@ -62,7 +60,8 @@ class LearnerTest : public ::testing::Test {
   }
   bool told(const std::string& type) const { return std::ranges::contains(told_, type); }
 
-  Clock& clock_;
+  ManualClock manual_;
+  Clock* clock_ = &system_clock();
   TestFolder folder_;
   TrainingRoom room_{folder_.path() / "assets" / "key.pem"};
   config::AssetSettings settings_ = settings_of_m1();
@@ -216,7 +215,8 @@ TEST_F(LearnerTest, ARecordingAboveTheWholeBudgetIsAnError) {
 
 class SpacingTest : public LearnerTest {
  protected:
-  SpacingTest() : LearnerTest(manual_) {
+  SpacingTest() {
+    clock_ = &manual_;
     settings_.learning.minutes = 60;
     settings_.learning.recordings = 60;
   }
@@ -230,7 +230,6 @@ class SpacingTest : public LearnerTest {
     }
     return taken;
   }
-  static inline ManualClock manual_;
 };
 
 TEST_F(SpacingTest, RecordingsKeepTheirDistanceAlsoAfterAStop) {
