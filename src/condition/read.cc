@@ -130,10 +130,12 @@ Result<Recording> read_recording(const fs::path& file, const ReadOptions& option
   LINESIDE_ASSIGN(auto bytes, read_bytes(file, kFileBytesMax));
   const std::string name = file.string();
   std::string lower = lower_name(file);
-  if (lower.ends_with(".gz")) {
+  const bool named_packed = lower.ends_with(".gz"),
+             is_packed = bytes.size() > 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
+  if (named_packed || is_packed) {
     LINESIDE_ASSIGN(bytes, inflate(bytes, Packing::zlib_or_gzip, kFileBytesMax, name));
-    lower.resize(lower.size() - 3);
   }
+  if (named_packed) lower.resize(lower.size() - 3);
   LINESIDE_ASSIGN(auto recording, parse(bytes, lower, name, options));
   const bool is_binary =
       lower.ends_with(".wav") || lower.ends_with(".npy") || lower.ends_with(".npz") || lower.ends_with(".mat");

@@ -96,6 +96,8 @@ TEST(Read, AGzippedFile_IsUnpackedAndACutOneRefused) {
   ASSERT_TRUE(recording) << recording.error().message;
   EXPECT_EQ(recording->samples(), 2U);
   auto bytes = *read_bytes(path);
+  ASSERT_TRUE(write_atomically(folder.path() / "misnamed.csv", bytes));
+  EXPECT_TRUE(read_recording(folder.path() / "misnamed.csv", {}));
   bytes.resize(bytes.size() / 2);
   ASSERT_TRUE(write_atomically(folder.path() / "cut.csv.gz", bytes));
   const auto cut = read_recording(folder.path() / "cut.csv.gz", {});
