@@ -8,6 +8,7 @@ mqtt: N motors with three axes over a broker: window complete -> verdict (or eve
   per asset, and the bytes of the records against the raw bytes, with the default periods: of a short run most are the
   events of its start, so take --seconds 600 for that figure.
 training: lineside-train on as much single-axis data as the gateway's learning takes from a day.
+fleet: 300 assets with one axis at 1 kHz, each with a bundle file of its own, in one gateway.
 neighbour: p99.9 of a replay inspection station in the same gateway with and without the machines.
 """
 import argparse
@@ -17,6 +18,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -68,10 +70,10 @@ def record(work, axes, recordings, seconds):
     return folder
 
 
-def train(work, folder, name):
+def train(work, folder, name, rate=RATE):
     bundle, began = work / f"{name}.lsb", time.monotonic()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([BIN / "lineside-train", "condition", "--input", folder, "--rate", str(RATE), "--out", bundle, "--name",
+    subprocess.run([BIN / "lineside-train", "condition", "--input", folder, "--rate", str(rate), "--out", bundle, "--name",
                     name, "--key", work / "key.pem"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                    env=dict(os.environ, OMP_NUM_THREADS="1"))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -140,12 +142,12 @@ class Gateway:
                     if line.startswith("VmRSS"))
 
 
-def machines(programs, work, assets, broker):
+def machines(programs, work, assets, broker, **more):
     (work / "broker.conf").write_text(f"listener {broker} 127.0.0.1\nallow_anonymous true\npersistence false\n")
     programs.start(work / "broker.log", "mosquitto", "-c", work / "broker.conf")
     wait_for("the broker", lambda: socket.socket().connect_ex(("127.0.0.1", broker)) == 0)
     (work / "plant.json").write_text(json.dumps({"seed": 3, "machines": [
-        {"name": f"m{i}", "topic": f"bench/m{i}", "broker_port": broker} for i in range(assets)]}))
+        {"name": f"m{i}", "topic": f"bench/m{i}", "broker_port": broker} | more for i in range(assets)]}))
     programs.start(work / "plant.log", BIN / "lineside-plant", "--config", work / "plant.json")
 
 
@@ -196,6 +198,33 @@ def bytes_out(work, raw, seconds):
            note="records before compression; start and stop events of the gateway and each asset are in it")
 
 
+def fleet(work, seconds):
+    assets, rate, broker, work = 300, 1000, free_port(), work / "fleet"
+    work.mkdir()
+    healthy = work / "healthy"
+    subprocess.run([BIN / "lineside-plant", "vibrate", "--out", healthy, "--axes", "1", "--rate", str(rate)], check=True,
+                   stdout=subprocess.DEVNULL)
+    bundle, _, _ = train(work, healthy, "fleet", rate)
+    settings = asset_settings(assets, bundle, broker, rate_hz=rate, channels=[{"name": "x"}])
+    for i, asset in enumerate(settings["assets"]):
+        asset["bundle"] = str(shutil.copy(bundle, work / f"m{i}.lsb"))
+    say(f"{assets} assets with one axis at {rate} Hz for {seconds} s")
+    with Programs() as programs:
+        machines(programs, work, assets, broker, rate_hz=rate, axes=1)
+        began = time.monotonic()
+        gateway = Gateway(programs, work, settings)
+        wait_for("windows of all", lambda: all(a["windows"] for a in json.loads(gateway.text("/api/assets"))["assets"]))
+        figure("fleet.start", round(time.monotonic() - began, 1), "s to a window of each", assets=assets)
+        cpu, began = gateway.cpu_s(), time.monotonic()
+        time.sleep(seconds)
+        cpu, lasted = gateway.cpu_s() - cpu, time.monotonic() - began
+        p99 = gateway.metric("lineside_asset_window_to_verdict_seconds_quantile", quantile="0.99") * 1000
+        figure("fleet.window_to_verdict_p99", p99, "ms", limit=20, assets=assets)
+        figure("fleet.dropped_blocks", gateway.metric("lineside_asset_dropped_blocks_total"), "blocks", limit=0)
+        figure("fleet.cores", round(cpu / lasted, 3), "cores")
+        figure("fleet.memory", round(gateway.memory() / 1e6), "MB", assets=assets)
+
+
 def neighbour(work, seconds, assets):
     bundle, broker = bundles(work)[3], free_port()
     say("an inspection station beside the machines, with and without them")
@@ -229,7 +258,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--assets", type=int, default=20)
-    parser.add_argument("--only", default="speed,mqtt,training,neighbour")
+    parser.add_argument("--only", default="speed,mqtt,fleet,training,neighbour")
     args = parser.parse_args()
     parts = args.only.split(",")
     with tempfile.TemporaryDirectory(prefix="lineside-bench-") as folder:
@@ -238,6 +267,8 @@ def main():
             speed(work, min(args.seconds, 10))
         if "mqtt" in parts:
             mqtt(work, args.seconds, args.assets)
+        if "fleet" in parts:
+            fleet(work, args.seconds)
         if "training" in parts:
             training(work)
         if "neighbour" in parts:
