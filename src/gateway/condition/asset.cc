@@ -139,7 +139,10 @@ void Asset::run() {
   while (!queue_.closed()) {
     const BlockQueue::Taken taken = queue_.pop(kTick);
     hear(taken.words);
-    if (taken.block) take(*taken.block);
+    if (taken.block) {
+      take(*taken.block);
+      last_block_ = parts_.clock.mono();  // a disk that takes its time with a recording is no silent sensor
+    }
     look_after(parts_.clock.mono());
   }
   count_dropped();
@@ -219,7 +222,6 @@ void Asset::count_dropped() {
 
 void Asset::take(const WaveformBlock& block) {
   const MonoTime now = parts_.clock.mono();
-  last_block_ = now;
   for (const auto& [fault, detail] : maker_.add(block)) {
     const bool drift = fault == StreamFault::drift;
     sensors_.seen(to_string(fault), detail, now, {.every = drift ? maker_.drift_every() : maker_.block_every()});
