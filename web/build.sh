@@ -12,6 +12,7 @@ if [ "$(cat node_modules/.lineside-lock 2>/dev/null || true)" != "$digest" ]; th
   npm ci --no-audit --no-fund --loglevel=error || { echo "npm could not fetch the page's packages: is the network there?" >&2; exit 1; }
   echo "$digest" >node_modules/.lineside-lock
 fi
+touch node_modules/.lineside-lock  # an output of this build: the tests use the packages, too
 npx --no-install openapi-typescript ../schema/openapi.yaml -o src/lib/api.gen.ts >/dev/null
 npx --no-install vite build --outDir "$out/dist" --emptyOutDir --logLevel warn
 node embed.mjs "$out/dist" "$out"
