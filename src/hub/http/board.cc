@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t kRecentMax = 600;
 constexpr std::size_t kRejectsMax = 24, kEventsMax = 50;
-constexpr std::size_t kStationsMax = 20'000, kAssetsMax = 20'000,
-                      kAllRejectsMax = 1000;  // for each tenant, whatever its gateways claim
+// For each tenant, whatever its gateways claim.
+constexpr std::size_t kStationsMax = 20'000, kAllAssetsMax = 20'000, kAllRejectsMax = 1000;
 constexpr auto kRecentSpan = std::chrono::minutes{1};
 
 GatewayState& gateway_of(std::map<std::string, GatewayState>& gateways, const std::string& name) {
@@ -116,7 +116,7 @@ void Board::apply_summary(Tenant& tenant, const std::string& gateway, const Stat
 }
 
 void Board::apply_asset(Tenant& tenant, const AssetId& id, AssetSummary summary) {
-  if (tenant.assets.size() >= kAssetsMax && !tenant.assets.contains(id)) return;
+  if (tenant.assets.size() >= kAllAssetsMax && !tenant.assets.contains(id)) return;
   auto& row = tenant.assets[id];
   if (summary.to < row.newest.to) return;  // the backlog fills in behind what is newer
   summary.features.clear();

@@ -28,11 +28,14 @@ Result<std::set<std::string>*> KnownAssets::assets_of(Database& database, const 
   return &(known_[gateway] = std::move(assets));
 }
 
-Result<std::shared_ptr<const wire::Batch>> KnownAssets::without_too_many(Database& database, const wire::Batch& batch) {
+Result<KnownAssets::Fitting> KnownAssets::without_too_many(Database& database, const wire::Batch& batch,
+                                                           std::uint64_t watermark) {
+  if (batch.first_sequence > watermark + 1) return Fitting{};
   std::shared_ptr<wire::Batch> changed;
+  std::uint64_t refused = 0;
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
     const auto* summary = std::get_if<AssetSummary>(&batch.records[i].body);
-    if (summary == nullptr) continue;
+    if (summary == nullptr || batch.records[i].sequence <= watermark) continue;
     LINESIDE_ASSIGN(std::set<std::string> * assets, assets_of(database, {batch.tenant, batch.gateway}));
     if (assets->contains(summary->asset)) continue;
     if (assets->size() < kAssetsMax) {
@@ -41,9 +44,10 @@ Result<std::shared_ptr<const wire::Batch>> KnownAssets::without_too_many(Databas
     }
     if (!changed) changed = std::make_shared<wire::Batch>(batch);
     const std::uint64_t sequence = batch.records[i].sequence;
+    ++refused;
     changed->records[i].body = LossRecord{batch.lane, sequence, sequence, "hub.assets_max", summary->to};
   }
-  return changed;
+  return Fitting{changed, refused};
 }
 
 void KnownAssets::forget() { known_.clear(); }

@@ -1,5 +1,6 @@
 #pragma once
 // Which assets each gateway has, so that one that makes up names does not fill the hub's pages.
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
@@ -15,9 +16,13 @@ namespace lineside::hub {
 // Owner thread only, inside the caller's transaction. Reads a gateway's assets once, by as many look-ups.
 class KnownAssets {
  public:
-  // The batch with loss records ("hub.assets_max") for summaries of assets above kAssetsMax of its gateway; null: all
-  // may be stored as they are. Errors: database.
-  Result<std::shared_ptr<const wire::Batch>> without_too_many(Database& database, const wire::Batch& batch);
+  struct Fitting {
+    std::shared_ptr<const wire::Batch> batch;  // null: all may be stored as they are
+    std::uint64_t refused = 0;                 // summaries, that are loss records ("hub.assets_max") in it
+  };
+  // Of what connects to `watermark`, the rest is not stored: the batch without summaries of assets above kAssetsMax of
+  // its gateway. Errors: database.
+  Result<Fitting> without_too_many(Database& database, const wire::Batch& batch, std::uint64_t watermark);
   void forget();  // what was stored is rolled back or deleted
 
  private:

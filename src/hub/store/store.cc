@@ -74,11 +74,6 @@ std::int64_t raw_bytes_in(std::span<const Record> records) {
   return static_cast<std::int64_t>(sum);
 }
 
-std::uint64_t losses_in(std::span<const Record> records) {
-  return static_cast<std::uint64_t>(std::ranges::count_if(
-      records, [](const Record& record) { return std::holds_alternative<LossRecord>(record.body); }));
-}
-
 Result<std::int64_t> one_integer(Statement& query) {
   LINESIDE_ASSIGN(const bool row, query.step());
   if (!row) return std::int64_t{0};
@@ -290,8 +285,7 @@ class Store::Impl {
   }
 
   Result<CommitOutcome> apply(const IncomingBatch& incoming, std::vector<Change>& changes) {
-    LINESIDE_ASSIGN(const auto changed, assets_.without_too_many(database_, incoming.batch));
-    const wire::Batch& batch = changed ? *changed : incoming.batch;
+    const wire::Batch& batch = incoming.batch;
     CommitOutcome outcome;
     if (auto known = know_gateway(batch.tenant, batch.gateway); !known) {
       if (known.error().code != ErrorCode::limit_reached) return std::unexpected(known.error());
@@ -302,10 +296,6 @@ class Store::Impl {
     LINESIDE_ASSIGN(const std::int64_t epoch, epoch_of(batch));
     outcome.stale_epoch = epoch == 0;
     if (!outcome.stale_epoch) LINESIDE_TRY(store_records(batch, epoch, outcome, changes));
-    if (changed && outcome.stored > 0) {
-      changes.back().kept = changed;
-      count_asset_limit(batch, losses_in(batch.records) - losses_in(incoming.batch.records));
-    }
     const auto raw_bytes = outcome.stored > 0 ? raw_bytes_in(changes.back().records) : 0;
     Statement& traffic = statements_.traffic->bind(1, std::string_view(batch.tenant));
     traffic.bind(2, std::string_view(batch.gateway)).bind(3, static_cast<std::int64_t>(incoming.wire_bytes));
@@ -326,9 +316,12 @@ class Store::Impl {
   }
 
   // Duplicates vanish by their sequence; a batch that does not connect stores nothing.
-  Result<void> store_records(const wire::Batch& batch, std::int64_t epoch, CommitOutcome& outcome,
+  Result<void> store_records(const wire::Batch& incoming, std::int64_t epoch, CommitOutcome& outcome,
                              std::vector<Change>& changes) {
-    LINESIDE_ASSIGN(outcome.watermark, watermark_of(batch, batch.lane));
+    LINESIDE_ASSIGN(outcome.watermark, watermark_of(incoming, incoming.lane));
+    LINESIDE_ASSIGN(const auto fitting, assets_.without_too_many(database_, incoming, outcome.watermark));
+    const wire::Batch& batch = fitting.batch ? *fitting.batch : incoming;
+    if (fitting.refused > 0) count_asset_limit(batch, fitting.refused);
     const RecordPlace place{batch.tenant, batch.gateway, batch.lane, epoch};
     for (const Record& record : batch.records) {
       const std::uint64_t next = outcome.watermark + 1;
@@ -353,7 +346,8 @@ class Store::Impl {
     }
     if (outcome.stored == 0) return {};
     const std::span<const Record> all(batch.records);
-    changes.push_back({batch.tenant, batch.gateway, batch.lane, all.subspan(outcome.duplicates, outcome.stored)});
+    changes.push_back(
+        {batch.tenant, batch.gateway, batch.lane, all.subspan(outcome.duplicates, outcome.stored), fitting.batch});
     return set_watermark(batch, batch.lane, epoch, outcome.watermark);
   }
 

@@ -260,6 +260,13 @@ TEST_F(StoreTest, StoresAllOrNothing_WhicheverOperationFails) {
   ADD_FAILURE() << "there were always more operations";
 }
 
+IncomingBatch summaries(std::uint64_t first, std::uint64_t last, const std::string& prefix) {
+  std::vector<Record> records;
+  for (std::uint64_t i = first; i <= last; ++i)
+    records.push_back({i, AssetSummary{.asset = prefix + std::to_string(i % kAssetsMax), .to = WallTime{1s * i}}});
+  return batch(std::move(records), kEpoch, Lane::bulk);
+}
+
 TEST_F(StoreTest, DeclaresSummariesOfTooManyAssetsLost) {
   class Listener final : public ChangeListener {
    public:
@@ -271,12 +278,6 @@ TEST_F(StoreTest, DeclaresSummariesOfTooManyAssetsLost) {
   };
   Listener listener;
   store_->add_listener(listener);
-  const auto summaries = [](std::uint64_t first, std::uint64_t last, const char* prefix) {
-    std::vector<Record> records;
-    for (std::uint64_t i = first; i <= last; ++i)
-      records.push_back({i, AssetSummary{.asset = prefix + std::to_string(i % kAssetsMax), .to = WallTime{1s * i}}});
-    return batch(std::move(records), kEpoch, Lane::bulk);
-  };
   EXPECT_EQ(commit(summaries(1, kAssetsMax, "m")).stored, kAssetsMax);
   const auto more = commit(summaries(kAssetsMax + 1, kAssetsMax + 10, "more"));
   EXPECT_EQ(more.watermark, kAssetsMax + 10) << "the sum holds";
@@ -288,6 +289,14 @@ TEST_F(StoreTest, DeclaresSummariesOfTooManyAssetsLost) {
   EXPECT_EQ(number("SELECT count(*) FROM loss WHERE cause = 'hub.assets_max'"), 11);
   EXPECT_EQ(commit(summaries(kAssetsMax + 12, kAssetsMax + 12, "m")).stored, 1U);
   EXPECT_EQ(number("SELECT count(*) FROM asset_summary"), static_cast<int>(kAssetsMax) + 1);
+}
+
+TEST_F(StoreTest, AnAssetThatIsNotStoredTakesNoPlace) {
+  commit(summaries(1, kAssetsMax - 1, "m"));
+  EXPECT_TRUE(commit(summaries(5000, 5009, "gap")).gap);
+  EXPECT_EQ(commit(summaries(1, 10, "again")).duplicates, 10U);
+  EXPECT_EQ(commit(summaries(kAssetsMax, kAssetsMax, "last")).stored, 1U);
+  EXPECT_EQ(number("SELECT count(*) FROM loss"), 0);
 }
 
 TEST_F(StoreTest, TellsListenersOnlyWhatIsNew) {
