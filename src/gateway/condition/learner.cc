@@ -81,6 +81,8 @@ Result<void> Learner::read_state() {
                 std::format("{} can't be read. Remove it (learning begins anew), or put it back.", file.string()));
   state_.phase = static_cast<Phase>(known - std::begin(kPhases));
   state_.counter = std::max(state_.counter, parts_.counter);
+  phase_from_ = parts_.clock.mono();
+  phase_before_s_ = std::max(0.0, static_cast<double>(unix_s(parts_.clock.wall()) - state_.since_s));
   plan_recordings();
   return {};
 }
@@ -122,6 +124,8 @@ void Learner::save() {
 void Learner::enter(Phase phase) {
   state_.phase = phase;
   state_.since_s = unix_s(parts_.clock.wall());
+  phase_from_ = parts_.clock.mono();
+  phase_before_s_ = 0;
   state_.shadow_windows = state_.shadow_anomalies = 0;
   if (phase == Phase::collecting) plan_recordings();
   save();
@@ -154,8 +158,9 @@ void Learner::delete_recordings() {
   for (const fs::path& file : recordings()) fs::remove(file, error);
 }
 
+// A clock that is set while the gateway runs makes no phase shorter or longer.
 double Learner::seconds_in_phase() const {
-  return std::max(0.0, static_cast<double>(unix_s(parts_.clock.wall()) - state_.since_s));
+  return phase_before_s_ + static_cast<double>((parts_.clock.mono() - phase_from_).count()) / 1e9;
 }
 
 float Learner::progress() const {
@@ -313,6 +318,7 @@ bool Learner::finish_training(const TrainerEnd& end) {
     retry_pause_ = std::min(retry_pause_ * 3, kRetryMax);
     return false;
   }
+  retry_pause_ = kRetryMin;
   ++state_.counter;
   enter(Phase::shadow);
   return true;
@@ -338,8 +344,11 @@ void Learner::refuse_bundle(const std::string& why) {
 }
 
 bool Learner::shadow_window(bool anomaly, bool counts) {
-  if (counts) ++state_.shadow_windows, state_.shadow_anomalies += anomaly ? 1 : 0;
-  if (state_.shadow_windows % 100 == 1) save();
+  if (counts) {
+    ++state_.shadow_windows;
+    state_.shadow_anomalies += anomaly ? 1 : 0;
+    if (state_.shadow_windows % 100 == 1) save();
+  }
   if (seconds_in_phase() < settings_.learning.shadow_minutes * 60 || state_.shadow_windows < kShadowWindowsMin)
     return false;
   const double share = static_cast<double>(state_.shadow_anomalies) / static_cast<double>(state_.shadow_windows);

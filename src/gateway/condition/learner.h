@@ -75,6 +75,7 @@ class Learner {
     std::uint64_t attempt = 1, counter = 0, shadow_windows = 0, shadow_anomalies = 0;
     std::int64_t since_s = 0;  // unix time of the phase's beginning
   };
+  static constexpr std::chrono::seconds kRetryMin{10};
   Learner(const config::AssetSettings& settings, LearnerParts parts);
   Result<void> read_state();
   void enter(Phase phase);
@@ -101,8 +102,10 @@ class Learner {
   MonoTime due_{};           // the next recording
   std::unique_ptr<TrainingRoom::Place> place_;
   std::optional<TrainerProcess> trainer_;
+  MonoTime phase_from_{};      // or when this process went on with it,
+  double phase_before_s_ = 0;  // so long after its beginning
   MonoTime retry_at_{};
-  std::chrono::seconds retry_pause_{10};
+  std::chrono::seconds retry_pause_ = kRetryMin;
 };
 
 }  // namespace lineside::gateway

@@ -133,6 +133,18 @@ TEST_F(LearnerTest, AModelThatAlarmsInItsShadowPeriodIsNotTaken) {
   EXPECT_TRUE(told("learning.refused"));
 }
 
+TEST_F(LearnerTest, WindowsThatDontCountWriteNothing) {
+  trainer("while [ \"$1\" != --out ]; do shift; done; echo bundle > \"$2\"");
+  const auto learner = open();
+  for (int i = 0; i < 4; ++i) record(*learner);
+  ASSERT_TRUE(advance_until(*learner, [&] { return learner->phase() == Phase::shadow; }));
+  const auto state = folder_.path() / "m1" / "state";
+  EXPECT_FALSE(learner->shadow_window(false, true));
+  std::filesystem::remove(state);
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(learner->shadow_window(false, false));
+  EXPECT_FALSE(std::filesystem::exists(state)) << "many a second would wear the disk out";
+}
+
 TEST_F(LearnerTest, ARecordingOfADeadSensorIsNotTaken) {
   const auto learner = open();
   const std::vector<float> flat(500, 1.5F);
@@ -211,6 +223,32 @@ TEST_F(LearnerTest, ARecordingAboveTheWholeBudgetIsAnError) {
   ASSERT_FALSE(taken);
   EXPECT_EQ(taken.error().code, ErrorCode::limit_reached);
   EXPECT_FALSE(learner->wants_recording()) << "not at once again";
+}
+
+// A gateway without a clock of its own is told the time minutes after its start.
+class ClockThatIsSet final : public Clock {
+ public:
+  MonoTime mono() const override { return system_clock().mono(); }
+  WallTime wall() const override { return system_clock().wall() + ahead_; }
+  void sleep_until(MonoTime until) override { system_clock().sleep_until(until); }
+  void set(nanoseconds ahead) { ahead_ = ahead; }
+
+ private:
+  nanoseconds ahead_{};
+};
+
+TEST_F(LearnerTest, AClockThatIsSetDoesNotEndTheShadowPeriod) {
+  ClockThatIsSet clock;
+  clock_ = &clock;
+  trainer("while [ \"$1\" != --out ]; do shift; done; echo bundle > \"$2\"");
+  settings_.learning.shadow_minutes = 10;
+  const auto learner = open();
+  for (int i = 0; i < 4; ++i) record(*learner);
+  ASSERT_TRUE(advance_until(*learner, [&] { return learner->phase() == Phase::shadow; }));
+  clock.set(24h);
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(learner->shadow_window(false, true));
+  EXPECT_EQ(learner->phase(), Phase::shadow);
+  EXPECT_LT(learner->progress(), 0.1F);
 }
 
 class SpacingTest : public LearnerTest {
