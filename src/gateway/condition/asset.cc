@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <format>
 #include <functional>
@@ -28,6 +29,14 @@ constexpr double kSecondsHeld = 4, kScoreMax = 1e30;
 constexpr std::uint64_t kLostMax = 1'000'000'000'000'000'000;  // what the hub can store
 
 nanoseconds from_seconds(double s) { return nanoseconds{static_cast<std::int64_t>(s * 1e9)}; }
+
+// Whether it is the bundle that can't be used, and not the gateway that can't use it now: its disk, its runtime.
+bool is_of_bundle(ErrorCode code) {
+  constexpr std::array kCodes{ErrorCode::file_not_found,  ErrorCode::bundle_invalid, ErrorCode::bundle_signature,
+                              ErrorCode::bundle_rollback, ErrorCode::config_invalid, ErrorCode::model_unsupported,
+                              ErrorCode::inference_failed};
+  return std::ranges::contains(kCodes, code);
+}
 
 // Where in its period an asset's summaries come, so that those of many don't come in the same moment.
 double place_in_period(const std::string& asset) {
@@ -198,7 +207,7 @@ void Asset::load_model(const std::filesystem::path& bundle) {
     return;
   }
   const std::string why = to_string(loaded.error());
-  if (learner_ && learner_->phase() == Phase::shadow) {
+  if (learner_ && learner_->phase() == Phase::shadow && is_of_bundle(loaded.error().code)) {
     learner_->refuse_bundle(why);
   } else if (status().now.trouble != why) {  // once for each reason
     trouble(why);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/test_folder.h"
+#include "gateway/condition/evidence.h"
 
 namespace lineside::gateway {
 namespace {
@@ -62,6 +63,16 @@ TEST(BlockQueue, IsBoundedInBlocksAndInBytesAndTheOldestGo) {
   EXPECT_LE(taken.block->sequence, 10U) << "one that never fits pushes out no other";
 }
 
+TEST(BlockQueue, CountsTheMemoryOfNamesToo) {
+  BlockQueue queue(1000, 100'000);
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    WaveformBlock block = block_of(10, i);
+    block.names.emplace_back(40'000, 'x');
+    queue.push(std::move(block));
+  }
+  EXPECT_EQ(queue.dropped(), 8U);
+}
+
 TEST(BlockQueue, BadMessagesPushNoBlockOut) {
   BlockQueue queue(3, 1'000'000);
   for (std::uint64_t i = 1; i <= 3; ++i) queue.push(block_of(10, i));
@@ -84,6 +95,16 @@ TEST(BlockQueue, DropsWhatWaitsWhenItIsClosed) {
   queue.push(block_of(10, 4));
   EXPECT_FALSE(queue.pop(1h).block);
   EXPECT_EQ(queue.dropped(), 4U);
+}
+
+TEST(Evidence, NamesEveryChannelOnce_AlsoOneWhoseNameIsPartOfAnothers) {
+  const auto settings = settings_of_m1();
+  const AnomalyAlarm alarm(settings);
+  condition::WindowScore score;
+  score.explanation.contributions = {{"axial", "rms", 9}, {"x", "rms", 8}, {"axial", "kurtosis", 7}};
+  const auto evidence = anomaly_evidence(
+      {.score = score, .alarm = alarm, .settings = settings, .model = "m@1", .ratio = {}, .velocity = {}});
+  EXPECT_EQ(evidence.at("channels"), "axial, x");
 }
 
 class AssetTest : public ::testing::Test {
@@ -150,6 +171,23 @@ TEST_F(AssetTest, ALearnerThatCantBeOpenedSaysWhyAndIsTriedAgain) {
   EXPECT_TRUE(wait([&] { return asset.status().now.mode == "collecting"; }));
   EXPECT_EQ(asset.status().now.trouble, "");
   EXPECT_EQ(records_.count("learning.failed"), 1);
+}
+
+TEST_F(AssetTest, ADiskThatFailsIsNoReasonToLearnAnew) {
+  settings_.mode = config::AssetSettings::Mode::learning;
+  const auto folder = folder_.path() / "m1", recording = folder / "recordings" / "1.csv";
+  std::filesystem::create_directories(folder / "model.lsb");  // can't be read
+  std::filesystem::create_directories(folder / "recordings");
+  ASSERT_TRUE(write_atomically(recording, "x\n1\n"));
+  ASSERT_TRUE(write_atomically(folder / "state", "shadow 1 1 1700000000 0 0\n"));
+  Asset asset(settings_, parts(manual_));
+  asset.start();
+  EXPECT_TRUE(wait([&] { return records_.count("model.refused") == 1; }));
+  EXPECT_EQ(records_.count("learning.refused"), 0);
+  EXPECT_TRUE(std::filesystem::exists(recording));
+  std::filesystem::remove(folder / "model.lsb");
+  manual_.advance(4s);
+  EXPECT_TRUE(wait([&] { return records_.count("learning.refused") == 1; })) << "now it is gone";
 }
 
 TEST_F(AssetTest, AnHourBetweenTwoBlocksOfTelemetryIsNoSilenceAndFourAre) {

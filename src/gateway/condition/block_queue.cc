@@ -7,7 +7,9 @@ namespace lineside::gateway {
 namespace {
 
 std::uint64_t bytes_of(const WaveformBlock& block) {
-  return sizeof block + block.values.capacity() * sizeof(float) + block.names.capacity() * sizeof(std::string);
+  std::uint64_t bytes = sizeof block + block.values.capacity() * sizeof(float);
+  for (const std::string& name : block.names) bytes += sizeof name + name.capacity();
+  return bytes;
 }
 
 }  // namespace

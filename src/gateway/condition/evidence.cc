@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <set>
 
 namespace lineside::gateway {
 namespace {
@@ -11,8 +12,9 @@ double times(const condition::WindowScore& score) { return score.threshold > 0 ?
 
 std::string channels_of(const condition::Explanation& explanation) {
   std::string text;
+  std::set<std::string> named;
   for (const auto& one : explanation.contributions)
-    if (text.find(one.channel) == std::string::npos) text += (text.empty() ? "" : ", ") + one.channel;
+    if (named.insert(one.channel).second) text += (text.empty() ? "" : ", ") + one.channel;
   return text;
 }
 

@@ -23,7 +23,8 @@ struct EvidenceInput {
 
 std::string anomaly_message(const EvidenceInput& input, bool worse);
 // Keys: score, threshold, times_threshold, state, windows, since_s, window_start, model, contributors, channels,
-// feature1 .., pattern, pattern_share, sign1 .., velocity_mm_s, iso_zone, trend, next_zone; only those that are known.
+// feature1 .., pattern, pattern_share, sign1 .., velocity_mm_s, iso_zone, trend, velocity_trend; only those that are
+// known.
 std::map<std::string, std::string> anomaly_evidence(const EvidenceInput& input);
 
 }  // namespace lineside::gateway

@@ -29,7 +29,7 @@ struct TrainerEnd {
 // Owner thread only: the process is killed when that thread ends, so also by kill -9 of the gateway (PR_SET_PDEATHSIG).
 class TrainerProcess {
  public:
-  // Errors: file_not_found (the program), file_io.
+  // Errors: file_io (the log can't be written, no process can be made). Of a program that is not there its end says so.
   static Result<TrainerProcess> start(const TrainerCommand& command, Clock& clock);
   TrainerProcess(TrainerProcess&& other) noexcept;
   TrainerProcess& operator=(TrainerProcess&&) = delete;
