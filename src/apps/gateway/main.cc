@@ -47,13 +47,14 @@ int main(int argc, char** argv) {
   std::filesystem::path config;
   cli::Program program;
   program.name = "lineside-gateway";
-  program.summary = "inspects items beside the line: cameras, models, verdicts in time, rejectors";
+  program.summary = "Inspects items and watches machines beside the line, and rejects what is bad in time.";
   program.root.details =
-      "Runs every station of the configuration until SIGTERM or SIGINT. A station whose camera, model, trigger or "
-      "actuator fails gives the configured fail-safe verdict and says so; the others go on. A bundle that changes on "
-      "disk is noticed within three seconds, after SIGHUP within one.";
+      "Runs every station and watches every asset of the configuration until SIGTERM or SIGINT. A station whose "
+      "camera, model, trigger or actuator fails gives the configured fail-safe verdict and says so; an asset whose "
+      "sensors or model fail says so and is not judged; the others go on. A bundle that changes on disk is noticed "
+      "within three seconds, after SIGHUP within one.";
   program.root.options = {cli::required("--config", "FILE", "settings (YAML)", config)};
-  program.root.examples = {{"lineside-gateway --config gateway.yaml", "run the stations in gateway.yaml"},
+  program.root.examples = {{"lineside-gateway --config gateway.yaml", "run the stations and assets in gateway.yaml"},
                            {"lineside check gateway.yaml", "only find mistakes in the settings"},
                            {"curl http://127.0.0.1:9780/healthz", "ask a running gateway how it is"}};
   program.root.run = [&] { return serve(config, hangups); };

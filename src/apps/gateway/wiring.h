@@ -24,7 +24,8 @@ class Gateway {
 
   // Each open item gets its verdict, rejects on their way are fired, everything is brought to disk. False: a station
   // did not stop within 1.7 s, or a source of waveforms or an asset within 3 s after that (a model or camera hangs, a
-  // disk does not answer); all others did, and all data is on disk, but the destructor would wait for it.
+  // disk does not answer); all others did, and all data is on disk. Then leave by std::_Exit: what hangs uses this
+  // still, and the destructor would wait for it or take it away.
   bool stop();
 
  private:

@@ -101,8 +101,9 @@ int main(int argc, char** argv) {
   std::filesystem::path config;
   bool orders = false;
   plant::DrawOptions options;
-  cli::Program program{.name = "lineside-plant",
-                       .summary = "A simulated bottling plant: RTSP cameras and Modbus rejectors that know the truth."};
+  cli::Program program{
+      .name = "lineside-plant",
+      .summary = "A simulated plant: cameras (RTSP), rejectors that know the truth (Modbus), machines with sensors."};
   program.root.details =
       "Everything it sends is simulated. With --orders it reads troubles from standard input, one a line:\n"
       "camera LINE ok|freeze|off|resize, rejector LINE ok|silent|gone,\n"
