@@ -25,10 +25,13 @@ using std::chrono::seconds;
 constexpr milliseconds kTick{200};
 constexpr seconds kRetry{3}, kRetryMax{300}, kUnknownLasts{60};
 constexpr int kNice = 5, kSignalFaultWindows = 3;
-constexpr double kSecondsHeld = 4, kScoreMax = 1e30;
+constexpr double kSecondsHeld = 4, kNumberMax = 1e30;
 constexpr std::uint64_t kLostMax = 1'000'000'000'000'000'000;  // what the hub can store
 
 nanoseconds from_seconds(double s) { return nanoseconds{static_cast<std::int64_t>(s * 1e9)}; }
+
+// Never infinite, which the hub refuses.
+float to_float(double value) { return static_cast<float>(std::clamp(value, -kNumberMax, kNumberMax)); }
 
 // Whether it is the bundle that can't be used, and not the gateway that can't use it now: its disk, its runtime.
 bool is_of_bundle(ErrorCode code) {
@@ -312,12 +315,12 @@ void Asset::count(const condition::WindowScore& score) {
   instruments_->score.set(ratio);
   shown_.score = score.score;
   const std::uint64_t scored = now.windows - now.sensor_faults;
-  const auto value = static_cast<float>(std::min(score.score, kScoreMax));
+  const float value = to_float(score.score);
   now.score_min = scored == 1 ? value : std::min(now.score_min, value);
   now.score_max = scored == 1 ? value : std::max(now.score_max, value);
   now.score_mean += (value - now.score_mean) / static_cast<float>(scored);
   if (score.explanation.iso_zone != '-' && std::isfinite(score.explanation.velocity_mm_s))
-    now.velocity_mm_s = static_cast<float>(score.explanation.velocity_mm_s);
+    now.velocity_mm_s = to_float(score.explanation.velocity_mm_s);
   if (score.score > worst_of_period_) note_features(score);
 }
 
@@ -327,8 +330,7 @@ void Asset::note_features(const condition::WindowScore& score) {
   auto& features = shown_.now.features;
   features.clear();
   for (const auto& one : score.explanation.contributions)
-    if (std::isfinite(one.deviation))
-      features.emplace_back(one.channel + " " + one.feature, static_cast<float>(one.deviation));
+    if (std::isfinite(one.deviation)) features.emplace_back(one.channel + " " + one.feature, to_float(one.deviation));
 }
 
 void Asset::watch(const condition::WindowScore& score, const MadeWindow& window) {
