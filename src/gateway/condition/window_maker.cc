@@ -116,6 +116,7 @@ bool WindowMaker::in_order(const WaveformBlock& block, Faults& faults) {
 void WindowMaker::fill_gap(double samples) {
   lost_ += static_cast<std::uint64_t>(std::min(samples, 1e15));
   if (samples > static_cast<double>(samples_max_) / 2) return restart();
+  drift_from_ = {};  // what is missing must not look like a slower rate
   for (auto& buffer : buffers_)
     buffer.insert(buffer.end(), static_cast<std::size_t>(samples + 0.5), std::numeric_limits<float>::quiet_NaN());
 }
