@@ -101,13 +101,31 @@ Result<void> sync_folder(const fs::path& folder) {
   return {};
 }
 
-Result<void> write_and_sync(const fs::path& path, std::string_view content, unsigned mode) {
+using Fill = std::function<Result<void>(const PutBytes&)>;
+
+Result<void> put_all(const Descriptor& file, const fs::path& path, const Fill& fill) {
+  return fill([&](std::string_view bytes) -> Result<void> {
+    if (const int error = write_all(file.get(), bytes.data(), bytes.size()))
+      return fail_errno(error, "can't write", path);
+    return {};
+  });
+}
+
+Result<void> write_and_sync(const fs::path& path, const Fill& fill, unsigned mode) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (file.get() < 0) return fail_errno(errno, "can't create", path);
   if (::fchmod(file.get(), mode) != 0) return fail_errno(errno, "can't set the mode of", path);
-  if (const int error = write_all(file.get(), content.data(), content.size()))
-    return fail_errno(error, "can't write", path);
+  LINESIDE_TRY(put_all(file, path, fill));
   if (const int error = sync_data(file.get())) return fail_errno(error, "can't sync", path);
+  if (!file.close()) return fail_errno(errno, "can't write", path);
+  return {};
+}
+
+// A device or a pipe: root could rename a file over it, and everybody who writes to /dev/null would fill a disk.
+Result<void> write_into(const fs::path& path, const Fill& fill) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() < 0) return fail_errno(errno, "can't open", path);
+  LINESIDE_TRY(put_all(file, path, fill));
   if (!file.close()) return fail_errno(errno, "can't write", path);
   return {};
 }
@@ -122,20 +140,28 @@ Result<std::vector<std::uint8_t>> read_bytes(const fs::path& path, std::size_t b
   return read_all<std::vector<std::uint8_t>>(path, bytes_max);
 }
 
-Result<void> write_atomically(const fs::path& path, std::string_view content, unsigned mode) {
-  fs::path neighbour = path;
+Result<void> write_atomically(const fs::path& path, const Fill& fill, unsigned mode) {
+  std::error_code none;
+  const fs::file_status status = fs::status(path, none);
+  if (fs::is_other(status)) return write_into(path, fill);
+  const fs::path target = fs::is_symlink(path, none) && fs::exists(status) ? fs::canonical(path, none) : path;
+  fs::path neighbour = target;
   neighbour += std::format(".{}.new", ::getpid());
-  auto written = write_and_sync(neighbour, content, mode);
+  auto written = write_and_sync(neighbour, fill, mode);
   if (written) {
     int error = planned_fault();
-    if (error == 0 && ::rename(neighbour.c_str(), path.c_str()) != 0) error = errno;
-    if (error != 0) written = fail_errno(error, "can't rename to", path);
+    if (error == 0 && ::rename(neighbour.c_str(), target.c_str()) != 0) error = errno;
+    if (error != 0) written = fail_errno(error, "can't rename to", target);
   }
   if (!written) {
     ::unlink(neighbour.c_str());
     return written;
   }
-  return sync_folder(path.has_parent_path() ? path.parent_path() : fs::path("."));
+  return sync_folder(target.has_parent_path() ? target.parent_path() : fs::path("."));
+}
+
+Result<void> write_atomically(const fs::path& path, std::string_view content, unsigned mode) {
+  return write_atomically(path, [&](const PutBytes& put) { return put(content); }, mode);
 }
 
 Result<void> write_atomically(const fs::path& path, std::span<const std::uint8_t> content, unsigned mode) {

@@ -20,7 +20,12 @@ Result<std::string> read_text(const fs::path& path, std::size_t bytes_max = 64u 
 Result<std::vector<std::uint8_t>> read_bytes(const fs::path& path, std::size_t bytes_max = 1u << 30);
 
 // Writes to a neighbour, fsyncs it, renames it over `path` and fsyncs the folder: after a power cut the old or the new
-// content is there, never a mixture. Errors: disk_full, file_io.
+// content is there, never a mixture. A link stays and its target is replaced; what is no file (/dev/null, a pipe) is
+// written into and never replaced. `fill` hands the content over piece by piece; its error leaves the old content.
+// Errors: disk_full, file_io, file_not_found (the folder), and those of `fill`.
+using PutBytes = std::function<Result<void>(std::string_view)>;
+Result<void> write_atomically(const fs::path& path, const std::function<Result<void>(const PutBytes&)>& fill,
+                              unsigned mode = 0644);
 Result<void> write_atomically(const fs::path& path, std::span<const std::uint8_t> content, unsigned mode = 0644);
 Result<void> write_atomically(const fs::path& path, std::string_view content, unsigned mode = 0644);
 

@@ -1,6 +1,9 @@
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -37,6 +40,44 @@ TEST(File, SetsTheMode) {
   const TestFolder folder;
   ASSERT_TRUE(write_atomically(folder / "key", std::string_view("secret"), 0600));
   EXPECT_EQ(fs::status(folder / "key").permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST(File, KeepsTheOldContent_WhenWhatFillsItFails) {
+  const TestFolder folder;
+  ASSERT_TRUE(write_atomically(folder / "a", std::string_view("old")));
+  const auto written = write_atomically(folder / "a", [](const PutBytes& put) -> Result<void> {
+    LINESIDE_TRY(put("half"));
+    return fail(ErrorCode::file_format, "the rest is damaged");
+  });
+  EXPECT_EQ(written.error().code, ErrorCode::file_format);
+  EXPECT_EQ(read_text(folder / "a").value(), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 1);
+}
+
+TEST(File, WritesThroughALink) {
+  const TestFolder folder;
+  fs::create_directory(folder / "elsewhere");
+  ASSERT_TRUE(write_atomically(folder / "elsewhere" / "real", std::string_view("old")));
+  fs::create_symlink("elsewhere/real", folder / "link");
+  ASSERT_TRUE(write_atomically(folder / "link", std::string_view("new")));
+  EXPECT_TRUE(fs::is_symlink(folder / "link"));
+  EXPECT_EQ(read_text(folder / "elsewhere" / "real").value(), "new");
+}
+
+// Root may rename over /dev/null: it was a file of that name, and filled the memory, from then on.
+TEST(File, IsWrittenIntoAndNotReplaced_WhenItIsADevice) {
+  const TestFolder folder;
+  const fs::path pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  ASSERT_TRUE(write_atomically(pipe, std::string_view("hello")));
+  char got[8] = {};
+  EXPECT_EQ(::read(reader, got, sizeof got), 5);
+  ::close(reader);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(fs::status(pipe).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 1);
 }
 
 // Fails every operation in turn until none fails: the old or the new content is there, never another, and no litter.

@@ -1,7 +1,6 @@
 #include <chrono>
 #include <cstdio>
 #include <format>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -54,8 +53,15 @@ nlohmann::ordered_json report_of(const telemetry::Filtered& filtered, double sec
   return report;
 }
 
+Result<void> not_the_input(const fs::path& input, const fs::path& out) {
+  const FileIdentity there = identity_of(out);
+  if (there == FileIdentity{} || there != identity_of(input)) return {};
+  return fail(ErrorCode::usage, std::format("--out {} would replace what is read; name another file", out.string()));
+}
+
 Result<int> filter(const FilterCommand& command) {
   LINESIDE_ASSIGN(const telemetry::MaxError max_error, telemetry::parse_max_error(command.max_error));
+  LINESIDE_TRY(not_the_input(command.input, command.out));
   LINESIDE_ASSIGN(const telemetry::Table table, read_table(command.input));
   std::optional<telemetry::Table> spans;
   if (!command.span_from.empty()) {
@@ -84,30 +90,10 @@ Result<int> filter(const FilterCommand& command) {
 }
 
 Result<int> rebuild(const RebuildCommand& command) {
+  LINESIDE_TRY(not_the_input(command.segments, command.out));
   LINESIDE_ASSIGN(const auto bytes, read_bytes(command.segments, kInputBytesMax));
-  // Beside its place first: whoever reads it sees all of it or nothing.
-  const fs::path beside = command.out.string() + ".new";
-  const auto failed = [&] {
-    std::error_code ignored;
-    fs::remove(beside, ignored);
-    return fail(ErrorCode::file_io, std::format("can't write all of {}; check the disk and the folder's permissions",
-                                                command.out.string()));
-  };
-  std::ofstream out(beside, std::ios::binary);
-  if (!out) return failed();
-  const auto done = telemetry::rebuild(bytes, command.segments.string(), [&](std::string_view text) -> Result<void> {
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    return out ? Result<void>() : failed();
-  });
-  out.close();
-  std::error_code ignored;
-  if (!done) {
-    fs::remove(beside, ignored);
-    return std::unexpected(done.error());
-  }
-  std::error_code trouble;
-  if (out) fs::rename(beside, command.out, trouble);
-  if (!out || trouble) return failed();
+  LINESIDE_TRY(write_atomically(
+      command.out, [&](const PutBytes& put) { return telemetry::rebuild(bytes, command.segments.string(), put); }));
   return 0;
 }
 
