@@ -1,7 +1,9 @@
 #include "cli/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <format>
 #include <new>
 #include <system_error>
@@ -40,6 +42,11 @@ void add_option(CLI::App& app, const Option& option) {
   CLI::Option* added = std::visit(AddOption{app, option, name}, option.target);
   if (option.required) added->required();
   if (option.min != 0 || option.max != 0) added->check(CLI::Range(option.min, option.max));
+  // Range lets NaN pass: nothing is above or below it.
+  if (std::holds_alternative<double*>(option.target))
+    added->check([](const std::string& text) {
+      return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is no number" : "";
+    });
   if (!option.choices.empty()) added->check(CLI::IsMember(option.choices));
 }
 

@@ -114,6 +114,7 @@ TEST(Cli, RefusesWrongUsage_WithCode2AndTheWayOut) {
       {{"serve", "--config", "a", "--loudd"}, "did you mean --loud?"},
       {{"serve", "--config", "a", "--count", "10"}, "10"},
       {{"serve", "--config", "a", "--count", "many"}, "many"},
+      {{"serve", "--config", "a", "--rate", "nan"}, "no number"},
       {{"serve", "--config", "a", "--codec", "vp9"}, "vp9"},
       {{"files", "list"}, "FILE is required"},
       {{"--completion", "tcsh"}, "bash"},
