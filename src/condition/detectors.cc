@@ -55,11 +55,11 @@ double normal_deviate(double z, double freedom) {
   return std::copysign(size, z);
 }
 
-// Between the largest deviation and their root mean square.
+// Between the largest deviation and their root mean square; of how many features there are it depends but little.
 double fourth_powers(std::span<const double> z) {
   double sum = 0;
   for (const double value : z) sum += value * value * value * value;
-  return std::sqrt(std::sqrt(4 * sum / static_cast<double>(z.size())));
+  return std::sqrt(std::sqrt(sum / 4));
 }
 
 struct Subspace {
@@ -112,6 +112,13 @@ std::vector<double> deviations(const State& state, const Detectors& detectors, s
     if (!detectors.freedom.empty()) z[i] = normal_deviate(z[i], detectors.freedom[i]);
   }
   return z;
+}
+
+double spreads_of(double deviate, double freedom) {
+  const double n = freedom + 1, f = std::max(freedom, 1.0);
+  const double size = std::abs(deviate) * (8 * f + 3) / (8 * f + 1);
+  const double student = std::sqrt(f * std::expm1(size * size / f));
+  return std::copysign(student * std::sqrt((1 + 1 / n) * n / f), deviate);
 }
 
 std::vector<float> squeeze(std::span<const double> z) {

@@ -23,6 +23,10 @@ std::size_t nearest_state(const std::vector<State>& states, std::span<const doub
 // Statistics 30, 1959): four spreads of a channel that drifted up and down only twice are no surprise.
 std::vector<double> deviations(const State& state, const Detectors& detectors, std::span<const float> x);
 
+// Of how many spreads a new value is `deviate` normal deviations, when the spread is known from freedom + 1 values:
+// what deviations() takes back.
+double spreads_of(double deviate, double freedom);
+
 // The autoencoder: a window's deviations, squeezed by squeeze(), go in; what it gives back is compared with them.
 using Reconstruct = std::function<Result<std::vector<float>>(std::span<const float>)>;
 // z / (1 + |z| / 8): the autoencoder learns the middle and stays bounded.

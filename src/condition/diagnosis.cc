@@ -121,7 +121,8 @@ Pattern bearing_part(const Seen& seen, std::size_t c, std::string& why) {
     if (near(order, bearing.ball) || near(order, 2 * bearing.ball)) return by("BSF"), Pattern::ball;
   }
   const double shaft = seen.value(c, Sign::kEnvelopeShaft), cage = seen.value(c, Sign::kEnvelopeCage);
-  if (std::abs(order - std::round(order)) < kOrderStep * 2 && order < 3.5)
+  // Outer races pass at 2.5 orders and more.
+  if (std::abs(order - std::round(order)) < kOrderStep * 2 && order < 2.4)
     return why = "modulated by the shaft's speed", Pattern::inner_race;
   if (order > 0.3 && order < 0.47) return why = "modulated by the cage's speed", Pattern::ball;
   if (shaft > kSideLeast && shaft > cage)

@@ -26,7 +26,8 @@ std::vector<FeatureInfo> waveform_features(const WaveformFront& front, std::span
 
 class WaveformExtractor {
  public:
-  WaveformExtractor(const WaveformFront& front, double rate_hz);
+  // `learned_hz`: speeds that the machine is known to run at (SpeedFinder::find in signs.h).
+  WaveformExtractor(const WaveformFront& front, double rate_hz, std::vector<double> learned_hz = {});
   ~WaveformExtractor();
   // One span per channel, each of front.window samples without NaN.
   std::vector<float> extract(std::span<const std::span<const float>> channels);

@@ -6,6 +6,7 @@
 #include <numbers>
 #include <random>
 
+#include "condition/signs.h"
 #include "condition/spectrum.h"
 
 namespace lineside::condition {
@@ -125,6 +126,20 @@ TEST(WaveformFeatures, FindTheShaftsSpeed) {
   }
   EXPECT_NEAR(Features(x).speed().hz, 29.3, 1);
   EXPECT_LT(Features(noise(1, 6)).speed().share, 0.5);
+}
+
+TEST(SpeedFinder, IsNotLedAwayByABearingsLines_FromASpeedThatWasLearned) {
+  std::mt19937 random(9);
+  std::exponential_distribution<double> exponential(1);
+  std::vector<double> power(1000);
+  for (double& value : power) value = exponential(random);
+  for (const int order : {1, 2, 3}) power[static_cast<std::size_t>(29 * order)] = 60;
+  for (const int order : {1, 2, 3, 4, 5}) power[static_cast<std::size_t>(103 * order)] = 1e4;
+  SpeedFinder finder;
+  finder.add(power, 1);
+  EXPECT_NEAR(finder.find().hz, 103, 1);
+  EXPECT_NEAR(finder.find(0, std::vector<double>{12, 29, 47}).hz, 29, 1);
+  EXPECT_NEAR(finder.find(0, std::vector<double>{12, 47}).hz, 103, 1);
 }
 
 TEST(Kurtogram, ChoosesTheBandThatRings) {

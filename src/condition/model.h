@@ -44,10 +44,19 @@ struct WaveformFront {
   Asset asset;
 };
 
+// How far a feature's slow average follows it: deviations from `mean` up to `fully` wholly, the less the nearer they
+// come to `until`, and not at all beyond: that is no slow change.
+struct Follow {
+  double mean = 0, fully = 0, until = 0;
+};
+
 struct TelemetryFront {
   double level_rows = 5;              // time constant of the moving averages
+  double baseline_rows = 60;          // and of the slow ones that they are taken from
+  std::size_t hold_rows = 800;        // a change that stays for so many rows becomes what is usual
   std::vector<double> center, scale;  // per channel
   Matrix residual;                    // row i: how channel i differs from what the others predict of it
+  std::vector<Follow> follow;         // per feature; empty while learning: everything is followed
 };
 
 struct State {

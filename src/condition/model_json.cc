@@ -8,7 +8,7 @@ namespace lineside::condition {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 constexpr std::size_t kFeaturesMax = 20'000, kBytesMax = std::size_t{256} << 20;
 
 // Nine digits are plenty for what is compared with noise, and keep the file small.
@@ -156,6 +156,8 @@ void check(const Model& m) {
              t.residual.columns == channels && t.level_rows >= 1,
          "the channels' figures don't fit");
     need(features == channels * (channels > 1 ? 2 : 1), "the features are not those of its channels");
+    need(t.baseline_rows >= 1 && t.hold_rows >= 1 && t.follow.size() == features, "the slow averages don't fit");
+    for (const Follow& f : t.follow) need(f.fully > 0 && f.until > f.fully, "a slow average has no range");
   }
   need(m.smooth_windows >= 1 && m.smooth_windows <= 1000, "smooth_windows is out of range");
 }
@@ -181,6 +183,10 @@ Model model_from(const Json& json) {
     m.telemetry.center = front->at("center").get<std::vector<double>>();
     m.telemetry.scale = front->at("scale").get<std::vector<double>>();
     m.telemetry.residual = matrix_from(front->at("residual"));
+    m.telemetry.baseline_rows = front->at("baseline_rows").get<double>();
+    m.telemetry.hold_rows = front->at("hold_rows").get<std::size_t>();
+    for (const Json& f : front->at("follow"))
+      m.telemetry.follow.push_back({f.at(0).get<double>(), f.at(1).get<double>(), f.at(2).get<double>()});
   }
   for (const Json& h : json.at("health"))
     m.health.push_back({h.at(0).get<double>(), h.at(1).get<double>(), h.at(2).get<double>(), h.at(3).get<double>(),
@@ -216,9 +222,11 @@ std::string to_json(const Model& m) {
                         {"demodulation", demodulation},
                         {"asset", to_json(m.waveform.asset)}};
   } else {
-    json["telemetry"] = {{"level_rows", m.telemetry.level_rows},
-                         {"center", numbers(m.telemetry.center)},
-                         {"scale", numbers(m.telemetry.scale)},
+    Json follow = Json::array();
+    for (const Follow& f : m.telemetry.follow) follow.push_back(numbers(std::vector{f.mean, f.fully, f.until}));
+    json["telemetry"] = {{"level_rows", m.telemetry.level_rows},     {"baseline_rows", m.telemetry.baseline_rows},
+                         {"hold_rows", m.telemetry.hold_rows},       {"follow", follow},
+                         {"center", numbers(m.telemetry.center)},    {"scale", numbers(m.telemetry.scale)},
                          {"residual", to_json(m.telemetry.residual)}};
   }
   Json health = Json::array(), features = Json::array(), states = Json::array();

@@ -119,6 +119,13 @@ bool is_other_speed(const Model& model, Speed speed) {
   return true;
 }
 
+std::vector<double> learned_speeds(const Model& model) {
+  std::vector<double> speeds;
+  for (const State& state : model.states)
+    if (state.speed_hz > 0) speeds.push_back(state.speed_hz);
+  return speeds;
+}
+
 }  // namespace
 
 const char* to_string(Verdict verdict) {
@@ -142,7 +149,7 @@ Recording model_channels(const Model& model, const Recording& recording) {
 struct WindowExtractor::State {
   explicit State(const Model& of) : model(of), health(of.health.begin(), of.health.end()) {
     if (of.regime == Regime::waveform)
-      waveform.emplace(of.waveform, of.rate_hz);
+      waveform.emplace(of.waveform, of.rate_hz, learned_speeds(of));
     else
       telemetry.emplace(of.telemetry);
   }
@@ -201,29 +208,29 @@ Result<std::unique_ptr<Scorer>> Scorer::create(const bundle::Bundle& bundle, con
   });
 }
 
-Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
+Result<WindowScore> Scorer::judge(const WindowFeatures& window, std::span<const float> x) const {
   WindowScore result;
   result.start_s = static_cast<double>(window.first_sample) / model_.rate_hz;
   result.threshold = model_.detectors.ensemble_threshold;
-  if (window.x.empty()) {
+  if (x.empty()) {
     result.verdict = Verdict::sensor_fault;
     result.contributors = window.fault;
     return result;
   }
   std::string fault = window.fault;
   const Detectors& detectors = model_.detectors;
-  State state = model_.states[nearest_state(model_.states, detectors.spread, window.x)];
+  State state = model_.states[nearest_state(model_.states, detectors.spread, x)];
   result.state = state.name;
-  std::vector<double> z = deviations(state, detectors, window.x);
+  std::vector<double> z = deviations(state, detectors, x);
   const bool other_speed = model_.regime == Regime::waveform && is_other_speed(model_, window.speed);
   if (const auto between = other_speed ? between_states(model_, window.speed.hz) : std::nullopt) {
     state = between->state;
     for (std::size_t i = 0; i < z.size(); ++i)
-      z[i] = std::clamp((window.x[i] - state.mean[i]) / between->spread[i], -kDeviationClip, kDeviationClip);
+      z[i] = std::clamp((x[i] - state.mean[i]) / between->spread[i], -kDeviationClip, kDeviationClip);
   }
   if (model_.regime == Regime::waveform) {
     std::vector<double> shift(z.size());
-    for (std::size_t i = 0; i < z.size(); ++i) shift[i] = window.x[i] - state.mean[i];
+    for (std::size_t i = 0; i < z.size(); ++i) shift[i] = x[i] - state.mean[i];
     for (const std::string& channel : model_.channels)
       if (const auto gain = gain_fault(model_.features, channel, shift); gain && fault.empty())
         fault = channel + ": " + *gain;
@@ -234,7 +241,7 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
   }
   LINESIDE_ASSIGN(const RawScores raw, raw_scores(detectors, model_.features, z, reconstruct_));
   result.score = ensemble_score(detectors, raw);
-  result.explanation = explain(model_, state, window.x, window.signs, window.speed.hz, z);
+  result.explanation = explain(model_, state, x, window.signs, window.speed.hz, z);
   result.contributors = to_text(result.explanation);
   if (!fault.empty()) {
     result.verdict = Verdict::sensor_fault;
@@ -244,7 +251,9 @@ Result<WindowScore> Scorer::judge(const WindowFeatures& window) const {
 }
 
 Result<WindowScore> Scorer::score_next(const WindowFeatures& window, RecentScores& recent) const {
-  LINESIDE_ASSIGN(WindowScore result, judge(window));
+  const bool telemetry = model_.regime == Regime::telemetry && !window.x.empty();
+  const std::vector<float> differences = telemetry ? recent.slow.above(window.x) : std::vector<float>{};
+  LINESIDE_ASSIGN(WindowScore result, judge(window, telemetry ? differences : window.x));
   if (!std::isfinite(result.score)) {
     // Compared with a threshold it would pass for normal.
     result.verdict = Verdict::sensor_fault;
@@ -261,6 +270,10 @@ Result<WindowScore> Scorer::score_next(const WindowFeatures& window, RecentScore
   result.score = std::exp(sum / static_cast<double>(logarithms.size()));
   result.explanation.distance = result.score / std::max(result.threshold, 1e-9);
   if (result.verdict == Verdict::normal && result.score >= result.threshold) result.verdict = Verdict::anomaly;
+  if (!telemetry) return result;
+  recent.slow.follow(model_.telemetry, result.verdict == Verdict::anomaly);
+  result.explanation.drift = recent.slow.drifted() && result.verdict == Verdict::normal;
+  if (result.explanation.drift) result.contributors = to_text(result.explanation);
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include "condition/detectors.h"
 #include "condition/explain.h"
 #include "condition/features.h"
+#include "condition/follow.h"
 #include "condition/model.h"
 #include "condition/recording.h"
 
@@ -39,6 +40,7 @@ struct WindowFeatures {
 // What a recording or a live stream remembers between its windows. Start a new one after a gap.
 struct RecentScores {
   std::vector<double> logarithms;  // of the latest scores, which are averaged
+  SlowAverages slow;               // telemetry only
 };
 
 // The channels of a recording that the model uses, in its order, short gaps (up to 1 %) bridged by straight lines.
@@ -77,7 +79,8 @@ class Scorer {
   Result<WindowScore> score_next(const WindowFeatures& window, RecentScores& recent) const;
 
  private:
-  Result<WindowScore> judge(const WindowFeatures& window) const;
+  // `x`: the window's features, telemetry's less their slow averages.
+  Result<WindowScore> judge(const WindowFeatures& window, std::span<const float> x) const;
   Model model_;
   Reconstruct reconstruct_;
 };

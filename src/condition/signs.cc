@@ -9,7 +9,8 @@ namespace lineside::condition {
 namespace {
 
 constexpr double kTiny = 1e-18, kSpeedLowHz = 5, kSpeedHighHz = 125, kSpeedBandHz = 1000, kProminenceMax = 4,
-                 kFirstOrderMin = 1.5, kEnvelopeLowHz = 4, kEnvelopeHighHz = 800;
+                 kFirstOrderMin = 1.5, kLearnedNear = 0.025, kLearnedShare = 0.6, kEnvelopeLowHz = 4,
+                 kEnvelopeHighHz = 800;
 constexpr std::array<double, 5> kOrderWeights{1, 0.8, 0.6, 0.4, 0.3};
 constexpr std::size_t kSurroundings = 12;
 
@@ -87,13 +88,11 @@ void SpeedFinder::add(std::span<const double> power, double bin_hz) {
   for (std::size_t i = 0; i < lines.size(); ++i) prominence_[i] = std::max(prominence_[i], lines[i]);
 }
 
-Speed SpeedFinder::find(double nominal_hz) const {
-  Speed best{.hz = nominal_hz, .share = 0};
-  const double low = nominal_hz > 0 ? 0.93 * nominal_hz : std::max(kSpeedLowHz, 3 * bin_hz_);
-  const double high = nominal_hz > 0 ? 1.07 * nominal_hz : kSpeedHighHz;
+Speed SpeedFinder::best_between(double low_hz, double high_hz) const {
+  Speed best;
   double weights = 0;
   for (const double weight : kOrderWeights) weights += weight;
-  for (double hz = low; hz <= high; hz += bin_hz_ / 8) {
+  for (double hz = low_hz; hz <= high_hz; hz += bin_hz_ / 8) {
     const double first = largest_around(prominence_, bin_hz_, hz);
     if (first < kFirstOrderMin) continue;
     double sum = 0;
@@ -103,7 +102,19 @@ Speed SpeedFinder::find(double nominal_hz) const {
     }
     if (const double share = sum / weights / kProminenceMax; share > best.share + 1e-9) best = {hz, share};
   }
-  if (best.share > 0) best.hz = refined(best.hz);
+  return best;
+}
+
+Speed SpeedFinder::find(double nominal_hz, std::span<const double> learned_hz) const {
+  const double low = nominal_hz > 0 ? 0.93 * nominal_hz : std::max(kSpeedLowHz, 3 * bin_hz_);
+  const double high = nominal_hz > 0 ? 1.07 * nominal_hz : kSpeedHighHz;
+  Speed best = best_between(low, high), learned;
+  for (const double hz : learned_hz)
+    if (const Speed near = best_between((1 - kLearnedNear) * hz, (1 + kLearnedNear) * hz); near.share > learned.share)
+      learned = near;
+  if (nominal_hz <= 0 && learned.share > 0 && learned.share >= kLearnedShare * best.share) best = learned;
+  if (best.share <= 0) return {.hz = nominal_hz, .share = 0};
+  best.hz = refined(best.hz);
   return best;
 }
 

@@ -197,6 +197,7 @@ struct WaveformExtractor::State {
   };
   const WaveformFront& front;
   double rate_hz;
+  std::vector<double> learned_hz;
   Spectrum spectrum;
   SpeedFinder finder;
   std::vector<Channel> channels;
@@ -204,8 +205,8 @@ struct WaveformExtractor::State {
   Speed speed;
 };
 
-WaveformExtractor::WaveformExtractor(const WaveformFront& front, double rate_hz)
-    : state_(new State{front, rate_hz, Spectrum(front.window, rate_hz), {}, {}, {}, {}}) {}
+WaveformExtractor::WaveformExtractor(const WaveformFront& front, double rate_hz, std::vector<double> learned_hz)
+    : state_(new State{front, rate_hz, std::move(learned_hz), Spectrum(front.window, rate_hz), {}, {}, {}, {}}) {}
 WaveformExtractor::~WaveformExtractor() = default;
 
 Speed WaveformExtractor::speed() const { return state_->speed; }
@@ -238,7 +239,7 @@ std::vector<float> WaveformExtractor::extract(std::span<const std::span<const fl
     for (const Band& band : s.front.demodulation[c])
       s.channels[c].envelopes.push_back(add_envelope(s.spectrum, band, out));
   }
-  s.speed = s.finder.find(s.front.asset.speed_hz);
+  s.speed = s.finder.find(s.front.asset.speed_hz, s.learned_hz);
   s.signs.clear();
   std::vector<float> all;
   for (std::size_t c = 0; c < channels.size(); ++c) {

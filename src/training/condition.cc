@@ -154,9 +154,14 @@ Result<std::vector<Sample>> extract_samples(const std::vector<Recording>& record
     if (stop()) return fail(ErrorCode::cancelled, "stopped on request; nothing was written");
     auto extracted = condition::extract_windows(model, recordings[r]);
     windows += extracted.size();
+    condition::SlowAverages slow;
     for (std::size_t w = 0; w < extracted.size(); ++w) {
       faults += extracted[w].fault.empty() ? 0 : 1;
       if (!extracted[w].fault.empty() || extracted[w].x.empty()) continue;
+      if (model.regime == Regime::telemetry) {
+        extracted[w].x = slow.above(extracted[w].x);
+        slow.follow(model.telemetry, false);
+      }
       samples.push_back({.x = std::move(extracted[w].x),
                          .signs = std::move(extracted[w].signs),
                          .recording = r,
@@ -246,25 +251,24 @@ Result<Model> prepare_model(const ConditionOptions& options, Data& data, const S
   return model;
 }
 
-// True if some were left out.
-Result<bool> leave_out_outliers(const std::vector<Recording>& recordings, std::vector<Sample>& samples,
+Result<void> leave_out_outliers(const std::vector<Recording>& recordings, std::vector<Sample>& samples,
                                 const Model& model, const Say& say) {
   constexpr std::size_t kRefusedOneIn = 4;
   std::map<std::size_t, std::string> outliers;
   if (model.regime == Regime::waveform)
-    for (const Outlier& outlier : outlying_recordings(samples, model)) outliers.emplace(outlier.recording, outlier.why);
+    for (const Outlier& outlier : outlying_recordings(samples, model.features))
+      outliers.emplace(outlier.recording, outlier.why);
   std::string list;
   for (const auto& [recording, why] : outliers) list += std::format("\n  {}: {}", recordings[recording].file, why);
   if (outliers.size() * kRefusedOneIn > recordings.size())
-    return fail(
-        ErrorCode::dataset_invalid,
-        std::format("{} of {} recordings strike harder than the others at their speed: is a fault among what is "
-                    "said to be normal?{}",
-                    outliers.size(), recordings.size(), list));
-  if (outliers.empty()) return false;
+    return fail(ErrorCode::dataset_invalid,
+                std::format("{} of {} recordings strike harder than the others: is a fault among what is "
+                            "said to be normal?{}",
+                            outliers.size(), recordings.size(), list));
+  if (outliers.empty()) return {};
   say(std::format("left out, as if a fault was among what is said to be normal:{}", list));
   std::erase_if(samples, [&](const Sample& sample) { return outliers.contains(sample.recording); });
-  return true;
+  return {};
 }
 
 // Windows overlap and scores are averaged over several: an alarm takes about as many windows as are averaged.
@@ -287,10 +291,8 @@ Result<ConditionReport> train_condition(const ConditionOptions& options, Clock& 
   LINESIDE_ASSIGN(Data data, read_all(options, say, stop));
   LINESIDE_ASSIGN(Model model, prepare_model(options, data, say));
   LINESIDE_ASSIGN(auto samples, extract_samples(data.recordings, model, say, stop));
-  std::size_t states = assign_states(samples, model);
-  fit_states(samples, states, kConditionFolds, model);
-  LINESIDE_ASSIGN(const bool left_out, leave_out_outliers(data.recordings, samples, model, say));
-  if (left_out) states = assign_states(samples, model);
+  LINESIDE_TRY(leave_out_outliers(data.recordings, samples, model, say));
+  const std::size_t states = assign_states(samples, model);
   assign_folds(samples, states, model.regime);
   say(std::format("{} windows of {} recordings, {} channels, {} features, {} operating states", samples.size(),
                   data.recordings.size(), model.channels.size(), model.features.size(), states));

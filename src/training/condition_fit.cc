@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <functional>
 #include <limits>
 #include <map>
-#include <set>
 
 namespace lineside::training {
 namespace {
@@ -14,8 +14,9 @@ using condition::Matrix;
 using condition::Model;
 using condition::Regime;
 
-constexpr double kSameState = 2, kSpreadMin = 1e-6, kWinsor = 4, kUncorrelated = 0.05, kUsualRecordings = 3,
-                 kFloorShare = 0.25, kSignFloor = 0.25, kPrincipalShare = 0.9, kSpeedClear = 0.45;
+constexpr double kSameState = 2, kSpreadMin = 1e-6, kWinsor = 6, kUncorrelated = 0.05, kUsualRecordings = 3,
+                 kFloorShare = 0.25, kSignFloor = 0.25, kPrincipalShare = 0.9, kSpeedClear = 0.45, kUsualReach = 2.8,
+                 kFollowFully = 3, kFollowUntil = 6;
 constexpr std::size_t kStatesMax = 64, kAxesMax = 64, kNeighboursMax = 400;
 
 std::vector<double> mean_of(const std::vector<const Sample*>& samples, std::size_t width) {
@@ -81,11 +82,14 @@ double independent_values(const std::vector<double>& values, double mean) {
   return std::max(2.0, static_cast<double>(n) / rows);
 }
 
-// A feature's centre, spread and of how many independent rows they are known. What is far outside (a fault in the
-// learned rows, a start-up) counts as much as kWinsor robust deviations.
+// A feature's centre, spread and of how many independent rows they are known: at least as many as slow averages fit
+// into them, since the features are taken from those. What is far outside (a fault in the learned rows, a start-up)
+// counts as much as kWinsor robust deviations. A feature that went kUsualReach usual spreads away while it was learned
+// is no Gaussian: its spread is larger.
 void fit_telemetry(const std::vector<const Sample*>& rows, Model& model) {
   auto& detectors = model.detectors;
   detectors.freedom.assign(model.features.size(), 1);
+  model.telemetry.follow.clear();
   std::vector<double> values(rows.size());
   for (std::size_t i = 0; i < model.features.size(); ++i) {
     std::ranges::transform(rows, values.begin(), [i](const Sample* row) { return row->x[i]; });
@@ -93,15 +97,24 @@ void fit_telemetry(const std::vector<const Sample*>& rows, Model& model) {
     std::vector<double> distances(values.size());
     std::ranges::transform(values, distances.begin(), [=](double v) { return std::abs(v - middle); });
     const double reach = kWinsor * 1.4826 * condition::quantile(distances, 0.5) + kSpreadMin;
-    double mean = 0, squares = 0;
+    double mean = 0, squares = 0, furthest = 0;
     for (double& value : values) {
       value = std::clamp(value, middle - reach, middle + reach);
       mean += value / static_cast<double>(values.size());
     }
-    for (const double value : values) squares += std::pow(value - mean, 2) / static_cast<double>(values.size());
+    for (const double value : values) {
+      squares += std::pow(value - mean, 2) / static_cast<double>(values.size());
+      furthest = std::max(furthest, std::abs(value - mean));
+    }
     model.states.front().mean[i] = mean;
-    detectors.spread[i] = std::hypot(std::sqrt(squares), model.features[i].spread_floor);
-    detectors.freedom[i] = std::max(1.0, independent_values(values, mean) - 1);
+    detectors.spread[i] =
+        std::max(std::hypot(std::sqrt(squares), model.features[i].spread_floor), furthest / kUsualReach);
+    const double averages = static_cast<double>(values.size()) / model.telemetry.baseline_rows;
+    detectors.freedom[i] = std::max({1.0, averages, independent_values(values, mean) - 1});
+    const auto at = [&](double deviate) {
+      return detectors.spread[i] * condition::spreads_of(deviate, detectors.freedom[i]);
+    };
+    model.telemetry.follow.push_back({.mean = mean, .fully = at(kFollowFully), .until = at(kFollowUntil)});
   }
 }
 
@@ -246,31 +259,34 @@ void fit_states(const std::vector<Sample>& samples, std::size_t states, std::siz
     fit_waveform_spread(kept, model), fit_signs(kept, model);
 }
 
-std::vector<Outlier> outlying_recordings(const std::vector<Sample>& samples, const Model& model) {
-  constexpr double kStrikes = 8, kAlike = 3;
-  std::map<std::size_t, std::set<std::size_t>> recordings;
-  for (const Sample& sample : samples) recordings[sample.state].insert(sample.recording);
-  std::map<std::size_t, std::string> outliers;
-  for (const auto& [s, own] : recordings)
-    for (const auto& [t, others] : recordings) {
-      if (s == t || others.size() < 2 * own.size()) continue;
-      std::size_t alike = 0, most = 0;
-      double strikes = 0;
-      for (std::size_t i = 0; i < model.features.size(); ++i) {
-        const auto& feature = model.features[i];
-        const double z = (model.states[s].mean[i] - model.states[t].mean[i]) / model.detectors.spread[i];
-        alike += std::abs(z) < kAlike ? 1 : 0;
-        const bool is_impulsive = feature.name.starts_with("spectral kurtosis");
-        if (is_impulsive && z > strikes) strikes = z, most = i;
-      }
-      if (strikes < kStrikes || alike * 5 < model.features.size()) continue;
-      for (const std::size_t recording : own)
-        outliers[recording] =
-            std::format("{} {} {:+.1f} spreads from {} recordings that are alike otherwise",
-                        model.features[most].channel, model.features[most].name, strikes, others.size());
-    }
+std::vector<Outlier> outlying_recordings(const std::vector<Sample>& samples,
+                                         std::span<const condition::FeatureInfo> features) {
+  constexpr double kStrikes = 5, kUsualExcess = 0.1;
+  constexpr std::size_t kRecordingsMin = 5, kMost = 3;
+  std::vector<std::pair<std::size_t, std::vector<double>>> means;
+  for (const auto& [recording, members] : by_recording(samples))
+    means.emplace_back(recording, mean_of(members, features.size()));
   std::vector<Outlier> list;
-  for (auto& [recording, why] : outliers) list.push_back({recording, std::move(why)});
+  if (means.size() < kRecordingsMin) return list;
+  for (const auto& [recording, own] : means) {
+    std::vector<std::pair<double, std::size_t>> strikes;
+    for (std::size_t i = 0; i < features.size(); ++i) {
+      if (!features[i].name.starts_with("spectral kurtosis")) continue;
+      std::vector<double> others;
+      for (const auto& [other, mean] : means)
+        if (other != recording) others.push_back(mean[i]);
+      const double largest = std::ranges::max(others), middle = condition::quantile(others, 0.5);
+      strikes.emplace_back((own[i] - largest) / std::max(kUsualExcess, largest - middle), i);
+    }
+    std::ranges::sort(strikes, std::greater<>());
+    const std::size_t most = std::min(kMost, strikes.size());
+    double mean = 0;
+    for (std::size_t k = 0; k < most; ++k) mean += strikes[k].first / static_cast<double>(most);
+    if (most == 0 || mean < kStrikes) continue;
+    const auto& feature = features[strikes.front().second];
+    list.push_back({recording, std::format("{} {} is {:.1f} times as far above all {} others as they differ",
+                                           feature.channel, feature.name, strikes.front().first, means.size() - 1)});
+  }
   return list;
 }
 

@@ -34,14 +34,15 @@ void assign_folds(std::vector<Sample>& samples, std::size_t states, condition::R
 // telemetry also of how many independent rows they are known, by the autocorrelation.
 void fit_states(const std::vector<Sample>& samples, std::size_t states, std::size_t fold, condition::Model& model);
 
-// Recordings that are like at least twice as many others of another state in a fifth of the features and more but
-// strike harder than those (the kurtosis of an envelope eight spreads above): a fault among what is said to be normal.
-// After fit_states() with all windows.
+// Recordings that strike harder than all others, whatever their speed: in the three kurtoses of envelopes where they do
+// so most, they are above the largest of the others by five times what that one is above the middle of them. A fault
+// among what is said to be normal. Four recordings and fewer: none.
 struct Outlier {
   std::size_t recording = 0;
   std::string why;
 };
-std::vector<Outlier> outlying_recordings(const std::vector<Sample>& samples, const condition::Model& model);
+std::vector<Outlier> outlying_recordings(const std::vector<Sample>& samples,
+                                         std::span<const condition::FeatureInfo> features);
 
 // Axes, variances and neighbours from deviations, a row each. The covariance is shrunk as Ledoit and Wolf (Journal of
 // Multivariate Analysis 88, 2004) estimate it, for half as many rows because windows overlap.
