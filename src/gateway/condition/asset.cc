@@ -202,6 +202,7 @@ void Asset::load_model(const std::filesystem::path& bundle) {
   next_try_ = parts_.clock.mono() + kRetry;
   if (loaded) {
     model_ = std::move(*loaded);
+    drift_told_ = false;
     maker_.restart();
     alarm_.forget();
     trouble("");
@@ -348,6 +349,14 @@ void Asset::watch(const condition::WindowScore& score, const MadeWindow& window)
   unknown_since_ = {};
   unknown_told_ = false;
   if (!counts(score)) return;
+  if (score.explanation.drift && !drift_told_) {
+    drift_told_ = true;
+    tell("condition.drift", Severity::low,
+         std::format("{} has changed slowly since it was learned; no fault is seen. If this is how it runs now, let it "
+                     "learn again.",
+                     settings_.name),
+         {{"state", score.state}, {"proposal", "retrain"}});
+  }
   const double ratio = score.threshold > 0 ? score.score / score.threshold : 0;
   ratio_trend_.add(ratio, now);
   if (score.explanation.iso_zone != '-') velocity_trend_.add(score.explanation.velocity_mm_s, now);

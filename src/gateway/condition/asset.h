@@ -38,8 +38,9 @@ struct AssetParts {
 };
 
 // Events, asset = its name: condition.anomaly (raised, and again when its severity grows), condition.normal (it ended),
-// condition.unknown_state, sensor.fault, sensor.ok, learning.* (learner.h), model.changed, model.refused.
-// on_*() may come from any one thread; status() from any.
+// condition.unknown_state, condition.drift (slow change without a fault, once for each model: learn again),
+// sensor.fault, sensor.ok, learning.* (learner.h), model.changed, model.refused. on_*() may come from any one thread;
+// status() from any.
 class Asset final : public WaveformSink {
  public:
   Asset(const config::AssetSettings& settings, AssetParts parts);
@@ -103,7 +104,7 @@ class Asset final : public WaveformSink {
   std::string source_down_;  // why; empty: it is there, as far as anybody knows
   std::uint64_t lost_told_ = 0, dropped_told_ = 0;
   double worst_of_period_ = -1;
-  bool unknown_told_ = false;
+  bool unknown_told_ = false, drift_told_ = false;
 
   mutable std::mutex mutex_;  // of what status() shows
   AssetStatus shown_;
