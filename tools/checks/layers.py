@@ -18,7 +18,7 @@ LIBRARY_OF_HEADER = [
     ("torch/", "torch"), ("ATen/", "torch"), ("c10/", "torch"), ("drogon/", "drogon"), ("trantor/", "drogon"),
     ("opencv2/", "opencv"), ("yaml-cpp/", "yaml"), ("nlohmann/", "json"), ("CLI/", "cli11"), ("gst/rtsp-server", "gst_rtsp_server"),
     ("gst/", "gstreamer"), ("onnxruntime", "onnxruntime"), ("onnx/", "onnx"), ("sqlite3.h", "sqlite"),
-    ("sodium", "sodium"), ("openssl/", "openssl"), ("mosquitto", "mosquitto"), ("modbus/", "modbus"),
+    ("sodium", "sodium"), ("openssl/", "openssl"), ("mosquitto", "mosquitto"), ("modbus/", "modbus"), ("open62541/", "open62541"),
     ("gpiod", "gpiod"), ("zstd", "zstd"), ("zlib.h", "zlib"), ("archive", "archive"), ("httplib.h", "httplib"),
     ("google/protobuf", "protobuf"), ("kiss_fft", "kissfft"),
 ]

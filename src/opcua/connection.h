@@ -1,0 +1,89 @@
+#pragma once
+// One connection to an OPC UA server (OPC 10000-4, binary over TCP), from the handshake to its end, by open62541.
+// Blocking, each call with a deadline; who wants it to live through restarts takes a Session.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/opcua_access.h"
+#include "opcua/certificates.h"
+#include "opcua/value.h"
+
+namespace lineside::opcua {
+
+// What a connection needs of files, read once.
+struct Credentials {
+  Identity application;  // empty without a pki_folder
+  Identity user;         // empty: no sign-in by certificate
+  std::string password;
+};
+
+// Errors: file_not_found, file_io, file_format, config_invalid (settings that contradict each other).
+Result<Credentials> read_credentials(const OpcuaAccess& access, std::string_view application);
+
+// Which node, and how it is watched.
+struct Item {
+  std::string node;  // "ns=2;s=Motor1.X", "ns=3;i=1001" (OPC 10000-6, 5.3.1.10)
+  // Between two looks of the server at the value; 0: as fast as it can, at each change.
+  std::chrono::milliseconds sampling{0};
+  std::uint32_t queue = 1;  // values that the server holds until they are sent; the oldest goes first
+};
+
+struct Publishing {
+  std::chrono::milliseconds interval{100};  // how often the server sends what has changed
+  std::uint32_t keep_alive = 10;            // after so many intervals without a change it says that it is there
+  std::uint32_t lifetime = 100;             // after so many without hearing of us it forgets the subscription
+};
+
+struct Node {
+  std::string id, name, type;  // type of a variable's value: "Double", "Int16[]" (array), "Int16[?]" (either)
+  bool variable = false, has_children = false;
+};
+
+// Told from within Connection's calls, on their thread; may not call the connection.
+class ItemSink {
+ public:
+  virtual ~ItemSink() = default;
+  // `value` is only lent.
+  virtual void on_value(std::size_t item, const DataValue& value) = 0;
+  // The server does not watch this node; the others are watched all the same.
+  virtual void on_item_error(std::size_t item, const std::string& why) = 0;
+};
+
+// Owner thread only.
+class Connection {
+ public:
+  static constexpr std::chrono::milliseconds kAnswerMax{5000};
+
+  // Signed in, or an error: opcua_unreachable (nobody there, no such endpoint, protocol), opcua_untrusted (what to do
+  // is in the message), auth_failed, timeout, cancelled, not_found (host name). `answer_max`: for each request later.
+  static Result<std::unique_ptr<Connection>> open(const OpcuaAccess& access, const Credentials& credentials,
+                                                  MonoTime deadline, const std::stop_token& stop,
+                                                  std::chrono::milliseconds answer_max = kAnswerMax);
+  ~Connection();  // says goodbye, within half a second
+
+  // One subscription for all items; `sink` gets their values while serve() runs. Nodes that the server refuses are told
+  // to the sink and tried again by retry_refused(). Errors: opcua_unreachable, timeout, cancelled.
+  Result<void> subscribe(const std::vector<Item>& items, const Publishing& publishing, ItemSink& sink,
+                         MonoTime deadline, const std::stop_token& stop);
+  Result<void> retry_refused(MonoTime deadline, const std::stop_token& stop);
+  // Waits for messages at most so long and deals with them. Errors: opcua_unreachable: the connection is lost, or the
+  // subscription is silent for longer than interval * keep_alive + answer_max.
+  Result<void> serve(std::chrono::milliseconds wait_max);
+
+  // Errors: opcua_unreachable, not_found (no such node), timeout, cancelled.
+  Result<std::vector<Node>> children(const std::string& node, MonoTime deadline, const std::stop_token& stop);
+  Result<DataValue> read(const std::string& node, MonoTime deadline, const std::stop_token& stop);
+
+ private:
+  class Impl;
+  explicit Connection(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lineside::opcua

@@ -1,0 +1,89 @@
+#pragma once
+// Tests only: free ports, folders of certificates that know each other, and a handler that remembers.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "opcua/session.h"
+
+namespace lineside::opcua::testing {
+
+inline int free_port() {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ::bind(listener, reinterpret_cast<sockaddr*>(&address), size);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(listener);
+  return ntohs(address.sin_port);
+}
+
+// Puts the own certificate of one folder into trusted/ of another.
+inline void trust(const std::filesystem::path& who, const std::filesystem::path& whom, const std::string& name) {
+  std::filesystem::create_directories(who / "trusted");
+  std::filesystem::copy_file(whom / "own" / "certificate.der", who / "trusted" / name,
+                             std::filesystem::copy_options::overwrite_existing);
+}
+
+class Taker final : public Handler {
+ public:
+  void on_value(std::size_t item, const DataValue& value) override {
+    change([&] { values[item].push_back(value); });
+  }
+  void on_item_error(std::size_t item, const std::string& why) override {
+    change([&] { item_errors[item] = why; });
+  }
+  void on_connected() override {
+    change([&] { ++ups; });
+  }
+  void on_disconnected(const Error& why) override {
+    change([&] { errors.push_back(why); });
+  }
+
+  // The newest number of an item; not a number while there is none. Only within wait() and look().
+  double last(std::size_t item) const {
+    const auto known = values.find(item);
+    return known == values.end() || known->second.back().numbers.empty() ? std::nan("")
+                                                                         : known->second.back().numbers.front();
+  }
+  // Under the lock; false when it did not come true in time.
+  template <class Ready>
+  bool wait(Ready ready, std::chrono::seconds time_max = std::chrono::seconds{20}) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, time_max, ready);
+  }
+  template <class Look>
+  auto look(Look look) {
+    const std::lock_guard lock(mutex_);
+    return look();
+  }
+
+  std::map<std::size_t, std::vector<DataValue>> values;
+  std::map<std::size_t, std::string> item_errors;
+  std::vector<Error> errors;
+  int ups = 0;
+
+ private:
+  template <class Change>
+  void change(Change change) {
+    {
+      const std::lock_guard lock(mutex_);
+      change();
+    }
+    changed_.notify_all();
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+}  // namespace lineside::opcua::testing
