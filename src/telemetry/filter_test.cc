@@ -7,6 +7,7 @@
 #include <random>
 
 #include "telemetry/planner.h"
+#include "telemetry/text_codec.h"
 
 namespace lineside::telemetry {
 namespace {
@@ -216,6 +217,15 @@ TEST(Table, RefusesWhatIsNoTable) {
   ragged += '\n';
   for (int i = 0; i < 50'000; ++i) ragged += "1\n";
   EXPECT_FALSE(Table::parse(ragged, "x").has_value());
+}
+
+TEST(Table, RefusesACellThatNoSegmentHolds_InsteadOfADefectWhenItIsProved) {
+  const std::string most(kTextBytesMax, 'x');
+  EXPECT_TRUE(Table::parse("a,b\n1,2\n" + most + ",3\n", "test.csv"));
+  const auto refused = Table::parse("a,b\n1,2\n" + most + "x,3\n", "test.csv");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::limit_reached);
+  EXPECT_NE(refused.error().message.find("row 3 has 1048577 bytes"), std::string::npos) << refused.error().message;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <format>
 
+#include "telemetry/text_codec.h"
 #include "telemetry/times.h"
 
 namespace lineside::telemetry {
@@ -98,6 +99,10 @@ Result<void> Table::split(std::string_view text, std::string_view name) {
       if (at < end && (row_ends || *at == delimiter)) ++at;
     }
     if (blank) cells_.pop_back();
+    for (std::size_t i = row_start_.back(); i < cells_.size(); ++i)
+      if (cells_[i].size() > kTextBytesMax)
+        return fail(ErrorCode::limit_reached, std::format("{}: a cell of row {} has {} bytes; at most {} are possible",
+                                                          name, row_start_.size(), cells_[i].size(), kTextBytesMax));
     row_start_.push_back(cells_.size());
     widest = std::max(widest, cells_.size() - row_start_[row_start_.size() - 2]);
   }
