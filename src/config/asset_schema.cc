@@ -5,6 +5,7 @@
 #include <set>
 
 #include "config/broker_table.h"
+#include "config/opcua_table.h"
 #include "model/record.h"
 
 namespace lineside::config {
@@ -23,7 +24,9 @@ Table<ChannelSettings> channel_table() {
             "Unit of the values after division by the sensitivity: m/s2, g, mm/s, A ...")
       .number("sensitivity", &ChannelSettings::sensitivity, "", -1e12, 1e12,
               "What the source gives for one unit (0.1 for 100 mV per g): values are divided by it.")
-      .text("position", &ChannelSettings::position, TextRule::any, "Where the sensor sits, for people.");
+      .text("position", &ChannelSettings::position, TextRule::any, "Where the sensor sits, for people.")
+      .text("node", &ChannelSettings::node, TextRule::any,
+            "opcua: node of this channel's array, `ns=2;s=Motor1.X`; all channels have one, or the asset has.");
 }
 
 Table<LearningSettings> learning_table() {
@@ -57,8 +60,13 @@ Table<WaveformSourceSettings> waveform_source_table() {
       .required()
       .choice(
           "kind", &WaveformSourceSettings::kind,
-          {{"mqtt", From::mqtt}, {"tcp", From::tcp}, {"udp", From::udp}, {"files", From::files}},
-          "MQTT messages, a TCP or UDP stream of blocks (docs/waveforms.md), or recordings as a replay. TCP and UDP "
+          {{"mqtt", From::mqtt},
+           {"tcp", From::tcp},
+           {"udp", From::udp},
+           {"opcua", From::opcua},
+           {"files", From::files}},
+          "MQTT messages, a TCP or UDP stream of blocks (docs/waveforms.md), arrays of an OPC UA server, or recordings "
+          "as a replay. TCP and UDP "
           "are not authenticated: on a network of their own only.")
       .beside("", &WaveformSourceSettings::at,
               broker_table(WaveformSourceSettings{}.at,
@@ -70,6 +78,7 @@ Table<WaveformSourceSettings> waveform_source_table() {
       .flag(
           "plain", &WaveformSourceSettings::plain,
           "mqtt: allow a broker on another machine without TLS. Whoever is on that network can then make up waveforms.")
+      .object("opcua", &WaveformSourceSettings::opcua, opcua_table(), "opcua: the server.")
       .text("path", &WaveformSourceSettings::path, TextRule::path,
             "files: a recording (.csv, .wav, .npy, .mat ...) or a folder of them, taken in name order.")
       .number("speed", &WaveformSourceSettings::speed, "", 0, 1e6, "files: times real speed; 0 goes as fast as taken.")
@@ -90,6 +99,8 @@ Table<AssetSettings> asset_table() {
       .text("source", &AssetSettings::source, TextRule::any, "Name of the source that its waveforms come from.")
       .required()
       .text("topic", &AssetSettings::topic, TextRule::any, "mqtt: topic of its blocks.")
+      .text("node", &AssetSettings::node, TextRule::any,
+            "opcua: node of an array with all channels: first sample of each, second of each, and so on.")
       .number("rate_hz", &AssetSettings::rate_hz, "Hz", 1e-4, 1e7,
               "Samples a second. Blocks that say another rate are a sensor's fault.")
       .required()
@@ -130,6 +141,7 @@ void check_source(const WaveformSourceSettings& source, const std::string& at, F
   using From = WaveformSourceSettings::Kind;
   if (source.kind == From::mqtt)
     check_broker(at + ".", source.at, findings, source.plain, ": set tls, or plain if that network is trusted");
+  if (source.kind == From::opcua) check_opcua(at + ".opcua", source.opcua, findings);
   if (source.kind == From::files && source.path.empty())
     findings.problem(at + ".path", "is missing; a source of files needs a recording or a folder");
   if (source.reconnect_min > source.reconnect_max)
@@ -165,12 +177,22 @@ void check_recordings(const AssetSettings& asset, const std::string& at, Finding
                                  learning.recordings, bytes));
 }
 
+void check_nodes(const AssetSettings& asset, const std::string& at, Findings& findings) {
+  const auto named = static_cast<std::size_t>(
+      std::ranges::count_if(asset.channels, [](const ChannelSettings& channel) { return !channel.node.empty(); }));
+  if (!asset.node.empty() && named > 0)
+    findings.problem(at + ".node", "contradicts the channels' nodes: one array for all of them, or one for each");
+  else if (asset.node.empty() && named < asset.channels.size())
+    findings.problem(at + ".node", "is missing; an array for all channels, or a node for each channel");
+}
+
 void check_asset(const AssetSettings& asset, const std::string& at, const WaveformSourceSettings* source,
                  Findings& findings) {
   if (source == nullptr)
     findings.problem(at + ".source", std::format("there is no source '{}' in waveform_sources", asset.source));
   else if (source->kind == WaveformSourceSettings::Kind::mqtt && asset.topic.empty())
     findings.problem(at + ".topic", "is missing; blocks from MQTT need their topic");
+  if (source != nullptr && source->kind == WaveformSourceSettings::Kind::opcua) check_nodes(asset, at, findings);
   if (asset.topic.find_first_of("+#") != std::string::npos)
     findings.problem(at + ".topic", "has a wildcard; one topic belongs to one asset");
   if (asset.mode == AssetSettings::Mode::bundle && asset.bundle.empty())
@@ -213,7 +235,8 @@ void check_assets(const std::vector<WaveformSourceSettings>& sources, const std:
     const auto source = std::ranges::find(sources, assets[i].source, &WaveformSourceSettings::name);
     if (!asset_names.insert(assets[i].name).second)
       findings.problem(at + ".name", std::format("the name '{}' is already that of another asset", assets[i].name));
-    if (!topics.insert(assets[i].source + " " + assets[i].topic).second)
+    const bool by_topic = source == sources.end() || source->kind != WaveformSourceSettings::Kind::opcua;
+    if (by_topic && !topics.insert(assets[i].source + " " + assets[i].topic).second)
       findings.problem(at + (assets[i].topic.empty() ? ".source" : ".topic"), "is already that of another asset");
     check_asset(assets[i], at, source == sources.end() ? nullptr : &*source, findings);
   }

@@ -6,15 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "config/opcua_settings.h"
 #include "model/broker_access.h"
 
 namespace lineside::config {
 
 struct WaveformSourceSettings {
   std::string name;
-  enum class Kind : std::uint8_t { mqtt, tcp, udp, files } kind = Kind::mqtt;
+  enum class Kind : std::uint8_t { mqtt, tcp, udp, opcua, files } kind = Kind::mqtt;
   BrokerAccess at{.port = 1883, .tls = false};  // mqtt: all; tcp: host and port; udp: address and port to listen on
   bool plain = false;                           // mqtt: without TLS on another machine's broker too
+  OpcuaSettings opcua;                          // opcua: all
   std::string path;                             // files: a recording or a folder of them
   double speed = 1;                             // files: times real speed; 0: as fast as taken
   bool loop = true;                             // files: from the start again
@@ -27,6 +29,7 @@ struct ChannelSettings {
   std::string unit = "m/s2";
   double sensitivity = 1;  // what the source gives for one unit: values are divided by it
   std::string position;    // of the sensor, for people
+  std::string node;        // opcua: of this channel's array; empty: the asset's node has all channels
 };
 
 struct LearningSettings {
@@ -46,6 +49,7 @@ struct AssetSettings {
   std::string name;
   std::string source;  // name of a waveform source
   std::string topic;   // mqtt: its blocks come here
+  std::string node;    // opcua: of an array with the samples of all channels; empty: each channel has its own
   double rate_hz = 0;
   std::vector<ChannelSettings> channels;  // in the order of the source's
   std::string bundle;                     // path of the .lsb file; mode learning makes its own

@@ -254,6 +254,29 @@ TEST_F(Config, BoundsWhatLearningTakes) {
   EXPECT_THAT(problems(many), HasSubstr("has 1001 assets; 1000 are the most"));
 }
 
+TEST_F(Config, ChecksOpcuaSources) {
+  const auto plc = [](const std::string& server, const std::string& asset = "node: 'ns=2;s=a', channels: [{name: x}]") {
+    return std::format(
+        "gateway: g\ndata_dir: d\nwaveform_sources:\n  - {{name: plc, kind: opcua, opcua: {{{}}}}}\n"
+        "assets:\n  - {{name: m, source: plc, rate_hz: 1000, mode: learning, {}}}\n",
+        server, asset);
+  };
+  const std::string here = "endpoint: 'opc.tcp://plc:4840'";
+  EXPECT_EQ(problems(plc(here)), "none");
+  EXPECT_EQ(problems(plc(here, "channels: [{name: x, node: 'ns=2;i=1'}]")), "none");
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {plc(""), "endpoint"},
+      {plc("endpoint: 'http://plc'"), "must begin with opc.tcp://"},
+      {plc(here + ", security: sign"), "pki_folder: is missing"},
+      {plc(here + ", username: u"), "password_file: is missing"},
+      {plc(here + ", username: u"), "none sends the password unencrypted"},
+      {plc(here + ", user_cert_file: gateway.yaml, pki_folder: p"), "certificate and private key go together"},
+      {plc(here, "channels: [{name: x}]"), "node: is missing"},
+      {plc(here, "node: a, channels: [{name: x, node: b}]"), "contradicts the channels' nodes"},
+  };
+  for (const auto& [text, said] : cases) EXPECT_THAT(problems(text), HasSubstr(said));
+}
+
 TEST_F(Config, LeavesOutWhatOnlyFollowsFromAnotherMistake) {
   EXPECT_THAT(problems("gateway: g\ndata_dir: d\ncameras:\n  - {name: a, kind: rtps, url: 'rtsp://x'}\n"),
               testing::AllOf(HasSubstr("has 1 mistake:"), HasSubstr("did you mean rtsp?")));

@@ -215,8 +215,12 @@ Result<void> Connection::Impl::subscribe(const std::vector<Item>& items, const P
   std::vector<std::size_t> todo;
   items_ = std::vector<WatchedItem>(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
-    items_[i] = {this, i, NodeIdText::parse(items[i].node), static_cast<double>(items[i].sampling.count()),
-                 items[i].queue};
+    items_[i] = {this,
+                 i,
+                 NodeIdText::parse(items[i].node),
+                 static_cast<double>(items[i].sampling.count()),
+                 items[i].queue,
+                 items[i].each_time};
     if (items_[i].node)
       todo.push_back(i);
     else
@@ -228,8 +232,13 @@ Result<void> Connection::Impl::subscribe(const std::vector<Item>& items, const P
 Result<void> Connection::Impl::watch_items(std::vector<std::size_t> todo, MonoTime deadline,
                                            const std::stop_token& stop) {
   refused_.clear();
+  again_.clear();
   std::span<const std::size_t> left(todo);
-  while (!left.empty()) {
+  while (!left.empty() || !again_.empty()) {
+    if (left.empty()) {
+      todo = std::exchange(again_, {});
+      left = todo;
+    }
     const auto batch = left.first(std::min(items_per_call_, left.size()));
     LINESIDE_ASSIGN(const bool taken, watch_batch(batch, deadline, stop));
     if (taken)
@@ -240,9 +249,27 @@ Result<void> Connection::Impl::watch_items(std::vector<std::size_t> todo, MonoTi
   return {};
 }
 
+void Connection::Impl::take_results(std::span<const std::size_t> batch,
+                                    std::span<const UA_MonitoredItemCreateResult> results) {
+  for (std::size_t i = 0; i < std::min(batch.size(), results.size()); ++i) {
+    const UA_StatusCode status = results[i].statusCode;
+    if ((status & 0x8000'0000U) == 0) continue;
+    WatchedItem& item = items_[batch[i]];
+    const bool filter =
+        status == UA_STATUSCODE_BADMONITOREDITEMFILTERUNSUPPORTED || status == UA_STATUSCODE_BADFILTERNOTALLOWED;
+    if (filter && std::exchange(item.each_time, false)) {
+      again_.push_back(batch[i]);
+      continue;
+    }
+    refused_.push_back(batch[i]);
+    sink_->on_item_error(batch[i], std::format("{}: {}", opcua::to_text(item.node->get()), status_name(status)));
+  }
+}
+
 // False: too many for one call.
 Result<bool> Connection::Impl::watch_batch(std::span<const std::size_t> batch, MonoTime deadline,
                                            const std::stop_token& stop) {
+  UA_DataChangeFilter each_time{UA_DATACHANGETRIGGER_STATUSVALUETIMESTAMP, UA_DEADBANDTYPE_NONE, 0};
   std::vector<UA_MonitoredItemCreateRequest> items;
   std::vector<void*> contexts;
   for (const std::size_t index : batch) {
@@ -250,6 +277,9 @@ Result<bool> Connection::Impl::watch_batch(std::span<const std::size_t> batch, M
     auto& one = items.emplace_back(UA_MonitoredItemCreateRequest_default(item.node->get()));
     one.requestedParameters.samplingInterval = item.sampling_ms;
     one.requestedParameters.queueSize = item.queue;
+    if (item.each_time)
+      UA_ExtensionObject_setValueNoDelete(&one.requestedParameters.filter, &each_time,
+                                          &UA_TYPES[UA_TYPES_DATACHANGEFILTER]);
     contexts.push_back(&item);
   }
   std::vector<UA_Client_DataChangeNotificationCallback> callbacks(batch.size(), value_came);
@@ -269,13 +299,7 @@ Result<bool> Connection::Impl::watch_batch(std::span<const std::size_t> batch, M
   if (sent != UA_STATUSCODE_GOOD) return lost(status_name(sent));
   LINESIDE_TRY(wait_for_reply(deadline, stop));
   const UA_StatusCode result = response.responseHeader.serviceResult;
-  for (std::size_t i = 0; i < std::min(batch.size(), response.resultsSize); ++i) {
-    const UA_StatusCode status = response.results[i].statusCode;
-    if ((status & 0x8000'0000U) == 0) continue;
-    refused_.push_back(batch[i]);
-    sink_->on_item_error(batch[i],
-                         std::format("{}: {}", opcua::to_text(items_[batch[i]].node->get()), status_name(status)));
-  }
+  take_results(batch, {response.results, response.resultsSize});
   UA_clear(&response, &type);
   if (result == UA_STATUSCODE_BADTOOMANYOPERATIONS && batch.size() > 1) return false;
   if (result != UA_STATUSCODE_GOOD) return lost(std::format("no monitored items: {}", status_name(result)));

@@ -32,6 +32,7 @@ struct Item {
   // Between two looks of the server at the value; 0: as fast as it can, at each change.
   std::chrono::milliseconds sampling{0};
   std::uint32_t queue = 1;  // values that the server holds until they are sent; the oldest goes first
+  bool each_time = false;   // also a value that differs in nothing but its source time, where the server can do that
 };
 
 struct Publishing {

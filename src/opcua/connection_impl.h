@@ -37,6 +37,7 @@ class Connection::Impl {
     std::optional<NodeIdText> node;
     double sampling_ms = 0;
     std::uint32_t queue = 1;
+    bool each_time = false;
   };
   // What an answer goes to. It outlives the wait for it: an answer may come when nobody waits any more.
   struct Reply {
@@ -59,6 +60,7 @@ class Connection::Impl {
   Result<void> ask(const Request& request, const UA_DataType& request_type, Response& response,
                    const UA_DataType& response_type, MonoTime deadline, const std::stop_token& stop);
   Result<bool> watch_batch(std::span<const std::size_t> batch, MonoTime deadline, const std::stop_token& stop);
+  void take_results(std::span<const std::size_t> batch, std::span<const UA_MonitoredItemCreateResult> results);
   Result<void> add_children(UA_BrowseResult& from, std::vector<Node>& to, std::vector<NodeIdText>& ids) const;
   Result<void> add_types(std::vector<Node>& nodes, const std::vector<NodeIdText>& ids, MonoTime deadline,
                          const std::stop_token& stop);
@@ -76,6 +78,7 @@ class Connection::Impl {
   Reply reply_;
   UA_UInt32 subscription_ = 0;
   std::string subscription_lost_;      // why; empty: it is there
+  std::vector<std::size_t> again_;     // without what the server can't do
   std::size_t items_per_call_ = 1000;  // fewer when the server says that this is too many
   std::vector<WatchedItem> items_;
   ItemSink* sink_ = nullptr;

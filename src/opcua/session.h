@@ -39,6 +39,7 @@ class Session {
   static Result<std::unique_ptr<Session>> start(const SessionOptions& options, std::vector<Item> items,
                                                 Handler& handler);
   ~Session();  // within a second; a call of the handler that is under way is waited for. It hears nothing after it
+  void ask_to_stop() { thread_.request_stop(); }  // returns at once; from any thread
   bool connected() const { return connected_; }
 
  private:

@@ -145,9 +145,11 @@ void Gateway::Parts::start_waveforms() {
     for (std::size_t i = 0; i < settings.assets.size(); ++i)
       if (settings.assets[i].source == source.name) takers.push_back(i);
     if (takers.empty()) continue;
-    auto made = make_waveform_source(source, settings.assets[takers.front()].rate_hz, clock, metrics);
+    auto made = make_waveform_source(source, settings.assets[takers.front()].rate_hz, clock, metrics, settings.assets);
+    const bool by_name = source.kind == config::WaveformSourceSettings::Kind::opcua;
     if (made)
-      for (const std::size_t i : takers) (*made)->add(settings.assets[i].topic, *assets[i]);
+      for (const std::size_t i : takers)
+        (*made)->add(by_name ? settings.assets[i].name : settings.assets[i].topic, *assets[i]);
     const auto started = made ? (*made)->start() : Result<void>(std::unexpected(made.error()));
     if (started) waveforms.push_back(std::move(*made));
     if (!started) do_without(std::format("The waveform source '{}'", source.name), started.error());

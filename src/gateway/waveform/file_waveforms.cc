@@ -5,6 +5,7 @@
 #include "condition/recording.h"
 #include "gateway/waveform/make_waveform_source.h"
 #include "gateway/waveform/mqtt_waveforms.h"
+#include "gateway/waveform/opcua_waveforms.h"
 #include "gateway/waveform/stream_waveforms.h"
 
 namespace lineside::gateway {
@@ -78,10 +79,12 @@ bool FileWaveforms::play(const std::filesystem::path& file, const std::stop_toke
 }
 
 Result<std::unique_ptr<WaveformSource>> make_waveform_source(const config::WaveformSourceSettings& settings,
-                                                             double rate_hz, Clock& clock, MetricsRegistry& metrics) {
+                                                             double rate_hz, Clock& clock, MetricsRegistry& metrics,
+                                                             std::span<const config::AssetSettings> assets) {
   using Kind = config::WaveformSourceSettings::Kind;
   if (settings.kind == Kind::files) return FileWaveforms::create(settings, rate_hz, clock, metrics);
   if (settings.kind == Kind::mqtt) return std::make_unique<MqttWaveforms>(settings, clock, metrics);
+  if (settings.kind == Kind::opcua) return std::make_unique<OpcuaWaveforms>(settings, assets, clock, metrics);
   return std::make_unique<StreamWaveforms>(settings, clock, metrics);
 }
 

@@ -7,6 +7,7 @@
 //   lineside_waveform_bytes_total       bytes of blocks taken in
 //   lineside_waveform_connects_total    times the source was reached, the first one included
 #include <memory>
+#include <span>
 
 #include "base/clock.h"
 #include "base/metrics.h"
@@ -16,8 +17,10 @@
 namespace lineside::gateway {
 
 // Not yet started. `clock` and `metrics` must outlive it. `rate_hz`: of files that don't say theirs.
+// `assets`: for opcua, which finds its nodes in those that name it, and whose topics are their names.
 // Errors: file_not_found (path of a replay).
 Result<std::unique_ptr<WaveformSource>> make_waveform_source(const config::WaveformSourceSettings& settings,
-                                                             double rate_hz, Clock& clock, MetricsRegistry& metrics);
+                                                             double rate_hz, Clock& clock, MetricsRegistry& metrics,
+                                                             std::span<const config::AssetSettings> assets = {});
 
 }  // namespace lineside::gateway
