@@ -36,6 +36,10 @@ Schema plant_schema() {
           .choice("format", &Machine::format, {"int16", "int24", "float32"}, "How samples are coded.")
           .number("rate_hz", &Machine::rate_hz, "Hz", 100, 200'000, "Samples a second of each axis.")
           .integer("axes", &Machine::axes, "", 1, 8, "Accelerometer axes; the last one is axial.")
+          .flag(
+              "opcua", &Machine::opcua,
+              "Also offers each block over OPC UA (opcua_port): nodes `ns=1;s=NAME.x`, `.y`, `.z`, `.a4` ..., an array "
+              "of Float each, without security.")
           .number("speed_hz", &Machine::speed_hz, "Hz", 1, 500, "Turns a second.")
           .number("block_ms", &Machine::block_ms, "ms", 1, 10'000, "Length of a block.")
           .choice("fault", &Machine::fault,
@@ -52,6 +56,7 @@ Schema plant_schema() {
       .integer("seed", &PlantSettings::seed, "", 0, 9e15,
                "Start of the random numbers: the same seed, the same bottles.")
       .number("minutes", &PlantSettings::minutes, "min", 0, 1e6, "Stops after so long; 0: when told to.")
+      .integer("opcua_port", &PlantSettings::opcua_port, "", 1, kPortMax, "TCP port of the OPC UA server.")
       .list("lines", &PlantSettings::lines, line, "The lines.")
       .list("machines", &PlantSettings::machines, machine, "Motors and pumps.")
       .schema();

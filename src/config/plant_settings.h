@@ -21,7 +21,7 @@ struct BottlingLineSettings {
   double rejector_window_ms = 40;  // a hit within +- half of this is this bottle's, otherwise the next one's
 };
 
-// A motor or a pump that sends its vibration to an MQTT broker on this machine.
+// A motor or a pump that sends its vibration to an MQTT broker on this machine, and offers it over OPC UA if asked to.
 struct MachineSettings {
   std::string name = "motor1";
   std::string kind = "motor";  // motor or pump
@@ -31,6 +31,7 @@ struct MachineSettings {
   std::string format = "int16";  // int16, int24 or float32
   double rate_hz = 10'000;
   int axes = 3;
+  bool opcua = false;
   double speed_hz = 29.3;
   double block_ms = 100;
   std::string fault = "ok";  // begins after fault_after_s, grows to `severity` over fault_grows_s
@@ -43,6 +44,7 @@ struct PlantSettings {
   std::string truth_file;  // one JSON line per bottle: id, class, time, hit
   std::uint64_t seed = 1;
   double minutes = 0;  // 0: until stopped
+  int opcua_port = 4840;
   std::vector<BottlingLineSettings> lines;
   std::vector<MachineSettings> machines;
 };

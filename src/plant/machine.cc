@@ -37,12 +37,18 @@ std::optional<SensorTrouble> sensor_trouble(std::string_view name) {
   return static_cast<SensorTrouble>(found - kTroubles.begin());
 }
 
-Machine::Machine(const config::MachineSettings& settings, std::uint64_t seed, TruthLog& truth, Clock& clock)
-    : settings_(settings), truth_(truth), clock_(clock), signal_(spec_of(settings, seed)), began_(clock.mono()) {}
+Machine::Machine(const config::MachineSettings& settings, std::uint64_t seed, TruthLog& truth, opcua::Server* opcua,
+                 Clock& clock)
+    : settings_(settings),
+      truth_(truth),
+      opcua_(opcua),
+      clock_(clock),
+      signal_(spec_of(settings, seed)),
+      began_(clock.mono()) {}
 
 Result<std::unique_ptr<Machine>> Machine::start(const config::MachineSettings& settings, std::uint64_t seed,
-                                                TruthLog& truth, Clock& clock) {
-  auto machine = std::unique_ptr<Machine>(new Machine(settings, seed, truth, clock));
+                                                TruthLog& truth, opcua::Server* opcua, Clock& clock) {
+  auto machine = std::unique_ptr<Machine>(new Machine(settings, seed, truth, opcua, clock));
   mqtt::ClientOptions options;
   options.broker = {.host = settings.broker_host, .port = settings.broker_port, .tls = false};
   options.reconnect_max = std::chrono::milliseconds{2000};
@@ -123,6 +129,7 @@ void Machine::publish(std::span<const float> values, WallTime first) {
   put(bytes, 32, scale);
   std::uint8_t* to = bytes.data() + kHeaderBytes;
   if (trouble != SensorTrouble::flat || last_.size() != axes) last_.assign(axes, 0);
+  std::vector<std::vector<float>> offered(axes);
   for (std::size_t i = 0; i < samples; ++i)
     for (std::size_t axis = 0; axis < axes; ++axis, to += width) {
       float value = values[axis * samples + i];
@@ -131,6 +138,7 @@ void Machine::publish(std::span<const float> values, WallTime first) {
       if (trouble == SensorTrouble::clip) value = std::clamp(value, -0.4F, 0.4F);
       if (trouble == SensorTrouble::nan && i % 3 == 0) value = std::nanf("");
       last_[axis] = value;
+      if (opcua_ != nullptr) offered[axis].push_back(value);
       if (floats) {
         std::memcpy(to, &value, 4);
         continue;
@@ -140,6 +148,18 @@ void Machine::publish(std::span<const float> values, WallTime first) {
       std::memcpy(to, &number, width);
     }
   static_cast<void>(client_->publish(settings_.topic, bytes));  // without a broker it is lost
+  if (opcua_ != nullptr) offer(offered, first);
+}
+
+// The source time is that of the last sample.
+void Machine::offer(const std::vector<std::vector<float>>& axes, WallTime first) {
+  const double length_s = static_cast<double>(axes.front().size() - 1) / settings_.rate_hz;
+  const WallTime last = first + nanoseconds{static_cast<std::int64_t>(length_s * 1e9)};
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+    const std::string name = axis < 3 ? std::string(1, static_cast<char>('x' + axis)) : std::format("a{}", axis + 1);
+    const auto set = opcua_->set(settings_.name + "." + name, axes[axis], last);
+    if (!set) log(LogLevel::warning, "plant", set.error().message, {{"machine", settings_.name}});
+  }
 }
 
 }  // namespace lineside::plant

@@ -1,6 +1,6 @@
 #pragma once
 // One simulated motor or pump: its vibration, with whatever is wrong with it or with its sensors, over MQTT in blocks
-// (docs/waveforms.md).
+// (docs/waveforms.md) and, if asked to, as arrays of an OPC UA server.
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "config/plant_settings.h"
 #include "mqtt/mqtt_client.h"
+#include "opcua/server.h"
 #include "plant/machine_signal.h"
 #include "plant/truth_log.h"
 
@@ -30,24 +31,27 @@ std::optional<SensorTrouble> sensor_trouble(std::string_view name);
 // are lost, as a DAQ's are.
 class Machine final : private mqtt::Handler {
  public:
-  // Errors: those of mqtt::Client::start.
+  // `opcua`: also offers its blocks there, if not null; must outlive it. Errors: those of mqtt::Client::start.
   static Result<std::unique_ptr<Machine>> start(const config::MachineSettings& settings, std::uint64_t seed,
-                                                TruthLog& truth, Clock& clock);
+                                                TruthLog& truth, opcua::Server* opcua, Clock& clock);
   ~Machine() override;  // stops
   void set_fault(MachineFault fault, double severity);
   void set_sensor(SensorTrouble trouble);
   const std::string& name() const { return settings_.name; }
 
  private:
-  Machine(const config::MachineSettings& settings, std::uint64_t seed, TruthLog& truth, Clock& clock);
+  Machine(const config::MachineSettings& settings, std::uint64_t seed, TruthLog& truth, opcua::Server* opcua,
+          Clock& clock);
   void run(const std::stop_token& stop);
   void publish(std::span<const float> values, WallTime first);
+  void offer(const std::vector<std::vector<float>>& axes, WallTime first);
   void planned_fault(MonoTime now);
   void on_connected() override {}
   void on_disconnected(const std::string&) override {}
 
   const config::MachineSettings settings_;
   TruthLog& truth_;
+  opcua::Server* const opcua_;
   Clock& clock_;
   MachineSignal signal_;
   std::mutex mutex_;  // of signal_

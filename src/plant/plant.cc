@@ -13,6 +13,7 @@ struct Plant::State {
   std::unique_ptr<TruthLog> truth;
   std::map<int, std::unique_ptr<RtspServer>> servers;  // by port
   std::vector<std::unique_ptr<BottlingLine>> lines;
+  std::unique_ptr<opcua::Server> opcua;
   std::vector<std::unique_ptr<Machine>> machines;
 };
 
@@ -42,7 +43,12 @@ Result<std::unique_ptr<Plant>> Plant::start(const config::PlantSettings& setting
     state->lines.push_back(std::move(made));
   }
   for (const auto& machine : settings.machines) {
-    LINESIDE_ASSIGN(auto made, Machine::start(machine, settings.seed * 1000 + 500 + number++, *state->truth, clock));
+    if (machine.opcua && state->opcua == nullptr) {
+      LINESIDE_ASSIGN(state->opcua, opcua::Server::start({.address = settings.address, .port = settings.opcua_port}));
+      log(LogLevel::info, "plant", "OPC UA server is up", {{"endpoint", state->opcua->url()}});
+    }
+    LINESIDE_ASSIGN(auto made, Machine::start(machine, settings.seed * 1000 + 500 + number++, *state->truth,
+                                              machine.opcua ? state->opcua.get() : nullptr, clock));
     log(LogLevel::info, "plant", "machine is up",
         {{"machine", machine.name},
          {"waveforms", std::format("mqtt://{}:{} {}", machine.broker_host, machine.broker_port, machine.topic)}});
