@@ -1,5 +1,6 @@
 #include "config/asset_schema.h"
 
+#include <algorithm>
 #include <cmath>
 #include <format>
 #include <set>

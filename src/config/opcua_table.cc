@@ -7,7 +7,7 @@ namespace {
 
 Table<OpcuaAccess> access_table() {
   using Security = OpcuaAccess::Security;
-  return Table<OpcuaAccess>("An OPC UA server")
+  return Table<OpcuaAccess>("Access to an OPC UA server")
       .text("endpoint", &OpcuaAccess::endpoint, TextRule::any, "opc.tcp://HOST:PORT/PATH.")
       .required()
       .choice(
@@ -32,7 +32,7 @@ Table<OpcuaAccess> access_table() {
 Table<OpcuaSettings> opcua_table() {
   using Stamp = OpcuaSettings::Stamp;
   constexpr double kMinuteMs = 60'000;
-  return Table<OpcuaSettings>("kind opcua")
+  return Table<OpcuaSettings>("An OPC UA server")
       .beside("", &OpcuaSettings::server, access_table())
       .milliseconds("sampling_ms", &OpcuaSettings::sampling, 0, kMinuteMs,
                     "How often the server looks whether a node has changed; 0: at each change, as fast as it can. No "

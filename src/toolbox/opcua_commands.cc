@@ -1,0 +1,170 @@
+#include <cstdio>
+#include <format>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "opcua/connection.h"
+#include "toolbox/commands.h"
+
+namespace lineside::toolbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kNodesMax = 100'000;
+
+struct BrowseCommand {
+  OpcuaAccess access;
+  std::string node = "ns=0;i=85", security = "none";
+  std::filesystem::path pki_folder, password_file;
+  int depth = 8;
+  double timeout_s = 60;
+  bool settings = false;
+};
+
+struct Found {
+  std::string parent;
+  opcua::Node node;
+  opcua::DataValue value;
+};
+
+// Walks the nodes below one, each once, and prints them as they come.
+class Walk {
+ public:
+  Walk(opcua::Connection& connection, const BrowseCommand& command, MonoTime deadline)
+      : connection_(connection), command_(command), deadline_(deadline) {}
+
+  Result<void> below(const std::string& node, const std::string& name, int level) {
+    LINESIDE_ASSIGN(const auto children, connection_.children(node, deadline_, {}));
+    for (const opcua::Node& child : children) {
+      // Namespace 0 is OPC UA's own: the server about itself.
+      const bool own = !child.id.starts_with("i=") && !child.id.starts_with("ns=0;");
+      if (!own || !seen_.insert(child.id).second) continue;
+      if (seen_.size() > kNodesMax)
+        return fail(ErrorCode::limit_reached, std::format("more than {} nodes: begin deeper with --node", kNodesMax));
+      Found found{name, child, {}};
+      if (child.variable) {
+        LINESIDE_ASSIGN(found.value, connection_.read(child.id, deadline_, {}));
+      }
+      if (!command_.settings) print(found, level);
+      if (child.variable) variables.push_back(std::move(found));
+      if (level < command_.depth) LINESIDE_TRY(below(child.id, child.name, level + 1));
+    }
+    return {};
+  }
+
+  std::vector<Found> variables;
+
+ private:
+  static std::string value_text(const opcua::DataValue& value) {
+    if (value.bad()) return std::string(opcua::status_name(value.status));
+    if (value.type.empty()) return "no value";
+    if (value.array) return std::format("{}[{}]", value.type, value.numbers.size());
+    if (!value.numbers.empty()) return std::format("{} = {}", value.type, value.numbers[0]);
+    return value.text.empty() ? std::string(value.type) : std::format("{} = \"{}\"", value.type, value.text);
+  }
+  static void print(const Found& found, int level) {
+    const std::string what = found.node.variable ? value_text(found.value) : "";
+    std::fputs(std::format("{:{}}{}  {}  {}\n", "", 2 * level, found.node.name, found.node.id, what).c_str(), stdout);
+  }
+
+  opcua::Connection& connection_;
+  const BrowseCommand& command_;
+  const MonoTime deadline_;
+  std::set<std::string> seen_;
+};
+
+std::string yaml_text(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? "''" : std::string(1, c);
+  return out + "'";
+}
+
+// A name as settings want one: a-z, 0-9, '-' and '_'.
+std::string plain_name(const std::string& text) {
+  std::string out;
+  for (const char c : text.substr(0, 63)) {
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool fits = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || lower == '_';
+    out += fits ? lower : '-';
+  }
+  return out.empty() ? "machine" : out;
+}
+
+void print_settings(const BrowseCommand& command, const std::vector<Found>& variables) {
+  std::map<std::string, std::vector<const Found*>> arrays;  // by what they belong to
+  for (const Found& found : variables)
+    if (found.value.array && !found.value.numbers.empty()) arrays[found.parent].push_back(&found);
+  std::string text = "waveform_sources:\n  - name: plc\n    kind: opcua\n    opcua:\n";
+  text += std::format("      endpoint: {}\n", yaml_text(command.access.endpoint));
+  if (command.security != "none") text += std::format("      security: {}\n", command.security);
+  if (!command.pki_folder.empty()) text += std::format("      pki_folder: {}\n", yaml_text(command.pki_folder.string()));
+  if (!command.access.username.empty())
+    text += std::format("      username: {}\n      password_file: {}\n", yaml_text(command.access.username),
+                        yaml_text(command.password_file.string()));
+  if (command.access.plain_password) text += "      plain_password: true\n";
+  text += arrays.empty() ? "# No arrays of numbers were found below the node.\n" : "assets:\n";
+  for (const auto& [parent, nodes] : arrays) {
+    text += std::format("  - name: {}\n    source: plc\n", plain_name(parent));
+    text += "    rate_hz:   # samples a second: no server says it, ask who programmed the controller\n    channels:\n";
+    for (const Found* found : nodes)
+      text += std::format("      - {{name: {}, node: {}}}   # {} of {} samples\n", yaml_text(found->node.name),
+                          yaml_text(found->node.id), found->value.type, found->value.numbers.size());
+    text += "    mode: learning\n";
+  }
+  std::fputs(text.c_str(), stdout);
+}
+
+Result<int> browse(BrowseCommand command) {
+  using Security = OpcuaAccess::Security;
+  OpcuaAccess& access = command.access;
+  access.security = command.security == "none"   ? Security::none
+                    : command.security == "sign" ? Security::sign
+                                                 : Security::sign_and_encrypt;
+  access.pki_folder = command.pki_folder.string();
+  access.password_file = command.password_file.string();
+  LINESIDE_ASSIGN(const auto credentials, opcua::read_credentials(access, "toolbox"));
+  const MonoTime deadline = system_clock().mono() + nanoseconds{static_cast<std::int64_t>(command.timeout_s * 1e9)};
+  LINESIDE_ASSIGN(const auto connection, opcua::Connection::open(access, credentials, deadline, {}));
+  Walk walk(*connection, command, deadline);
+  LINESIDE_TRY(walk.below(command.node, "machine", 0));
+  if (command.settings) print_settings(command, walk.variables);
+  return 0;
+}
+
+}  // namespace
+
+cli::Command opcua_commands() {
+  const auto options = std::make_shared<BrowseCommand>();
+  cli::Command command{.name = "browse", .summary = "lists the nodes of an OPC UA server"};
+  command.details =
+      "Each node with its id, as the settings take it, and what its value is now. --settings prints a beginning of a "
+      "gateway's settings with every array of numbers instead: what belongs to one object becomes one asset; the rate "
+      "has to be filled in.\n\nWith --security the toolbox has a certificate of its own in --pki, which the server has "
+      "to accept; the gateway's folder will do for both.";
+  command.options = {
+      cli::argument("URL", "opc.tcp://HOST:PORT/PATH", options->access.endpoint),
+      cli::option("--node", "NODE", "the node to begin at", options->node),
+      cli::option("--depth", "N", "levels below it, 0 to 100", options->depth),
+      cli::option("--security", "MODE", "none, sign or sign_and_encrypt", options->security),
+      cli::option("--pki", "DIR", "certificates: own/, trusted/, rejected/", options->pki_folder),
+      cli::option("--username", "NAME", "sign in by name", options->access.username),
+      cli::option("--password-file", "FILE", "its first line is the password", options->password_file),
+      cli::flag("--plain-password", "send the password without encryption", options->access.plain_password),
+      cli::option("--timeout", "S", "seconds for all of it, 1 to 3600", options->timeout_s),
+      cli::flag("--settings", "print settings for the arrays instead of the nodes", options->settings)};
+  command.options[2].max = 100;
+  command.options[3].choices = {"none", "sign", "sign_and_encrypt"};
+  command.options[8].min = 1;
+  command.options[8].max = 3600;
+  command.examples = {{"lineside opcua browse opc.tcp://192.168.10.30:4840", "what does this controller offer"},
+                      {"lineside opcua browse opc.tcp://192.168.10.30:4840 --settings > press.yaml",
+                       "a beginning of a gateway's settings"}};
+  command.run = [options] { return browse(*options); };
+  cli::Command group{.name = "opcua", .summary = "looks at OPC UA servers"};
+  group.commands = {std::move(command)};
+  return group;
+}
+
+}  // namespace lineside::toolbox
