@@ -196,8 +196,8 @@ void Asset::open_learner() {
 
 void Asset::load_model(const std::filesystem::path& bundle) {
   bundle::Trust trust = parts_.trust;
-  if (learner_)
-    if (auto own = parts_.room.key()) trust.keys.push_back(*own);
+  const auto own = learner_ ? parts_.room.key() : Result<bundle::PublicKey>();
+  if (learner_ && own) trust.keys.push_back(*own);
   auto loaded = AssetModel::load(bundle, trust, *counters_, model_ ? model_->counter() : 0, settings_, parts_.library);
   next_try_ = parts_.clock.mono() + kRetry;
   if (loaded) {
@@ -210,8 +210,14 @@ void Asset::load_model(const std::filesystem::path& bundle) {
          {{"model", model_->version()}});
     return;
   }
-  const std::string why = to_string(loaded.error());
-  if (learner_ && learner_->phase() == Phase::shadow && is_of_bundle(loaded.error().code)) {
+  std::string why = to_string(loaded.error());
+  if (!own) why += " " + own.error().message;
+  if (learner_ && own && loaded.error().code == ErrorCode::bundle_signature)
+    why += std::format(
+        " The key {} may be another than the one it was signed with: put that back and start the "
+        "gateway again, or remove the asset's state to learn again.",
+        parts_.room.sign_key().string());
+  if (learner_ && own && learner_->phase() == Phase::shadow && is_of_bundle(loaded.error().code)) {
     learner_->refuse_bundle(why);
   } else if (status().now.trouble != why) {  // once for each reason
     trouble(why);

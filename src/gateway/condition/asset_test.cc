@@ -190,6 +190,21 @@ TEST_F(AssetTest, ADiskThatFailsIsNoReasonToLearnAnew) {
   EXPECT_TRUE(wait([&] { return records_.count("learning.refused") == 1; })) << "now it is gone";
 }
 
+TEST_F(AssetTest, ADamagedKeyIsSaidAndIsNoReasonToLearnAnew) {
+  settings_.mode = config::AssetSettings::Mode::learning;
+  ASSERT_TRUE(write_atomically(folder_.path() / "key.pem", "rubbish"));
+  std::filesystem::create_directories(folder_.path() / "m1");
+  ASSERT_TRUE(write_atomically(folder_.path() / "m1" / "model.lsb", "signed with the key before"));
+  ASSERT_TRUE(write_atomically(folder_.path() / "m1" / "state", "shadow 1 1 1700000000 0 0\n"));
+  Asset asset(settings_, parts(manual_));
+  asset.start();
+  EXPECT_TRUE(wait([&] { return records_.count("model.refused") == 1; }));
+  const std::string trouble = asset.status().now.trouble;
+  EXPECT_NE(trouble.find("key.pem that signs"), std::string::npos) << trouble;
+  EXPECT_NE(trouble.find("Put it back"), std::string::npos) << trouble;
+  EXPECT_EQ(records_.count("learning.refused"), 0);
+}
+
 TEST_F(AssetTest, AnHourBetweenTwoBlocksOfTelemetryIsNoSilenceAndFourAre) {
   settings_.bundle = (folder_.path() / "none.lsb").string();
   settings_.rate_hz = 1.0 / 3600;

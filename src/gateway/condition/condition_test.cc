@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <cmath>
 #include <fstream>
@@ -342,6 +343,20 @@ TEST(Outliers, NamesRecordingsThatDifferAndAMachineThatChanged) {
   EXPECT_NE(found->change, "");
 }
 
+TEST(Outliers, NamesRecordingsThatCantBeRead) {
+  TestFolder folder;
+  std::vector<std::filesystem::path> files;
+  for (int i = 0; i < 5; ++i) {
+    files.push_back(folder.path() / std::format("{}.csv", i));
+    write_recording(files.back(), i, 0);
+  }
+  ASSERT_TRUE(write_atomically(files[2], "\x01 no numbers"));
+  const auto found = find_outliers(files, [] { return false; });
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->unreadable, std::vector<std::size_t>{2});
+  EXPECT_NE(found->first_error, "");
+}
+
 TEST(Outliers, MissingSamplesAreLeftOut) {
   TestFolder folder;
   std::vector<std::filesystem::path> files;
@@ -376,13 +391,43 @@ TEST(TrainerProcess, EndsWithAClearWord) {
     return wait_for_end(*started).value_or(TrainerEnd{.why = "it never ended"});
   };
   EXPECT_TRUE(end_of("exit 0").good);
-  EXPECT_TRUE(end_of("echo too few; exit 65").refused);
+  const auto refused = end_of(
+      "echo learning; echo 'lineside-train: dataset.invalid: too few.' >&2; echo '  What to do: record more.' >&2; "
+      "exit 65");
+  EXPECT_TRUE(refused.refused);
+  EXPECT_EQ(refused.why, "dataset.invalid: too few");
+  const auto other = end_of("echo 'lineside-train: parity.failed: 0.1'; echo '  What to do: --fp32'; exit 65");
+  EXPECT_FALSE(other.refused);
+  EXPECT_EQ(other.why, "parity.failed: 0.1");
   EXPECT_EQ(end_of("echo one; echo the reason >&2; exit 1").why, "the reason");
   EXPECT_NE(end_of("kill -9 $$").why.find("signal 9"), std::string::npos);
   EXPECT_NE(end_of("sleep 60", 50ms).why.find("longer"), std::string::npos);
   auto missing = TrainerProcess::start({{"/no/such/program"}, folder.path() / "log", 0, 10s}, system_clock());
   ASSERT_TRUE(missing);
   EXPECT_NE(wait_for_end(*missing)->why.find("can't be run"), std::string::npos);
+}
+
+TEST(TrainerProcess, AnEndThatCantBeToldIsNoSuccess) {
+  TestFolder folder;
+  auto started = TrainerProcess::start({{"/bin/true"}, folder.path() / "log", 0, 10s}, system_clock());
+  ASSERT_TRUE(started);
+  ASSERT_GT(waitpid(-1, nullptr, 0), 0);
+  const auto end = started->poll();
+  ASSERT_TRUE(end);
+  EXPECT_FALSE(end->good);
+  EXPECT_NE(end->why.find("can't be told"), std::string::npos) << end->why;
+}
+
+TEST(TrainerProcess, IsEndedWithWhatItHasStarted) {
+  TestFolder folder;
+  const auto alive = folder.path() / "alive";
+  const std::string script = std::format("(while sleep 0.05; do echo >> {}; done) & wait", alive.string());
+  auto started = TrainerProcess::start({{"/bin/sh", "-c", script}, folder.path() / "log", 0, 500ms}, system_clock());
+  ASSERT_TRUE(started);
+  ASSERT_TRUE(wait_for_end(*started));
+  std::filesystem::remove(alive);
+  std::this_thread::sleep_for(300ms);
+  EXPECT_FALSE(std::filesystem::exists(alive));
 }
 
 TEST(TrainerProcess, RunsBehindEverybodyElseWithBoundedMemory) {

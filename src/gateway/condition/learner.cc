@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
 constexpr const char* kPhases[] = {"collecting", "training", "shadow", "scoring"};
-constexpr std::chrono::seconds kRetryMax{3600}, kTakeAgain{10};
+constexpr std::chrono::seconds kRetryMax{3600}, kTakeAgain{10}, kDiskToldEvery{3600};
+constexpr std::size_t kStateBytesMax = 1u << 20;
 constexpr std::size_t kRecordingsMin = 4;
 constexpr std::int64_t kWallMsMax = 7'258'118'400'000;  // the year 2200
 constexpr std::uint64_t kShadowWindowsMin = 20;
@@ -64,7 +65,7 @@ Result<void> Learner::read_state() {
   state_.counter = parts_.counter;
   std::error_code error;
   fs::remove(parts_.folder / "candidate.lsb", error);
-  auto text = read_text(file, 4096);
+  auto text = read_text(file, kStateBytesMax);
   if (!text && text.error().code != ErrorCode::file_not_found) return std::unexpected(text.error());
   if (!text) {
     delete_recordings();
@@ -84,7 +85,25 @@ Result<void> Learner::read_state() {
   phase_from_ = parts_.clock.mono();
   phase_before_s_ = std::max(0.0, static_cast<double>(unix_s(parts_.clock.wall()) - state_.since_s));
   plan_recordings();
+  if (state_.phase != Phase::scoring && settings_changed(*text))
+    begin_anew(std::format("The settings of {} are no longer those it was recorded with: now {}.", settings_.name,
+                           recorded_with()));
   return {};
+}
+
+// In the state, so that it is never another one than that of the recordings.
+std::string Learner::recorded_with() const {
+  std::string text = std::format("rate_hz {}", settings_.rate_hz);
+  for (const auto& channel : settings_.channels)
+    text += std::format("; channel '{}' in '{}', sensitivity {}", channel.name, channel.unit, channel.sensitivity);
+  return text;
+}
+
+// A state of an earlier version holds no settings.
+bool Learner::settings_changed(const std::string& state) const {
+  const std::size_t line = state.find('\n');
+  if (line == std::string::npos || line + 1 == state.size()) return false;
+  return state.substr(line + 1) != recorded_with() + "\n";
 }
 
 nanoseconds Learner::step() const {
@@ -112,8 +131,9 @@ void Learner::plan_recordings() {
 }
 
 void Learner::save() {
-  const std::string text = std::format("{} {} {} {} {} {}\n", to_string(state_.phase), state_.attempt, state_.counter,
-                                       state_.since_s, state_.shadow_windows, state_.shadow_anomalies);
+  const std::string text =
+      std::format("{} {} {} {} {} {}\n{}\n", to_string(state_.phase), state_.attempt, state_.counter, state_.since_s,
+                  state_.shadow_windows, state_.shadow_anomalies, recorded_with());
   if (auto saved = write_atomically(parts_.folder / "state", text); !saved)
     parts_.tell("learning.trouble", Severity::medium,
                 std::format("{} The step of {} is not on disk and would be done again after a restart.",
@@ -191,6 +211,13 @@ Result<std::optional<std::string>> Learner::take(const MadeWindow& recording) {
   const MonoTime now = parts_.clock.mono();
   if (auto written = write_recording(text); !written) {
     due_ = now + kTakeAgain;
+    if (now >= disk_told_after_) {
+      disk_told_after_ = now + kDiskToldEvery;
+      parts_.tell("learning.failed", Severity::medium,
+                  std::format("A recording of {} could not be kept: {} It is tried again every {} s.", settings_.name,
+                              written.error().message, kTakeAgain.count()),
+                  {});
+    }
     return std::unexpected(written.error());
   }
   due_ = std::max(due_ + step(), now + step() / 2);  // what was late is not caught up at once
@@ -198,6 +225,10 @@ Result<std::optional<std::string>> Learner::take(const MadeWindow& recording) {
 }
 
 Result<void> Learner::write_recording(const std::string& text) {
+  std::error_code error;
+  const fs::path folder = parts_.folder / "recordings";
+  if (fs::create_directories(folder, error)) plan_recordings();  // it was deleted, with all that was in it
+  if (error) return fail(ErrorCode::file_io, std::format("can't make {}: {}.", folder.string(), error.message()));
   const std::uint64_t most = settings_.learning.disk_bytes_max;
   if (bytes_ + text.size() > most) {
     const auto message =
@@ -213,10 +244,26 @@ Result<void> Learner::write_recording(const std::string& text) {
   }
   const auto name =
       std::format("{:013}.csv", std::chrono::floor<milliseconds>(parts_.clock.wall().time_since_epoch()).count());
-  LINESIDE_TRY(write_atomically(parts_.folder / "recordings" / name, text));
+  LINESIDE_TRY(write_atomically(folder / name, text));
   ++taken_;
   bytes_ += text.size();
   return {};
+}
+
+void Learner::take_again(const std::vector<fs::path>& unreadable, const std::string& why) {
+  for (const fs::path& file : unreadable) {
+    std::error_code error;
+    fs::remove_all(file, error);
+    if (error)
+      return failed(std::format("A recording of {} can't be read ({}) and can't be removed: {}", settings_.name, why,
+                                error.message()));
+  }
+  const std::size_t before = taken_;
+  plan_recordings();
+  parts_.tell("learning.unreadable", Severity::medium,
+              std::format("{} of {} recordings of {} can't be read any more and are taken again{}.", before - taken_,
+                          before, settings_.name, why.empty() ? "" : ": " + why),
+              {{"unreadable", std::to_string(before - taken_)}, {"left", std::to_string(taken_)}});
 }
 
 bool Learner::examine() {
@@ -224,7 +271,13 @@ bool Learner::examine() {
   const auto found = find_outliers(files, parts_.stop);
   if (!found && found.error().code == ErrorCode::cancelled) return false;
   if (!found) {
-    begin_anew(std::format("The recordings of {} can't be read: {}", settings_.name, found.error().message));
+    failed(found.error().message);
+    return false;
+  }
+  if (!found->unreadable.empty() || files.size() < taken_) {
+    std::vector<fs::path> unreadable;
+    for (const std::size_t index : found->unreadable) unreadable.push_back(files[index]);
+    take_again(unreadable, found->first_error);
     return false;
   }
   const double share =
@@ -299,6 +352,13 @@ void Learner::start_training() {
               std::format("{} learns from {} recordings.", settings_.name, recordings().size()), {});
 }
 
+void Learner::failed(const std::string& what) {
+  retry_at_ = parts_.clock.mono() + retry_pause_;
+  parts_.tell("learning.failed", Severity::medium,
+              std::format("{}. It is tried again in {} s.", what, retry_pause_.count()), {});
+  retry_pause_ = std::min(retry_pause_ * 3, kRetryMax);
+}
+
 bool Learner::finish_training(const TrainerEnd& end) {
   trainer_.reset();
   place_.reset();
@@ -309,13 +369,8 @@ bool Learner::finish_training(const TrainerEnd& end) {
   std::error_code error;
   if (end.good) fs::rename(parts_.folder / "candidate.lsb", bundle(), error);
   if (!end.good || error) {
-    retry_at_ = parts_.clock.mono() + retry_pause_;
-    parts_.tell("learning.failed", Severity::medium,
-                std::format("The training of {} failed: {}. It is tried again in {} s; {} has all it said.",
-                            settings_.name, end.good ? error.message() : end.why, retry_pause_.count(),
-                            (parts_.folder / "training.log").string()),
-                {});
-    retry_pause_ = std::min(retry_pause_ * 3, kRetryMax);
+    failed(std::format("The training of {} failed: {}. {} has all it said", settings_.name,
+                       end.good ? error.message() : end.why, (parts_.folder / "training.log").string()));
     return false;
   }
   retry_pause_ = kRetryMin;
@@ -326,7 +381,7 @@ bool Learner::finish_training(const TrainerEnd& end) {
 
 bool Learner::advance() {
   const auto wanted = static_cast<std::size_t>(settings_.learning.recordings);
-  if (state_.phase == Phase::collecting && (taken_ >= wanted || full_)) {
+  if (state_.phase == Phase::collecting && (taken_ >= wanted || full_) && parts_.clock.mono() >= retry_at_) {
     if (!examine()) return false;
     enter(Phase::training);
   }

@@ -2,7 +2,7 @@
 // `mode: learning`: takes recordings of the running machine, lets lineside-train learn from them, watches the new model
 // for a while, and hands it over. Every step is on disk before the next begins, so that it goes on after kill -9:
 //
-//   FOLDER/state            phase, attempt, counter, what the shadow period has counted
+//   FOLDER/state            phase, attempt, counter, what the shadow period has counted; the settings recorded with
 //   FOLDER/recordings/*.csv what was taken, each written whole
 //   FOLDER/candidate.lsb    of a training that may be under way; never run
 //   FOLDER/model.lsb        verified, in its shadow period or in use
@@ -41,10 +41,12 @@ struct LearnerParts {
 };
 
 // Owner thread only. Events: learning.training, .waiting (for its turn to train), .outliers, .disk_budget (no more is
-// recorded than fits into it), .failed (tried again), .refused (begins anew), .finished, .trouble.
+// recorded than fits into it), .unreadable (damaged recordings are left out and taken again), .failed (tried again; of
+// a disk that takes no recording at most once an hour), .refused (begins anew), .finished, .trouble.
 class Learner {
  public:
-  // Without a state it begins anew: what recordings are left of an earlier time are deleted. Errors: file_io,
+  // Without a state it begins anew: what recordings are left of an earlier time are deleted. So it does when rate,
+  // channels, units or sensitivities are no longer those recorded with, until the model is in use. Errors: file_io,
   // disk_full, file_format (its state can't be read).
   static Result<std::unique_ptr<Learner>> open(const config::AssetSettings& settings, LearnerParts parts);
 
@@ -83,10 +85,15 @@ class Learner {
   nanoseconds step() const;
   Result<void> write_recording(const std::string& text);
   void save();
+  std::string recorded_with() const;
+  bool settings_changed(const std::string& state) const;
+  void failed(const std::string& what);
   void begin_anew(const std::string& why);
   std::vector<std::filesystem::path> recordings() const;
   void delete_recordings();
-  bool examine();  // leaves outliers out; false: too many, learning has begun anew, or it has to stop
+  void take_again(const std::vector<std::filesystem::path>& unreadable, const std::string& why);
+  bool
+  examine();  // leaves outliers out; false: too many, learning has begun anew, some have to be taken again, or stop
   bool its_turn();
   TrainerCommand trainer_command() const;
   void start_training();
@@ -104,7 +111,7 @@ class Learner {
   std::optional<TrainerProcess> trainer_;
   MonoTime phase_from_{};      // or when this process went on with it,
   double phase_before_s_ = 0;  // so long after its beginning
-  MonoTime retry_at_{};
+  MonoTime retry_at_{}, disk_told_after_{};
   std::chrono::seconds retry_pause_ = kRetryMin;
 };
 

@@ -19,7 +19,13 @@ config::AssetSettings settings_of_m1() { return {.name = "m1", .rate_hz = 1000, 
 
 class LearnerTest : public ::testing::Test {
  protected:
-  LearnerTest() { settings_.learning = {.minutes = 0.01, .recordings = 4, .recording_s = 0.5, .shadow_minutes = 0.01}; }
+  static config::AssetSettings with_learning(config::AssetSettings settings) {
+    settings.learning = {.minutes = 0.01, .recordings = 4, .recording_s = 0.5, .shadow_minutes = 0.01};
+    return settings;
+  }
+  std::ptrdiff_t recordings_there() const {
+    return std::ranges::distance(std::filesystem::directory_iterator(folder_.path() / "m1" / "recordings"));
+  }
   void trainer(const std::string& script) {
     const auto program = folder_.path() / "train";
     ASSERT_TRUE(write_atomically(program, "#!/bin/sh\n" + script + "\n", 0755));
@@ -27,13 +33,17 @@ class LearnerTest : public ::testing::Test {
   }
   Result<std::unique_ptr<Learner>> try_open(const std::string& name = "m1", std::uint64_t counter = 0) {
     settings_.name = name;
-    return Learner::open(settings_, {.folder = folder_.path() / name,
-                                     .room = room_,
-                                     .clock = *clock_,
-                                     .counter = counter,
-                                     .tell = [this](const std::string& type, Severity, const std::string&,
-                                                    const auto&) { told_.push_back(type); },
-                                     .stop = [] { return false; }});
+    return Learner::open(settings_,
+                         {.folder = folder_.path() / name,
+                          .room = room_,
+                          .clock = *clock_,
+                          .counter = counter,
+                          .tell =
+                              [this](const std::string& type, Severity, const std::string& message, const auto&) {
+                                told_.push_back(type);
+                                last_ = message;
+                              },
+                          .stop = [] { return false; }});
   }
   std::unique_ptr<Learner> open() {
     auto learner = try_open();
@@ -64,8 +74,9 @@ class LearnerTest : public ::testing::Test {
   Clock* clock_ = &system_clock();
   TestFolder folder_;
   TrainingRoom room_{folder_.path() / "assets" / "key.pem"};
-  config::AssetSettings settings_ = settings_of_m1();
+  config::AssetSettings settings_ = with_learning(settings_of_m1());
   std::vector<std::string> told_;
+  std::string last_;  // message
   std::mt19937 random_{5};
 };
 
@@ -112,12 +123,102 @@ TEST_F(LearnerTest, AFailedTrainingIsToldAndTriedAgainLater) {
 }
 
 TEST_F(LearnerTest, RefusedRecordingsAreTakenAnew) {
-  trainer("echo contaminated; exit 65");
+  trainer("echo 'lineside-train: dataset.invalid: contaminated'; echo '  What to do: stop'; exit 65");
   const auto learner = open();
   for (int i = 0; i < 4; ++i) record(*learner);
   ASSERT_TRUE(advance_until(*learner, [&] { return told("learning.refused"); }));
   EXPECT_EQ(learner->phase(), Phase::collecting);
   EXPECT_EQ(learner->progress(), 0);
+}
+
+TEST_F(LearnerTest, AnotherFailureWithTheSameExitCodeKeepsTheRecordings) {
+  trainer("echo 'lineside-train: model.unsupported: an operator.'; echo '  What to do: x'; exit 65");
+  const auto learner = open();
+  for (int i = 0; i < 4; ++i) record(*learner);
+  ASSERT_TRUE(advance_until(*learner, [&] { return told("learning.failed"); }));
+  EXPECT_FALSE(told("learning.refused"));
+  EXPECT_NE(last_.find("model.unsupported: an operator. "), std::string::npos) << last_;
+  EXPECT_EQ(learner->phase(), Phase::training);
+  EXPECT_EQ(recordings_there(), 4);
+}
+
+TEST_F(LearnerTest, BeginsAnew_WhenTheSettingsItRecordedWithHaveChanged) {
+  const auto changed = [this](auto change) {
+    settings_ = with_learning(settings_of_m1());
+    std::filesystem::remove_all(folder_.path() / "m1");
+    {
+      const auto learner = open();
+      record(*learner), record(*learner);
+    }
+    EXPECT_FLOAT_EQ(open()->progress(), 0.5F);
+    told_.clear();
+    change(settings_);
+    const float kept = open()->progress();
+    EXPECT_EQ(told("learning.refused"), kept == 0);
+    told_.clear();
+    EXPECT_EQ(open()->progress(), kept);
+    EXPECT_FALSE(told("learning.refused")) << "once";
+    return kept == 0;
+  };
+  EXPECT_TRUE(changed([](auto& settings) { settings.rate_hz = 2000; }));
+  EXPECT_TRUE(changed([](auto& settings) { settings.channels[0].name = "y"; }));
+  EXPECT_TRUE(changed([](auto& settings) { settings.channels[0].unit = "g"; }));
+  EXPECT_TRUE(changed([](auto& settings) { settings.channels[0].sensitivity = 2; }));
+  EXPECT_TRUE(changed([](auto& settings) { settings.channels.push_back({.name = "z"}); }));
+  EXPECT_FALSE(changed([](auto& settings) { settings.learning.shadow_minutes = 5; }));
+}
+
+TEST_F(LearnerTest, AStateOfAnEarlierVersionWithoutSettingsGoesOn) {
+  {
+    const auto learner = open();
+    record(*learner);
+  }
+  ASSERT_TRUE(write_atomically(folder_.path() / "m1" / "state", "collecting 1 0 1700000000 0 0\n"));
+  EXPECT_FLOAT_EQ(open()->progress(), 0.25F);
+}
+
+TEST_F(LearnerTest, ARecordingThatCantBeReadIsTakenAgainAndTheOthersAreKept) {
+  trainer("exit 70");
+  const auto learner = open();
+  for (int i = 0; i < 4; ++i) record(*learner);
+  const auto one = std::filesystem::directory_iterator(folder_.path() / "m1" / "recordings")->path();
+  ASSERT_TRUE(write_atomically(one, "\x01 no numbers"));
+  learner->advance();
+  EXPECT_TRUE(told("learning.unreadable"));
+  EXPECT_FALSE(told("learning.refused"));
+  EXPECT_EQ(learner->phase(), Phase::collecting);
+  EXPECT_FLOAT_EQ(learner->progress(), 0.75F);
+  EXPECT_EQ(recordings_there(), 3);
+  record(*learner);
+  learner->advance();
+  EXPECT_EQ(learner->phase(), Phase::training);
+}
+
+TEST_F(LearnerTest, AFolderOfRecordingsThatWasDeletedIsMadeAgain) {
+  const auto learner = open();
+  record(*learner), record(*learner);
+  std::filesystem::remove_all(folder_.path() / "m1" / "recordings");
+  record(*learner);
+  EXPECT_FLOAT_EQ(learner->progress(), 0.25F) << "only what is there counts";
+}
+
+TEST_F(LearnerTest, ADiskThatTakesNoRecordingIsToldOnceAnHour) {
+  clock_ = &manual_;
+  const auto learner = open();
+  const auto folder = folder_.path() / "m1" / "recordings";
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(write_atomically(folder, "in the way"));
+  std::vector<float> samples(500);
+  for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = std::sin(static_cast<float>(i));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(learner->take({.channels = {samples}}));
+    manual_.advance(10s);
+  }
+  EXPECT_EQ(std::ranges::count(told_, "learning.failed"), 1);
+  EXPECT_NE(last_.find("recordings"), std::string::npos) << last_;
+  manual_.advance(1h);
+  EXPECT_FALSE(learner->take({.channels = {samples}}));
+  EXPECT_EQ(std::ranges::count(told_, "learning.failed"), 2);
 }
 
 TEST_F(LearnerTest, AModelThatAlarmsInItsShadowPeriodIsNotTaken) {

@@ -74,14 +74,20 @@ void judge(const std::vector<double>& values, const std::string& channel, std::s
 Result<Outliers> find_outliers(std::span<const std::filesystem::path> recordings, const std::function<bool()>& stop) {
   std::vector<std::vector<Measures>> measures;  // by channel
   std::vector<std::string> names;
-  for (const auto& file : recordings) {
-    if (stop()) return fail(ErrorCode::cancelled, "stopping");
-    LINESIDE_ASSIGN(const auto recording, condition::read_recording(file, {}));
-    names = recording.names;
-    measures.resize(std::max(measures.size(), recording.channels.size()));
-    for (std::size_t c = 0; c < recording.channels.size(); ++c) measures[c].push_back(measure(recording.channels[c]));
-  }
   Outliers found;
+  for (std::size_t i = 0; i < recordings.size(); ++i) {
+    if (stop()) return fail(ErrorCode::cancelled, "stopping");
+    const auto recording = condition::read_recording(recordings[i], {});
+    if (!recording) {
+      if (found.unreadable.empty()) found.first_error = recording.error().message;
+      found.unreadable.push_back(i);
+      continue;
+    }
+    names = recording->names;
+    measures.resize(std::max(measures.size(), recording->channels.size()));
+    for (std::size_t c = 0; c < recording->channels.size(); ++c) measures[c].push_back(measure(recording->channels[c]));
+  }
+  if (!found.unreadable.empty()) return found;
   std::vector<bool> differs(recordings.size(), false);
   for (std::size_t c = 0; c < measures.size(); ++c) {
     if (measures[c].size() != recordings.size()) continue;

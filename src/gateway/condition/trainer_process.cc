@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <format>
+#include <sstream>
 
 #include "base/file.h"
 
@@ -19,13 +20,32 @@ namespace {
 
 constexpr int kNotThere = 127;
 
-// The last line that says something.
-std::string last_line(const std::filesystem::path& log) {
+// "CODE: text" of the last error, without the advice that follows it; without one the last line that says something.
+std::string reason(const std::filesystem::path& log) {
+  constexpr std::string_view kError = "lineside-train: ";
   const auto text = read_text(log, 16u << 20);
   if (!text) return "";
-  std::string_view rest = *text;
-  while (rest.ends_with('\n')) rest.remove_suffix(1);
-  return std::string(rest.substr(rest.rfind('\n') == std::string_view::npos ? 0 : rest.rfind('\n') + 1));
+  std::istringstream lines(*text);
+  std::string last, error;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(kError)) error = line.substr(kError.size());
+    if (!line.empty()) last = line;
+  }
+  std::string told = error.empty() ? last : error;
+  if (told.ends_with('.')) told.pop_back();
+  return told;
+}
+
+// Files that can't be read, models and bundles share the exit code with recordings that are no use.
+bool refuses_recordings(int code, const std::string& why) {
+  return code == exit_code(ErrorCode::dataset_invalid) &&
+         why.starts_with(std::format("{}: ", code_name(ErrorCode::dataset_invalid)));
+}
+
+// With what it has started: it leads a process group of its own.
+void end_group(pid_t leader) {
+  kill(-leader, SIGKILL);
+  waitpid(leader, nullptr, 0);
 }
 
 // A sanitizer reserves terabytes, which count.
@@ -114,17 +134,20 @@ TrainerProcess::TrainerProcess(TrainerProcess&& other) noexcept
 
 TrainerProcess::~TrainerProcess() {
   if (pid_ < 0) return;
-  kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
+  end_group(pid_);
 }
 
 std::optional<TrainerEnd> TrainerProcess::poll() {
   int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) == 0) {
+  const pid_t ended = waitpid(pid_, &status, WNOHANG);
+  if (ended < 0) {
+    const int why = errno;
+    pid_ = -1;  // no child of this process any more: its number may be another's
+    return TrainerEnd{.why = std::format("how the training ended can't be told: {}", std::strerror(why))};
+  }
+  if (ended == 0) {
     if (clock_.mono() < give_up_) return std::nullopt;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
+    end_group(std::exchange(pid_, -1));
     return TrainerEnd{.why = "the training took longer than learning.time_max_minutes and was ended"};
   }
   pid_ = -1;
@@ -137,7 +160,8 @@ std::optional<TrainerEnd> TrainerProcess::poll() {
   if (code == kNotThere)
     return TrainerEnd{.why =
                           std::format("{} can't be run: install it, or set learning.program", command_.words.front())};
-  return TrainerEnd{.refused = code == exit_code(ErrorCode::dataset_invalid), .why = last_line(command_.log)};
+  const std::string why = reason(command_.log);
+  return TrainerEnd{.refused = refuses_recordings(code, why), .why = why};
 }
 
 }  // namespace lineside::gateway

@@ -23,7 +23,7 @@ struct TrainerCommand {
 struct TrainerEnd {
   bool good = false;
   bool refused = false;  // the recordings are no use (dataset.invalid): trying again with them is no use either
-  std::string why;       // when not good
+  std::string why;       // when not good: "CODE: text" of the error it told, or the last line it said
 };
 
 // Owner thread only: the process is killed when that thread ends, so also by kill -9 of the gateway (PR_SET_PDEATHSIG).

@@ -1,14 +1,20 @@
 #include "gateway/condition/training_room.h"
 
 #include <algorithm>
+#include <format>
 
 namespace lineside::gateway {
 
 Result<bundle::PublicKey> TrainingRoom::key() {
   const std::lock_guard lock(mutex_);
   if (!key_) {
-    LINESIDE_ASSIGN(const auto made, bundle::SigningKey::load_or_create(sign_key_));
-    key_ = made.public_key();
+    const auto made = bundle::SigningKey::load_or_create(sign_key_);
+    if (!made)
+      return fail(made.error().code,
+                  std::format("The key {} that signs what is learned here can't be used: {} Put it back, or remove it "
+                              "and each asset's state: they learn again.",
+                              sign_key_.string(), made.error().message));
+    key_ = made->public_key();
   }
   return *key_;
 }

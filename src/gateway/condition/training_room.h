@@ -34,7 +34,8 @@ class TrainingRoom {
 
   const std::filesystem::path& sign_key() const { return sign_key_; }
   // Its public half. The key is there, whole and with its public half beside it, once this has succeeded: made by the
-  // first call that can. Errors: those of SigningKey::load_or_create; then the next call tries again.
+  // first call that can. Errors: those of SigningKey::load_or_create, with what to do; then the next call tries
+  // again.
   Result<bundle::PublicKey> key();
   std::unique_ptr<Place> line_up();
 
