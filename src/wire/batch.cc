@@ -210,7 +210,9 @@ std::uint64_t correct_times(Batch& batch, WallTime now) {
     const auto correct = [&](auto& body) {
       if constexpr (requires { body.to; }) {
         if (!wrong(body.to) && !wrong(body.from)) return;
-        const nanoseconds length = std::clamp(body.to - body.from, nanoseconds{0}, nanoseconds{std::chrono::hours{1}});
+        constexpr bool kOfAsset = std::is_same_v<std::remove_cvref_t<decltype(body)>, AssetSummary>;
+        constexpr nanoseconds kLongest = std::chrono::hours{kOfAsset ? 24 : 1};
+        const nanoseconds length = std::clamp(body.to - body.from, nanoseconds{0}, kLongest);
         body.to = now;
         body.from = now - length;
       } else {

@@ -374,8 +374,10 @@ TEST(Batch, GivesRecordsOfAWrongClockTheTimeOfReceipt) {
                    {3, EventRecord{.time = WallTime{}}},
                    {4, StationSummary{.from = later - 2s, .to = later}},
                    {5, StationSummary{.from = WallTime{}, .to = now - 1s}},
-                   {6, VerdictRecord{.time = now + 20s}}};
-  EXPECT_EQ(correct_times(batch, now), 4U);
+                   {6, VerdictRecord{.time = now + 20s}},
+                   {7, AssetSummary{.asset = "m", .from = later - 12h, .to = later}},
+                   {8, AssetSummary{.asset = "m", .from = now - 60s, .to = now - 30s}}};
+  EXPECT_EQ(correct_times(batch, now), 5U);
   EXPECT_EQ(std::get<VerdictRecord>(batch.records[0].body).time, now - 1h);
   EXPECT_EQ(std::get<VerdictRecord>(batch.records[1].body).time, now);
   EXPECT_EQ(std::get<EventRecord>(batch.records[2].body).time, now);
@@ -383,6 +385,9 @@ TEST(Batch, GivesRecordsOfAWrongClockTheTimeOfReceipt) {
   EXPECT_EQ(std::get<StationSummary>(batch.records[3].body).from, now - 2s);
   EXPECT_EQ(std::get<StationSummary>(batch.records[4].body).from, now - 1h);
   EXPECT_EQ(std::get<VerdictRecord>(batch.records[5].body).time, now + 20s);
+  EXPECT_EQ(std::get<AssetSummary>(batch.records[6].body).to, now) << "it would stay the machine's newest for years";
+  EXPECT_EQ(std::get<AssetSummary>(batch.records[6].body).from, now - 12h);
+  EXPECT_EQ(std::get<AssetSummary>(batch.records[7].body).to, now - 30s);
 }
 
 }  // namespace
