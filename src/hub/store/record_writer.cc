@@ -8,6 +8,15 @@
 namespace lineside::hub {
 namespace {
 
+// The last loss before this one, if it ends where this one begins.
+constexpr std::string_view kLongerLoss = R"(
+UPDATE loss SET last_sequence = ?6, time_ns = ?9
+WHERE tenant = ?1 AND gateway = ?2 AND lane = ?3 AND epoch = ?4 AND cause = ?7 AND exact = ?8
+  AND last_sequence = ?5 - 1 AND last_sequence >= first_sequence
+  AND first_sequence = (SELECT max(first_sequence) FROM loss
+                        WHERE tenant = ?1 AND gateway = ?2 AND lane = ?3 AND epoch = ?4 AND first_sequence < ?5)
+RETURNING 1)";
+
 std::int64_t count_ns(WallTime time) { return time.time_since_epoch().count(); }
 
 std::string json_of(const std::map<std::string, std::string>& pairs) {
@@ -108,6 +117,7 @@ Result<RecordWriter> RecordWriter::create(Database& database) {
   LINESIDE_TRY(make(writer.picture_, "picture", kPlace, "station, item, time_ns, kind, jpeg"));
   LINESIDE_TRY(make(writer.loss_, "loss", "tenant, gateway, lane, epoch, first_sequence",
                     "last_sequence, cause, exact, time_ns"));
+  LINESIDE_ASSIGN(writer.longer_loss_, database.prepare(kLongerLoss));
   LINESIDE_TRY(
       make(writer.asset_, "asset_summary", kPlace,
            "asset, from_ns, to_ns, mode, progress, trouble, state, sensor, alarm, windows, anomalies, unknown, "
@@ -122,6 +132,12 @@ Result<void> RecordWriter::write(const RecordPlace& place, const Record& record)
 
 Result<void> RecordWriter::write_loss(const RecordPlace& place, const LossRecord& loss) {
   const bool exact = loss.last >= loss.first && !loss.cause.ends_with(".at_most");
+  if (loss.last >= loss.first) {
+    Binder(*longer_loss_, place, loss.first) << loss.last << loss.cause << exact << loss.time;
+    LINESIDE_ASSIGN(const bool longer, longer_loss_->step());
+    longer_loss_->reset();
+    if (longer) return {};
+  }
   return (Binder(*loss_, place, loss.first) << loss.last << loss.cause << exact << loss.time).run();
 }
 

@@ -21,7 +21,8 @@ class RecordWriter {
  public:
   static Result<RecordWriter> create(Database& database);
   Result<void> write(const RecordPlace& place, const Record& record);
-  // Sequences [first, last] of the place's lane will not come; last = first - 1: nobody knows how many.
+  // Sequences [first, last] of the place's lane will not come; last = first - 1: nobody knows how many. What follows
+  // on a loss of the same cause without a gap makes that row longer, and gives it its time.
   Result<void> write_loss(const RecordPlace& place, const LossRecord& loss);
 
  private:
@@ -33,7 +34,7 @@ class RecordWriter {
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const LossRecord& loss);
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const AssetSummary& summary);
 
-  std::optional<Statement> verdict_, summary_, event_, picture_, loss_, asset_;
+  std::optional<Statement> verdict_, summary_, event_, picture_, loss_, longer_loss_, asset_;
 };
 
 }  // namespace lineside::hub

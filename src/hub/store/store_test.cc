@@ -134,6 +134,28 @@ TEST_F(StoreTest, CutsALossToWhatIsNotStored) {
   EXPECT_EQ(number("SELECT exact FROM loss WHERE first_sequence = 10"), 0);
 }
 
+TEST_F(StoreTest, MakesOneRowOfLossesThatFollowOnEachOther_OfOneCauseOnly) {
+  const auto rows = [&] { return number("SELECT count(*) FROM loss"); };
+  const auto lost = [&] { return number("SELECT sum(last_sequence - first_sequence + 1) FROM loss"); };
+  commit(batch({loss(1, 1), loss(2, 4)}));
+  EXPECT_EQ(rows(), 1);
+  commit(batch({loss(2, 6)}));  // a part of it is stored
+  EXPECT_EQ(rows(), 1);
+  EXPECT_EQ(number("SELECT last_sequence FROM loss WHERE first_sequence = 1"), 6);
+  commit(batch({loss(7, 7, "outbox.full"), loss(8, 8)}));
+  EXPECT_EQ(rows(), 3) << "another cause is between";
+  commit(batch({verdict(9), loss(10, 10)}));
+  EXPECT_EQ(rows(), 4) << "a record is between";
+  EXPECT_EQ(lost(), 9);
+  commit(batch({loss(1, 1)}, kEpoch, Lane::bulk));
+  commit(batch({loss(1, 1)}, kEpoch, Lane::urgent, "g2"));
+  EXPECT_EQ(rows(), 6);
+  EXPECT_EQ(commit(batch({loss(11, 11)})).watermark, 11U);
+  EXPECT_EQ(rows(), 6);
+  EXPECT_EQ(lost(), 12);
+  EXPECT_EQ(number("SELECT count(*) FROM loss WHERE last_sequence < first_sequence"), 0);
+}
+
 TEST_F(StoreTest, KeepsLanesAndGatewaysApart) {
   commit(batch({verdict(1), verdict(2)}));
   EXPECT_EQ(commit(batch({verdict(1)}, kEpoch, Lane::bulk)).watermark, 1U);
@@ -281,12 +303,13 @@ TEST_F(StoreTest, DeclaresSummariesOfTooManyAssetsLost) {
   EXPECT_EQ(commit(summaries(1, kAssetsMax, "m")).stored, kAssetsMax);
   const auto more = commit(summaries(kAssetsMax + 1, kAssetsMax + 10, "more"));
   EXPECT_EQ(more.watermark, kAssetsMax + 10) << "the sum holds";
-  EXPECT_EQ(number("SELECT count(*) FROM loss WHERE cause = 'hub.assets_max'"), 10);
+  EXPECT_EQ(number("SELECT count(*) FROM loss WHERE cause = 'hub.assets_max'"), 1);
   store_->remove_listener(listener);
   EXPECT_EQ(listener.summaries, kAssetsMax);
   open();  // known from the database
   EXPECT_EQ(commit(summaries(kAssetsMax + 11, kAssetsMax + 11, "again")).stored, 1U);
-  EXPECT_EQ(number("SELECT count(*) FROM loss WHERE cause = 'hub.assets_max'"), 11);
+  EXPECT_EQ(number("SELECT sum(last_sequence - first_sequence + 1) FROM loss WHERE cause = 'hub.assets_max'"), 11);
+  EXPECT_EQ(number("SELECT count(*) FROM loss"), 1);
   EXPECT_EQ(commit(summaries(kAssetsMax + 12, kAssetsMax + 12, "m")).stored, 1U);
   EXPECT_EQ(number("SELECT count(*) FROM asset_summary"), static_cast<int>(kAssetsMax) + 1);
 }
