@@ -148,7 +148,7 @@ TEST(Filter, TakesSpansFromAnotherFile_ByName) {
   EXPECT_EQ(result.columns[0].method, "exact: span 0");
   EXPECT_DOUBLE_EQ(result.columns[1].bound, 1);
   EXPECT_EQ(result.columns[2].method, "exact: no span known");
-  ASSERT_EQ(result.notes.size(), 1U);
+  ASSERT_EQ(result.notes.size(), 2U);
   EXPECT_NE(result.notes[0].find("'c'"), std::string::npos);
   const Table after = table_of(rebuilt(result.bytes));
   EXPECT_EQ(after.cell(1, 0), "2.345");
@@ -162,6 +162,18 @@ TEST(Filter, ReportsCountsAndErrors) {
   EXPECT_EQ(result.bytes_in_json, std::string_view(R"({"time":"2020-01-01 00:00:00","a":1,"s":"x"})").size() * 2);
   ASSERT_EQ(result.columns.size(), 2U);
   EXPECT_LE(result.columns[0].max_error_ratio(), 1);
+}
+
+TEST(Filter, SaysWhenNoColumnHoldsTimes) {
+  const Table table = table_of("t,v\n0.1,5\n0.2,6\n0.3,7\n");
+  const Filtered result = filtered(table, "5%");
+  ASSERT_EQ(result.notes.size(), 1U);
+  EXPECT_NE(result.notes[0].find("no time column found: column 't' is filtered like the others"), std::string::npos);
+  EXPECT_NE(result.notes[0].find("--time-column"), std::string::npos);
+  const auto named = telemetry::filter(table, {.time_column = "t"});
+  ASSERT_TRUE(named);
+  EXPECT_TRUE(named->notes.empty());
+  EXPECT_TRUE(filtered(table_of("time,v\n2020-01-01 00:00:00,1\n2020-01-01 00:00:01,2\n"), "5%").notes.empty());
 }
 
 TEST(Filter, RefusesBoundsThatMeanNothing) {
@@ -217,6 +229,13 @@ TEST(Table, RefusesWhatIsNoTable) {
   ragged += '\n';
   for (int i = 0; i < 50'000; ++i) ragged += "1\n";
   EXPECT_FALSE(Table::parse(ragged, "x").has_value());
+}
+
+TEST(Table, RefusesAFileThatIsNoText) {
+  const auto refused = Table::parse(std::string("a,b\n1,\0\n", 8), "test.bin");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::file_format);
+  EXPECT_NE(refused.error().message.find("byte 7 is zero"), std::string::npos) << refused.error().message;
 }
 
 TEST(Table, RefusesACellThatNoSegmentHolds_InsteadOfADefectWhenItIsProved) {

@@ -188,6 +188,7 @@ class Planner {
     planned_.columns.resize(count);
     planned_.reports.resize(count);
     for (std::size_t i = 0; i < count; ++i) plan_column(i);
+    if (planned_.time_column == count && count > 0 && table_.rows() > 0) note_no_times();
     add_widths();
     planned_.plan.period = find_period(planned_, table_.rows());
     find_helpers(planned_, table_.rows());
@@ -245,6 +246,17 @@ class Planner {
     plan.finish();
     find_grid(plan, cells.numbers);
     texts_where_needed(plan, cells, i);
+  }
+
+  // Times are the first column as a rule; as numbers they would lose their exactness.
+  void note_no_times() {
+    const ColumnPlan& first = planned_.plan.columns.front();
+    planned_.notes.push_back(
+        first.kind == Kind::number
+            ? std::format("no time column found: column '{}' is filtered like the others; if its numbers are times, "
+                          "name it by --time-column",
+                          first.name)
+            : std::string("no time column found; if there is one, name it by --time-column"));
   }
 
   void read_times(const ColumnPlan& plan, Cells& cells, std::size_t i) {

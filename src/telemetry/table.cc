@@ -48,6 +48,9 @@ std::optional<double> read_number(std::string_view text, bool decimal_comma) {
 }
 
 Result<Table> Table::parse(std::string text, std::string_view name) {
+  if (const std::size_t zero = text.find('\0'); zero != std::string::npos)
+    return fail(ErrorCode::file_format,
+                std::format("{} is no text: byte {} is zero. A recording is CSV (UTF-8).", name, zero + 1));
   Table table;
   table.text_.assign(text.begin(), text.end());
   text = {};

@@ -25,8 +25,8 @@ struct TableStyle {
 // Owner thread only. Movable; the cells lie in the text that it keeps.
 class Table {
  public:
-  // `name` is for messages. Errors: file_format (a quote that never ends), limit_reached (too many columns, a cell
-  // above 1 MiB, or rows so different in length that it can't be a table).
+  // `name` is for messages. Errors: file_format (no text: a zero byte; a quote that never ends), limit_reached (too
+  // many columns, a cell above 1 MiB, or rows so different in length that it can't be a table).
   static Result<Table> parse(std::string text, std::string_view name);
 
   const TableStyle& style() const { return style_; }
