@@ -99,7 +99,8 @@ void print_settings(const BrowseCommand& command, const std::vector<Found>& vari
   std::string text = "waveform_sources:\n  - name: plc\n    kind: opcua\n    opcua:\n";
   text += std::format("      endpoint: {}\n", yaml_text(command.access.endpoint));
   if (command.security != "none") text += std::format("      security: {}\n", command.security);
-  if (!command.pki_folder.empty()) text += std::format("      pki_folder: {}\n", yaml_text(command.pki_folder.string()));
+  if (!command.pki_folder.empty())
+    text += std::format("      pki_folder: {}\n", yaml_text(command.pki_folder.string()));
   if (!command.access.username.empty())
     text += std::format("      username: {}\n      password_file: {}\n", yaml_text(command.access.username),
                         yaml_text(command.password_file.string()));
