@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include "opcua/connection_impl.h"
@@ -6,32 +5,18 @@
 namespace lineside::opcua {
 namespace {
 
-constexpr std::size_t kReferencesPerCall = 1000, kTypesPerCall = 100, kChildrenMax = 100'000;
-
-std::string type_text(const UA_DataValue& type, const UA_DataValue& rank) {
-  if (!UA_Variant_hasScalarType(&type.value, &UA_TYPES[UA_TYPES_NODEID])) return "?";
-  const auto& id = *static_cast<const UA_NodeId*>(type.value.data);
-  const UA_DataType* known = UA_findDataType(&id);
-  std::string text = known != nullptr ? known->typeName : opcua::to_text(id);
-  if (!UA_Variant_hasScalarType(&rank.value, &UA_TYPES[UA_TYPES_INT32])) return text;
-  const UA_Int32 dimensions = *static_cast<const UA_Int32*>(rank.value.data);
-  if (dimensions >= UA_VALUERANK_ONE_OR_MORE_DIMENSIONS) return text + "[]";
-  return dimensions == UA_VALUERANK_SCALAR ? text : text + "[?]";
-}
+constexpr std::size_t kReferencesPerCall = 1000, kChildrenMax = 100'000;
 
 }  // namespace
 
-Result<void> Connection::Impl::add_children(UA_BrowseResult& from, std::vector<Node>& to,
-                                            std::vector<NodeIdText>& ids) const {
+Result<void> Connection::Impl::add_children(UA_BrowseResult& from, std::vector<Node>& to) const {
   for (std::size_t i = 0; i < from.referencesSize && to.size() < kChildrenMax; ++i) {
     const UA_ReferenceDescription& reference = from.references[i];
     if (reference.nodeId.serverIndex != 0) continue;
     std::string text = opcua::to_text(reference.nodeId.nodeId);
-    auto id = NodeIdText::parse(text);
-    if (!id) continue;
-    ids.push_back(std::move(*id));
+    if (!NodeIdText::parse(text)) continue;
     const bool variable = reference.nodeClass == UA_NODECLASS_VARIABLE;
-    to.push_back({std::move(text), std::string(view(reference.browseName.name)), {}, variable, !variable});
+    to.push_back({std::move(text), std::string(view(reference.browseName.name)), variable, !variable});
   }
   if (from.statusCode == UA_STATUSCODE_GOOD) return {};
   const bool unknown =
@@ -45,7 +30,6 @@ Result<std::vector<Node>> Connection::Impl::children(const std::string& node, Mo
   const auto id = NodeIdText::parse(node);
   if (!id) return fail(ErrorCode::usage, std::format("'{}' is no node; one is ns=2;s=NAME or ns=2;i=NUMBER", node));
   std::vector<Node> nodes;
-  std::vector<NodeIdText> ids;
   UA_BrowseDescription description;
   UA_BrowseDescription_init(&description);
   description.nodeId = id->get();
@@ -63,7 +47,7 @@ Result<std::vector<Node>> Connection::Impl::children(const std::string& node, Mo
       ask(request, UA_TYPES[UA_TYPES_BROWSEREQUEST], response, UA_TYPES[UA_TYPES_BROWSERESPONSE], deadline, stop);
   UA_ByteString more = UA_BYTESTRING_NULL;
   if (asked && response.resultsSize == 1) {
-    asked = add_children(response.results[0], nodes, ids);
+    asked = add_children(response.results[0], nodes);
     std::swap(more, response.results[0].continuationPoint);
   }
   UA_BrowseResponse_clear(&response);
@@ -77,45 +61,14 @@ Result<std::vector<Node>> Connection::Impl::children(const std::string& node, Mo
         ask(next, UA_TYPES[UA_TYPES_BROWSENEXTREQUEST], page, UA_TYPES[UA_TYPES_BROWSENEXTRESPONSE], deadline, stop);
     UA_ByteString_clear(&more);
     if (asked && page.resultsSize == 1) {
-      asked = add_children(page.results[0], nodes, ids);
+      asked = add_children(page.results[0], nodes);
       std::swap(more, page.results[0].continuationPoint);
     }
     UA_BrowseNextResponse_clear(&page);
   }
   UA_ByteString_clear(&more);
-  if (asked) asked = add_types(nodes, ids, deadline, stop);
   if (!asked) return std::unexpected(asked.error());
   return nodes;
-}
-
-Result<void> Connection::Impl::add_types(std::vector<Node>& nodes, const std::vector<NodeIdText>& ids,
-                                         MonoTime deadline, const std::stop_token& stop) {
-  std::vector<std::size_t> variables;
-  for (std::size_t i = 0; i < nodes.size(); ++i)
-    if (nodes[i].variable) variables.push_back(i);
-  for (std::size_t from = 0; from < variables.size(); from += kTypesPerCall) {
-    const auto batch = std::span(variables).subspan(from, std::min(kTypesPerCall, variables.size() - from));
-    std::vector<UA_ReadValueId> wanted;
-    for (const std::size_t i : batch)
-      for (const UA_AttributeId attribute : {UA_ATTRIBUTEID_DATATYPE, UA_ATTRIBUTEID_VALUERANK}) {
-        UA_ReadValueId& one = wanted.emplace_back();
-        UA_ReadValueId_init(&one);
-        one.nodeId = ids[i].get();
-        one.attributeId = attribute;
-      }
-    UA_ReadRequest request;
-    UA_ReadRequest_init(&request);
-    request.nodesToRead = wanted.data();
-    request.nodesToReadSize = wanted.size();
-    UA_ReadResponse response;
-    const auto asked =
-        ask(request, UA_TYPES[UA_TYPES_READREQUEST], response, UA_TYPES[UA_TYPES_READRESPONSE], deadline, stop);
-    for (std::size_t k = 0; asked && k < batch.size() && 2 * k + 1 < response.resultsSize; ++k)
-      nodes[batch[k]].type = type_text(response.results[2 * k], response.results[2 * k + 1]);
-    UA_ReadResponse_clear(&response);
-    LINESIDE_TRY(asked);
-  }
-  return {};
 }
 
 Result<DataValue> Connection::Impl::read(const std::string& node, MonoTime deadline, const std::stop_token& stop) {

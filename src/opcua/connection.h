@@ -42,7 +42,7 @@ struct Publishing {
 };
 
 struct Node {
-  std::string id, name, type;  // type of a variable's value: "Double", "Int16[]" (array), "Int16[?]" (either)
+  std::string id, name;
   bool variable = false, has_children = false;
 };
 

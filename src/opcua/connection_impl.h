@@ -61,9 +61,7 @@ class Connection::Impl {
                    const UA_DataType& response_type, MonoTime deadline, const std::stop_token& stop);
   Result<bool> watch_batch(std::span<const std::size_t> batch, MonoTime deadline, const std::stop_token& stop);
   void take_results(std::span<const std::size_t> batch, std::span<const UA_MonitoredItemCreateResult> results);
-  Result<void> add_children(UA_BrowseResult& from, std::vector<Node>& to, std::vector<NodeIdText>& ids) const;
-  Result<void> add_types(std::vector<Node>& nodes, const std::vector<NodeIdText>& ids, MonoTime deadline,
-                         const std::stop_token& stop);
+  Result<void> add_children(UA_BrowseResult& from, std::vector<Node>& to) const;
   void expect(void* to, const UA_DataType& type) { reply_ = {0, to, &type, false}; }  // the next answer
 
   static void answered(UA_Client*, void* self, UA_UInt32 id, void* response);
