@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <format>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "base/file.h"
 
@@ -24,6 +26,7 @@ using std::chrono::steady_clock;
 constexpr int kLoopMs = 200;
 constexpr milliseconds kConnectMax{10'000};
 constexpr milliseconds kGoodbyeMax{500}, kStopMax{2000};
+constexpr std::chrono::seconds kStable{5};  // a connection that ends sooner counts as a failure to connect
 constexpr std::size_t kPayloadBytesMax = 32u << 20;
 
 // Once, and for as long as the process lives: the library counts its users without a lock.
@@ -163,7 +166,7 @@ class Client::Impl {
       return;
     }
     connected_ = true;
-    delay_ = options_.reconnect_min;
+    connected_at_ = steady_clock::now();
     tell([](Handler& handler) { handler.on_connected(); });
   }
 
@@ -179,6 +182,9 @@ class Client::Impl {
       const std::string why = one_connection();
       lost(why);
       if (stopping()) break;
+      if (const auto since = std::exchange(connected_at_, std::nullopt);
+          since && steady_clock::now() - *since >= kStable)
+        delay_ = options_.reconnect_min;
       const std::string& reason = refused_.empty() ? why : refused_;
       const std::string text = std::format("{}:{}: {}", options_.broker.host, options_.broker.port, reason);
       tell([&](Handler& handler) { handler.on_disconnected(text); });
@@ -267,7 +273,8 @@ class Client::Impl {
   mosquitto* mosquitto_ = nullptr;
   std::atomic<bool> connected_{false};
   std::string refused_;
-  milliseconds delay_{};
+  milliseconds delay_{};                                  // the network thread's own
+  std::optional<steady_clock::time_point> connected_at_;  // too
   std::mt19937 random_{std::random_device{}()};
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -21,6 +21,7 @@ struct ClientOptions {
   std::chrono::seconds keep_alive{20};
   // False: it ends with its first connection, and what it has not sent then goes with it.
   bool reconnect = true;
+  // Doubled after each failure and after each connection that ended within 5 s.
   std::chrono::milliseconds reconnect_min{200}, reconnect_max{30'000};
 };
 

@@ -24,6 +24,12 @@ constexpr std::size_t kAckQueue = 256;
 constexpr std::size_t kUrgentWindowBytes = 2u << 20;
 constexpr std::size_t kBulkWindowBytesMin = 32u << 10, kBulkWindowBytesMax = 8u << 20;
 constexpr milliseconds kIdleWait{1000};
+constexpr std::chrono::seconds kShortConnection{5};
+constexpr std::chrono::minutes kStableConnection{1};
+constexpr int kShortConnectionsMax = 2;
+constexpr std::string_view kTwins =
+    "The broker takes this gateway's connection and ends it within seconds, again and again: most likely another "
+    "gateway has the same name and certificate. Enroll each by itself.";
 constexpr std::chrono::seconds kBacklogPeriod{5};  // an older record than this is a backlog, and is told so often
 
 std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
@@ -133,7 +139,10 @@ class Uplink::Impl final : public mqtt::Handler {
                         .batches_sent = batches_.value(),
                         .batches_repeated = repeated_.value(),
                         .acks = acks_.value(),
-                        .last_error = connected_ ? "" : last_error_};
+                        .last_error = connected_ ? "" : last_error_,
+                        .trouble = {}};
+    const bool stable = connected_since_ && clock_.mono() - *connected_since_ > kStableConnection;
+    if (short_connections_ > kShortConnectionsMax && !stable) status.trouble = kTwins;
     const bool recent = last_ack_ && clock_.mono() - *last_ack_ < 3 * settings_.ack_timeout;
     status.hub_answering = connected_ && (recent || nothing_waits_);
     return status;
@@ -141,6 +150,10 @@ class Uplink::Impl final : public mqtt::Handler {
 
   // The network thread's side.
   void on_connected() override {
+    {
+      const std::lock_guard lock(mutex_);
+      connected_since_ = clock_.mono();
+    }
     const std::lock_guard lock(client_mutex_);
     if (!client_) return;  // it ends
     if (auto done = client_->subscribe(ack_topic_, 0); !done)
@@ -162,11 +175,14 @@ class Uplink::Impl final : public mqtt::Handler {
   }
 
   void on_disconnected(const std::string& why) override {
+    bool twins = false;
     {
       std::lock_guard lock(mutex_);
       connected_ = false;
       last_error_ = why;
+      twins = count_short_connection();
     }
+    if (twins) twins_log_.log(LogLevel::error, "uplink", kTwins, {{"gateway", gateway_}});
     connected_gauge_.set(0);
     reconnects_.add();
     connection_log_.log(LogLevel::warning, "uplink", "no connection to the broker; records wait in the outbox",
@@ -182,6 +198,16 @@ class Uplink::Impl final : public mqtt::Handler {
   }
 
  private:
+  // True if a connection ended so soon after it was accepted for the third time, or more. With the lock.
+  bool count_short_connection() {
+    const auto since = std::exchange(connected_since_, std::nullopt);
+    if (!since) return false;  // it was not accepted
+    const nanoseconds lasted = clock_.mono() - *since;
+    if (lasted > kStableConnection) short_connections_ = 0;
+    if (lasted >= kShortConnection) return false;
+    return ++short_connections_ > kShortConnectionsMax;
+  }
+
   void poke() {
     {
       std::lock_guard lock(mutex_);
@@ -408,7 +434,8 @@ class Uplink::Impl final : public mqtt::Handler {
   std::condition_variable wake_;
   bool stopping_ = false, work_ = false, connected_ = false, restart_ = false, nothing_waits_ = true;
   std::string last_error_ = "not connected yet";
-  std::optional<MonoTime> last_ack_;
+  std::optional<MonoTime> last_ack_, connected_since_;
+  std::int64_t short_connections_ = 0;  // accepted, and ended soon, since one lasted
   BoundedQueue<wire::Ack> received_{"uplink acks", kAckQueue, WhenFull::drop_oldest};  // a newer one says more
 
   // The sending thread's own.
@@ -418,7 +445,7 @@ class Uplink::Impl final : public mqtt::Handler {
   std::array<std::optional<wire::Ack>, 2> beyond_;  // of what the outbox does not have
   std::optional<MonoTime> told_backlog_;
   bool told_behind_ = true;  // the state that was published when connecting may have told of one
-  LogLimiter connection_log_, read_log_;
+  LogLimiter connection_log_, twins_log_, read_log_;
 
   Gauge& connected_gauge_;
   Counter &bytes_, &batches_, &repeated_, &acks_, &bad_acks_, &reconnects_;

@@ -21,6 +21,9 @@ struct UplinkStatus {
   std::uint64_t bytes_sent = 0;  // MQTT PUBLISH packets: fixed header, topic, packet id, payload; not TLS, TCP, IP
   std::uint64_t batches_sent = 0, batches_repeated = 0, acks = 0;
   std::string last_error;  // "" when connected
+  // "" or what must be looked into, connected or not: the broker keeps ending the connection within 5 s, since another
+  // gateway has the same name and certificate. It goes when a connection has lasted a minute.
+  std::string trouble;
 };
 
 // Owns two threads: libmosquitto's for the network, its own for what to send. The urgent lane goes first, always; bulk

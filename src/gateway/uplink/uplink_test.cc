@@ -122,6 +122,51 @@ TEST(Uplink, EndsWell_WhenTheBrokerAcceptsItJustThen) {
   }
 }
 
+TEST(Uplink, NamesAnotherGatewayOfTheSameName_AndComesBackSlower_WhenItsConnectionsEndAtOnce) {
+  const mqtt::testing::Broker broker;
+  if (!broker.there()) GTEST_SKIP() << "mosquitto is not installed";
+  const TestFolder folder;
+  const config::UplinkSettings settings{
+      .enabled = true, .broker = {.port = broker.port(), .tls = false}, .reconnect_min = 20ms, .reconnect_max = 30s};
+  std::array<MetricsRegistry, 2> metrics;
+  std::array<std::unique_ptr<Outbox>, 2> outboxes;
+  std::array<std::unique_ptr<Uplink>, 2> twins;
+  for (std::size_t i = 0; i < 2; ++i) {
+    outboxes[i] = Outbox::open(folder / std::format("outbox{}", i), {}, system_clock(), metrics[i]).value();
+    twins[i] = Uplink::start(settings, "t1", "g1", *outboxes[i], system_clock(), metrics[i]).value();
+  }
+  const auto both_say = [&] {
+    return std::ranges::all_of(twins, [](const auto& twin) { return twin->status().trouble.contains("same name"); });
+  };
+  EXPECT_TRUE(eventually(both_say));
+  const auto losses = [&] { return metrics[0].counter("lineside_uplink_disconnects_total", "").value(); };
+  const auto before = losses();
+  std::this_thread::sleep_for(1s);
+  EXPECT_LT(losses() - before, 20U) << "without backing off it is some dozens in a second";
+}
+
+TEST(Uplink, SaysNothingOfTwins_WhenTheBrokerStartsAgain) {
+  mqtt::testing::Broker broker;
+  if (!broker.there()) GTEST_SKIP() << "mosquitto is not installed";
+  const TestFolder folder;
+  MetricsRegistry metrics;
+  const auto outbox = Outbox::open(folder / "outbox", {}, system_clock(), metrics).value();
+  const auto uplink = Uplink::start({.enabled = true,
+                                     .broker = {.port = broker.port(), .tls = false},
+                                     .reconnect_min = 20ms,
+                                     .reconnect_max = 50ms},
+                                    "t1", "g1", *outbox, system_clock(), metrics)
+                          .value();
+  ASSERT_TRUE(eventually([&] { return uplink->status().connected; }));
+  broker.kill();
+  ASSERT_TRUE(eventually([&] { return !uplink->status().connected; }));
+  std::this_thread::sleep_for(300ms);  // refused many times
+  EXPECT_EQ(uplink->status().trouble, "");
+  broker.start();
+  ASSERT_TRUE(eventually([&] { return uplink->status().connected; }));
+  EXPECT_EQ(uplink->status().trouble, "");
+}
+
 // Keeps what is published on the gateway's state topic.
 struct StateReader final : mqtt::Handler {
   explicit StateReader(int port) {
