@@ -20,6 +20,8 @@ std::vector<std::string> GatewayView::trouble() const {
   std::vector<std::string> all = lasting_trouble_;
   for (const std::string& one : {ledger_.trouble(), samples_.trouble(), outbox_.trouble()})
     if (!one.empty()) all.push_back(one);
+  if (uplink_ != nullptr)
+    if (std::string one = uplink_->status().trouble; !one.empty()) all.push_back(std::move(one));
   return all;
 }
 

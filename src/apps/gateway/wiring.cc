@@ -91,8 +91,8 @@ struct Gateway::Parts {
   std::vector<BundleFile> asset_bundles;  // by asset
   std::vector<std::unique_ptr<WaveformSource>> waveforms;
   std::unique_ptr<GatewayView> view;
-  std::unique_ptr<LocalServer> server;
   std::unique_ptr<Uplink> uplink;
+  std::unique_ptr<LocalServer> server;
 
   Result<void> open_stores();
   Result<void> make_stations();
@@ -202,6 +202,7 @@ void Gateway::Parts::open_doors() {
     auto started = Uplink::start(settings.uplink, settings.tenant, settings.gateway, *outbox, clock, metrics,
                                  std::string(version()));
     if (started) uplink = std::move(*started);
+    view->watch(uplink.get());
     if (!started) do_without("The uplink to the hub", started.error());
   }
   if (settings.local.enabled) {
