@@ -7,7 +7,7 @@ namespace lineside::telemetry {
 namespace {
 
 constexpr std::size_t kStretchRows = 1024;  // one expectation for so many
-constexpr std::size_t kTryRows = 512;       // on which expectations are compared
+constexpr std::size_t kTryRows = 256;       // on which expectations are compared
 constexpr std::size_t kTryEvery = 4;        // stretches, after the first few
 constexpr std::size_t kTryAlways = 2;
 constexpr std::size_t kBlockTextMax = 64U << 20;
