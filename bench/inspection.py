@@ -77,6 +77,8 @@ def paced(args, label, cameras, items, latency_limit, *more):
     for q in ("p50", "p99", "p99.9", "max"):
         figure(f"{label}.trigger_to_command_{q}", run["late_ms"][q], "ms", limit=latency_limit if q == "p99.9" else None,
                **about)
+    figure(f"{label}.bare_machine_late_p99.9", run["machine_late_ms"]["p99.9"], "ms", max=run["machine_late_ms"]["max"],
+           what="a thread that wakes as often in the same run and computes for 1 ms: how much later it is through")
     return run
 
 
