@@ -251,8 +251,8 @@ Result<void> Connection::Impl::watch_items(std::vector<std::size_t> todo, MonoTi
 
 void Connection::Impl::take_results(std::span<const std::size_t> batch,
                                     std::span<const UA_MonitoredItemCreateResult> results) {
-  for (std::size_t i = 0; i < std::min(batch.size(), results.size()); ++i) {
-    const UA_StatusCode status = results[i].statusCode;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const UA_StatusCode status = i < results.size() ? results[i].statusCode : UA_STATUSCODE_BADUNEXPECTEDERROR;
     if ((status & 0x8000'0000U) == 0) continue;
     WatchedItem& item = items_[batch[i]];
     const bool filter =
@@ -299,7 +299,7 @@ Result<bool> Connection::Impl::watch_batch(std::span<const std::size_t> batch, M
   if (sent != UA_STATUSCODE_GOOD) return lost(status_name(sent));
   LINESIDE_TRY(wait_for_reply(deadline, stop));
   const UA_StatusCode result = response.responseHeader.serviceResult;
-  take_results(batch, {response.results, response.resultsSize});
+  if (result == UA_STATUSCODE_GOOD) take_results(batch, {response.results, response.resultsSize});
   UA_clear(&response, &type);
   if (result == UA_STATUSCODE_BADTOOMANYOPERATIONS && batch.size() > 1) return false;
   if (result != UA_STATUSCODE_GOOD) return lost(std::format("no monitored items: {}", status_name(result)));
