@@ -1,6 +1,7 @@
 #include "inference/classifier.h"
 
 #include <cmath>
+#include <cstring>
 #include <format>
 
 #include "base/log.h"
@@ -22,6 +23,7 @@ class OnnxClassifier final : public gateway::Classifier {
       : session_(std::move(session)),
         output_(output),
         preprocessor_(manifest.preprocess),
+        ahead_(manifest.preprocess),
         kind_(manifest.output_kind),
         labels_(manifest.labels),
         version_(bundle::model_version(manifest)),
@@ -39,6 +41,25 @@ class OnnxClassifier final : public gateway::Classifier {
   Result<void> preprocess(const ImageView& image) override {
     if (preprocessor_.spec().type == PreprocessSpec::Type::f32) return preprocessor_.run(image, session_->input_f32());
     return preprocessor_.run(image, session_->input_u8());
+  }
+
+  std::size_t input_bytes() const override {
+    const auto& spec = preprocessor_.spec();
+    return vision::element_count(spec) * (spec.type == PreprocessSpec::Type::f32 ? sizeof(float) : 1);
+  }
+
+  Result<void> make_input(const ImageView& image, std::span<std::byte> input) override {
+    const std::size_t count = vision::element_count(ahead_.spec());
+    if (ahead_.spec().type == PreprocessSpec::Type::f32)
+      return ahead_.run(image, std::span(reinterpret_cast<float*>(input.data()), count));
+    return ahead_.run(image, std::span(reinterpret_cast<std::uint8_t*>(input.data()), count));
+  }
+
+  void set_input(std::span<const std::byte> input) override {
+    if (preprocessor_.spec().type == PreprocessSpec::Type::f32)
+      std::memcpy(session_->input_f32().data(), input.data(), input.size());
+    else
+      std::memcpy(session_->input_u8().data(), input.data(), input.size());
   }
 
   Result<gateway::ClassScore> infer() override {
@@ -83,7 +104,7 @@ class OnnxClassifier final : public gateway::Classifier {
 
   std::unique_ptr<Session> session_;
   std::size_t output_;
-  vision::Preprocessor preprocessor_;
+  vision::Preprocessor preprocessor_, ahead_;  // ahead_: of the thread that calls make_input()
   OutputKind kind_;
   std::vector<std::string> labels_;
   std::vector<bool> rejects_;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <thread>
 
 #include "base/test_folder.h"
 #include "inference/classifier.h"
@@ -54,6 +55,27 @@ std::vector<std::uint8_t> channel_means(std::string& output_name, int size = 8, 
   model.op("GlobalAveragePool").op("Flatten");
   output_name = model.last();
   return model.finish({batch, 3});
+}
+
+TEST_F(ClassifierTest, ScoresAlike_WhenTheInputIsMadeOnAnotherThread) {
+  auto manifest = manifest_for(32);
+  TestModel model({1, 3, 32, 32});
+  model.conv(3, 8, 3, 2).op("Relu").op("GlobalAveragePool").op("Flatten").gemm(8, 1).op("Sigmoid");
+  manifest.output.name = model.last();
+  const auto classifier = make(manifest, model.finish({1, 1})).value();
+  ASSERT_TRUE(classifier->warm_up());
+  const Image picture = gray_ramp(64, 48), other = gray_ramp(20, 20);
+  ASSERT_TRUE(classifier->preprocess(picture.view()));
+  const float wanted = classifier->infer()->reject_score;
+  ASSERT_TRUE(classifier->preprocess(other.view()));
+  ASSERT_NE(classifier->infer()->reject_score, wanted);
+  ASSERT_EQ(classifier->input_bytes(), 3 * 32 * 32 * sizeof(float));
+  std::vector<float> input(3 * 32 * 32);
+  std::thread([&] {
+    EXPECT_TRUE(classifier->make_input(picture.view(), std::as_writable_bytes(std::span(input))));
+  }).join();
+  classifier->set_input(std::as_bytes(std::span(input)));
+  EXPECT_EQ(classifier->infer()->reject_score, wanted);
 }
 
 TEST_F(ClassifierTest, ScoresAPicture_FromBundleToVerdict) {

@@ -25,7 +25,8 @@ CameraLane::CameraLane(LaneSettings settings, ModelLoader loader, VerdictDesk& d
                                 {{"station", settings_.station}, {"camera", settings_.camera}}),
             .work = {},
             .room = {},
-            .active = {}},
+            .active = {},
+            .preparing = {}},
       message_("not started yet"),
       raw_bytes_(metrics.counter("lineside_raw_bytes_total", "Pixels taken in, in bytes; they stay on site.",
                                  {{"station", settings_.station}, {"camera", settings_.camera}})),
@@ -81,9 +82,18 @@ void CameraLane::judge_frame(const FrameView& frame, const ItemTicket& ticket) {
   if (!model_ready()) return desk_.fail(ticket, Reason::fail_inference);
   FrameSlot* slot = slots_.acquire();
   if (slot == nullptr) return desk_.fail(ticket, Reason::fail_overload);
-  if (frame.hold.keep == nullptr) seat_.work.ring();  // the model's thread wakes up while the pixels are copied
+  seat_.work.ring();  // the model's thread wakes up meanwhile
   slots_.fill(*slot, frame);
+  prepare(*slot);
   submit(*slot, ticket);
+}
+
+// A worker that is being replaced is not let go while this thread uses it: see check_models().
+void CameraLane::prepare(FrameSlot& slot) {
+  ModelWorker* worker = seat_.active.load();
+  seat_.preparing.store(worker);
+  if (worker != nullptr && seat_.active.load() == worker) worker->prepare(slot);
+  seat_.preparing.store(nullptr);
 }
 
 void CameraLane::submit(FrameSlot& slot, const ItemTicket& ticket) {
@@ -165,7 +175,8 @@ void CameraLane::start_worker(std::uint64_t newer_than) {
                           .cpu = settings_.cpu,
                           .realtime_priority = settings_.cpu >= 0 ? 10 : 0,
                           .flush_denormals = true};
-  workers_.push_back(std::make_unique<ModelWorker>(seat_, loader_, newer_than, settings_.judging, setup));
+  workers_.push_back(
+      std::make_unique<ModelWorker>(seat_, ++workers_made_, loader_, newer_than, settings_.judging, setup));
   loading_ = workers_.back().get();
 }
 
@@ -177,6 +188,7 @@ void CameraLane::start_model() {
 void CameraLane::stop_model() {
   std::lock_guard lock(models_mutex_);
   seat_.active.store(nullptr);
+  while (seat_.preparing.load() != nullptr) std::this_thread::yield();  // one picture at most
   for (const auto& worker : workers_) worker->ask_to_stop();
   for (auto& worker : workers_) {
     infos_.push_back(worker->take_info_after_exit());
@@ -200,6 +212,7 @@ void CameraLane::check_models() {
   if (ModelWorker* active = seat_.active.load(); active != nullptr) care_for(*active);
   std::erase_if(workers_, [this](auto& worker) {
     if (!worker->has_exited() || worker.get() == loading_) return false;
+    if (seat_.preparing.load() == worker.get()) return false;  // the next time
     infos_.push_back(worker->take_info_after_exit());
     return true;
   });
@@ -212,7 +225,7 @@ void CameraLane::publish(ModelWorker& worker) {
   answers_at_swap_ = worker.answers();
   hang_reported_ = false;
   model_trouble_.clear();
-  seat_.active.store(&worker, std::memory_order_release);
+  seat_.active.store(&worker);
   worker.wake();
   seat_.work.ring();
   seat_.room.ring();
@@ -248,7 +261,7 @@ void CameraLane::care_for(ModelWorker& worker) {
 
 void CameraLane::roll_back(ModelWorker& worker, const std::string& why) {
   ModelWorker& to = *std::exchange(before_, nullptr);
-  seat_.active.store(&to, std::memory_order_release);
+  seat_.active.store(&to);
   to.wake();
   seat_.work.ring();
   events_.report("model.rolled_back", Severity::high,

@@ -25,8 +25,9 @@ struct LaneSettings {
   JudgeSettings judging;
 };
 
-// on_frame() runs on the source's thread: it copies the pixels into a slot, once, and rings the worker. No allocation
-// (but for the first frame, whose size decides that of the slots), no lock, no disk.
+// on_frame() runs on the source's thread: it rings the worker and, while that wakes up, holds the pixels or copies them
+// into a slot, once, and makes the model's input of them. No allocation (but for the first frame, whose size decides
+// that of the slots), no lock, no disk.
 class CameraLane final : public FrameSink {
  public:
   // `opened` is called when a frame of this lane has opened an item, so that the other cameras can look for theirs.
@@ -67,6 +68,7 @@ class CameraLane final : public FrameSink {
   bool size_is_right(const ImageView& image);
   bool item_for(const FrameView& frame, ItemTicket& ticket);
   void judge_frame(const FrameView& frame, const ItemTicket& ticket);
+  void prepare(FrameSlot& slot);
   void park(const FrameView& frame);
   void pair_parked();
   void submit(FrameSlot& slot, const ItemTicket& ticket);
@@ -94,6 +96,7 @@ class CameraLane final : public FrameSink {
   mutable std::mutex models_mutex_;                      // control threads only, never the hot path
   std::vector<std::unique_ptr<ModelWorker>> workers_;    // the active one, the one before, one that loads, and leavers
   std::vector<std::unique_ptr<const ModelInfo>> infos_;  // of workers that have gone
+  std::uint64_t workers_made_ = 0;
   ModelWorker* before_ = nullptr;
   ModelWorker* loading_ = nullptr;
   bool hang_reported_ = false;

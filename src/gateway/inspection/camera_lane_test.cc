@@ -11,7 +11,7 @@ namespace {
 using testing::eventually;
 using namespace std::chrono_literals;
 
-constexpr std::uint8_t kGood = 10;
+constexpr std::uint8_t kGood = 10, kBad = 250;
 
 // Keeps what it is offered.
 class Kept final : public SampleSink {
@@ -24,13 +24,14 @@ class Kept final : public SampleSink {
 
 class CameraLaneTest : public ::testing::Test {
  protected:
-  CameraLaneTest() {
+  explicit CameraLaneTest(std::chrono::milliseconds deadline = 20ms) {
     station_.name = "s1";
-    station_.deadline = 20ms;
+    station_.deadline = deadline;
     station_.fail_safe = Decision::reject;
     desk_ = std::make_unique<VerdictDesk>(station_, 1, false, items_, system_clock(), metrics_);
     const ModelLoader load = [this](std::uint64_t) -> Result<LoadedModel> {
-      return LoadedModel{std::make_unique<testing::FakeClassifier>(script_), 1};
+      const auto count = ++loads_;
+      return LoadedModel{std::make_unique<testing::FakeClassifier>(count == 1 ? script_ : second_script_), count};
     };
     lane_ = std::make_unique<CameraLane>(LaneSettings{.station = "s1", .camera = "c1", .opens_items = true}, load,
                                          *desk_, &samples_, events_, metrics_, [](const ItemTicket&) {});
@@ -56,7 +57,8 @@ class CameraLaneTest : public ::testing::Test {
   }
 
   config::StationSettings station_;
-  testing::ModelScript script_;
+  testing::ModelScript script_, second_script_;
+  std::atomic<std::uint64_t> loads_{0};
   testing::FakeItemLog items_;
   testing::FakeRecords records_;
   Kept samples_;
@@ -95,6 +97,33 @@ TEST_F(CameraLaneTest, GivesADamagedFramesItemTheFailSafeVerdict_WithoutLookingA
   EXPECT_EQ(report.outcome.verdict.reason, Reason::fail_camera);
   EXPECT_EQ(report.outcome.verdict.decision, Decision::reject);
   EXPECT_EQ(records_.events("camera.wrong_size"), 0);
+}
+
+TEST_F(CameraLaneTest, MakesTheModelsInputOnTheSourcesThread_WhileTheModelsThreadWakesUp) {
+  give(kGood, PixelFormat::rgb8);
+  EXPECT_NEAR(sample().outcome.verdict.score, kGood / 255.0, 1e-3);
+  EXPECT_EQ(script_.made_ahead, 1);
+  EXPECT_EQ(script_.made_late, 0);
+}
+
+class PatientLaneTest : public CameraLaneTest {
+ protected:
+  PatientLaneTest() : CameraLaneTest(10s) {}
+};
+
+TEST_F(PatientLaneTest, MakesTheInputAnew_WhenAnotherModelTakesAFrameThatWasMadeReadyForTheOneBefore) {
+  script_.set([](auto& script) { script.hang = true; });
+  give(kBad, PixelFormat::rgb8);
+  ASSERT_TRUE(eventually([&] { return script_.hanging == 1; }));
+  give(kGood, PixelFormat::rgb8);
+  lane_->load_newer_model();
+  ASSERT_TRUE(eventually([&] {
+    lane_->check_models();
+    return second_script_.made_late == 1;
+  }));
+  EXPECT_NEAR(sample().outcome.verdict.score, kGood / 255.0, 1e-3);
+  EXPECT_EQ(script_.made_ahead, 2);
+  EXPECT_EQ(second_script_.made_ahead, 0);
 }
 
 TEST(FrameSlots, HoldPixelsInsteadOfCopyingThem_AndLetGoOfEach) {

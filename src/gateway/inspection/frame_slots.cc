@@ -49,6 +49,7 @@ void FrameSlots::fill(FrameSlot& slot, const FrameView& frame) {
   const ImageView& image = frame.image;
   slot.exposure = frame.exposure;
   slot.hold = frame.hold;
+  slot.prepared_by = 0;
   if (slot.hold.keep != nullptr) {
     slot.hold.keep(slot.hold.frame);
     slot.image = image;
@@ -56,8 +57,7 @@ void FrameSlots::fill(FrameSlot& slot, const FrameView& frame) {
   }
   const int stride = width_ * channels_of(format_);
   const auto row_bytes = static_cast<std::size_t>(stride);
-  const auto index = static_cast<std::size_t>(&slot - slots_.data());
-  std::uint8_t* to = pixels_.get() + index * row_bytes * static_cast<std::size_t>(height_);
+  std::uint8_t* to = pixels_.get() + index_of(slot) * row_bytes * static_cast<std::size_t>(height_);
   slot.image = {to, width_, height_, stride, format_};
   if (image.stride_bytes == stride) {
     std::memcpy(to, image.data, row_bytes * static_cast<std::size_t>(height_));

@@ -27,8 +27,9 @@ struct FrameSlot {
   std::atomic<std::uint64_t> order{0};  // of publishing
   ItemTicket ticket;
   MonoTime exposure{};
-  ImageView image;  // the source's pixels, held, or a copy
-  FrameHold hold;   // of the source's pixels; null functions: a copy
+  ImageView image;                // the source's pixels, held, or a copy
+  FrameHold hold;                 // of the source's pixels; null functions: a copy
+  std::uint64_t prepared_by = 0;  // number of the model worker whose input was made of it already; 0: of none
 };
 
 class FrameSlots {
@@ -59,6 +60,8 @@ class FrameSlots {
   FrameSlot* unpark();         // null: none
   bool lend(FrameSlot& slot);  // to the sample store; false: it has kLentMax already, and items need the others
   static void release(FrameSlot& slot);
+  std::size_t count() const { return count_; }
+  std::size_t index_of(const FrameSlot& slot) const { return static_cast<std::size_t>(&slot - slots_.data()); }
   std::size_t waiting() const { return waiting_.load(std::memory_order_acquire); }
 
  private:

@@ -4,13 +4,15 @@ namespace lineside::gateway {
 namespace {
 
 constexpr std::chrono::seconds kIdleWait{1};
-constexpr std::chrono::microseconds kCopyWaitMax{300};  // a copy takes some ten; longer: its thread lost the core
+constexpr std::chrono::microseconds kFillWaitMax{300};  // filling takes some ten; longer: its thread lost the core
+constexpr std::size_t kInputAlignment = 64;
 
 }  // namespace
 
-ModelWorker::ModelWorker(WorkerSeat& seat, ModelLoader loader, std::uint64_t newer_than, JudgeSettings judging,
-                         ThreadSetup setup)
+ModelWorker::ModelWorker(WorkerSeat& seat, std::uint64_t number, ModelLoader loader, std::uint64_t newer_than,
+                         JudgeSettings judging, ThreadSetup setup)
     : seat_(seat),
+      number_(number),
       loader_(std::move(loader)),
       newer_than_(newer_than),
       judging_(judging),
@@ -51,6 +53,9 @@ Result<void> ModelWorker::load() {
   LINESIDE_ASSIGN(LoadedModel model, loader_(newer_than_));
   LINESIDE_TRY(model.classifier->warm_up());
   classifier_ = std::move(model.classifier);
+  input_bytes_ = classifier_->input_bytes();
+  input_stride_ = (input_bytes_ + kInputAlignment - 1) / kInputAlignment * kInputAlignment;
+  inputs_ = std::make_unique_for_overwrite<std::byte[]>(input_stride_ * seat_.slots.count());
   counter_ = model.counter;
   info_->version = classifier_->version();
   info_->labels = classifier_->labels();
@@ -79,12 +84,27 @@ void ModelWorker::work() {
   }
 }
 
-// Stays awake for a frame that is just being copied: going to sleep and waking up again takes longer.
+std::span<std::byte> ModelWorker::input_of(const FrameSlot& slot) {
+  return {inputs_.get() + seat_.slots.index_of(slot) * input_stride_, input_bytes_};
+}
+
+void ModelWorker::prepare(FrameSlot& slot) {
+  if (classifier_->make_input(slot.image, input_of(slot))) slot.prepared_by = number_;
+}
+
+Result<void> ModelWorker::set_input(FrameSlot& slot) {
+  if (slot.prepared_by != number_) return classifier_->preprocess(slot.image);
+  classifier_->set_input(input_of(slot));
+  return {};
+}
+
+// Stays awake for a frame that is just being filled: going to sleep and waking up again takes longer.
 FrameSlot* ModelWorker::take(Clock& clock) {
   FrameSlot* slot = seat_.slots.take();
   if (slot != nullptr || !seat_.slots.being_filled()) return slot;
-  const MonoTime until = clock.mono() + kCopyWaitMax;
+  const MonoTime until = clock.mono() + kFillWaitMax;
   do {
+    std::this_thread::yield();  // the one that fills may wait for this core
     slot = seat_.slots.take();
   } while (slot == nullptr && seat_.slots.being_filled() && clock.mono() < until);
   return slot != nullptr ? slot : seat_.slots.take();
@@ -95,7 +115,7 @@ void ModelWorker::inspect(FrameSlot& slot) {
   Clock& clock = desk.clock();
   Answer answer{.ticket = slot.ticket, .exposure = slot.exposure, .model = info_.get()};
   if (!desk.board().is_open(slot.ticket.number)) return FrameSlots::release(slot);  // no use working on it
-  const auto prepared = classifier_->preprocess(slot.image);
+  const auto prepared = set_input(slot);
   answer.preprocess = clock.mono();
   if (prepared) {
     const auto score = classifier_->infer();

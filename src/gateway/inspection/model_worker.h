@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <thread>
 
 #include "gateway/api/classifier.h"
@@ -38,6 +39,7 @@ struct WorkerSeat {
   Doorbell work;  // rung when a frame waits
   Doorbell room;  // rung when a waiting frame was taken
   std::atomic<class ModelWorker*> active{nullptr};
+  std::atomic<class ModelWorker*> preparing{nullptr};  // the source's thread uses it now: it must not go away
 };
 
 class ModelWorker {
@@ -45,7 +47,9 @@ class ModelWorker {
   enum class State : std::uint8_t { loading, ready, failed };
 
   // Starts the thread: it loads, warms up and then waits to be made `seat.active`.
-  ModelWorker(WorkerSeat& seat, ModelLoader loader, std::uint64_t newer_than, JudgeSettings judging, ThreadSetup setup);
+  // `number`: not 0, and no other worker's of this camera.
+  ModelWorker(WorkerSeat& seat, std::uint64_t number, ModelLoader loader, std::uint64_t newer_than,
+              JudgeSettings judging, ThreadSetup setup);
   ~ModelWorker();  // waits for the item it works on
 
   State state() const { return state_.load(std::memory_order_acquire); }
@@ -55,6 +59,9 @@ class ModelWorker {
   std::uint64_t counter() const { return counter_; }
   // After `failed`.
   const Error& error() const { return error_; }
+  // Makes the model's input of a slot that is being filled. The source's thread only, after `ready`; if it fails, this
+  // worker tries again by itself.
+  void prepare(FrameSlot& slot);
   void wake() { bell_.ring(); }
   void ask_to_stop();
 
@@ -70,15 +77,21 @@ class ModelWorker {
   Result<void> load();
   void work();
   FrameSlot* take(Clock& clock);
+  Result<void> set_input(FrameSlot& slot);
   void inspect(FrameSlot& slot);
   bool keep_sample(FrameSlot& slot, const Answer& answer, bool in_time);
 
+  std::span<std::byte> input_of(const FrameSlot& slot);
+
   WorkerSeat& seat_;
+  const std::uint64_t number_;
   const ModelLoader loader_;
   const std::uint64_t newer_than_;
   const JudgeSettings judging_;
   const ThreadSetup setup_;
   std::unique_ptr<Classifier> classifier_;
+  std::size_t input_bytes_ = 0, input_stride_ = 0;
+  std::unique_ptr<std::byte[]> inputs_;  // one for each slot; pages of slots that are never used cost nothing
   std::unique_ptr<ModelInfo> info_ = std::make_unique<ModelInfo>();
   std::uint64_t counter_ = 0;
   Error error_;

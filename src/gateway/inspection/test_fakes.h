@@ -35,7 +35,8 @@ struct ModelScript {
   std::mutex mutex;
   std::condition_variable changed;
   bool hang = false, fail = false;
-  std::atomic<int> hanging{0};  // calls that hang now
+  std::atomic<int> hanging{0};                   // calls that hang now
+  std::atomic<int> made_ahead{0}, made_late{0};  // inputs, on the source's thread and on the model's
   std::chrono::microseconds takes{0};
   float from_pixel_scale = 1.0F / 255;  // score = first pixel * this
 
@@ -52,9 +53,17 @@ class FakeClassifier final : public Classifier {
       : script_(script), version_(std::move(version)) {}
   Result<void> warm_up() override { return {}; }
   Result<void> preprocess(const ImageView& image) override {
+    ++script_.made_late;
     pixel_ = image.data[0];
     return {};
   }
+  std::size_t input_bytes() const override { return 1; }
+  Result<void> make_input(const ImageView& image, std::span<std::byte> input) override {
+    input[0] = std::byte{image.data[0]};
+    ++script_.made_ahead;
+    return {};
+  }
+  void set_input(std::span<const std::byte> input) override { pixel_ = std::to_integer<std::uint8_t>(input[0]); }
   Result<ClassScore> infer() override {
     std::unique_lock lock(script_.mutex);
     if (script_.hang) {
