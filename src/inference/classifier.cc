@@ -1,7 +1,6 @@
 #include "inference/classifier.h"
 
 #include <cmath>
-#include <cstring>
 #include <format>
 
 #include "base/log.h"
@@ -39,31 +38,15 @@ class OnnxClassifier final : public gateway::Classifier {
   Result<void> warm_up() override { return session_->warm_up(); }
 
   Result<void> preprocess(const ImageView& image) override {
-    if (preprocessor_.spec().type == PreprocessSpec::Type::f32) return preprocessor_.run(image, session_->input_f32());
-    return preprocessor_.run(image, session_->input_u8());
+    set_ = 0;
+    return fill(preprocessor_, image, 0);
   }
 
-  std::size_t input_bytes() const override {
-    const auto& spec = preprocessor_.spec();
-    return vision::element_count(spec) * (spec.type == PreprocessSpec::Type::f32 ? sizeof(float) : 1);
-  }
-
-  Result<void> make_input(const ImageView& image, std::span<std::byte> input) override {
-    const std::size_t count = vision::element_count(ahead_.spec());
-    if (ahead_.spec().type == PreprocessSpec::Type::f32)
-      return ahead_.run(image, std::span(reinterpret_cast<float*>(input.data()), count));
-    return ahead_.run(image, std::span(reinterpret_cast<std::uint8_t*>(input.data()), count));
-  }
-
-  void set_input(std::span<const std::byte> input) override {
-    if (preprocessor_.spec().type == PreprocessSpec::Type::f32)
-      std::memcpy(session_->input_f32().data(), input.data(), input.size());
-    else
-      std::memcpy(session_->input_u8().data(), input.data(), input.size());
-  }
+  Result<void> make_input(const ImageView& image, std::size_t place) override { return fill(ahead_, image, place + 1); }
+  void use_input(std::size_t place) override { set_ = place + 1; }
 
   Result<gateway::ClassScore> infer() override {
-    LINESIDE_TRY(session_->run());
+    LINESIDE_TRY(session_->run(set_));
     const auto output = session_->output_f32(output_);
     const auto score = per_label(kind_) ? score_labels(output) : score_one(output[0]);
     if (!std::isfinite(score.reject_score))
@@ -77,6 +60,12 @@ class OnnxClassifier final : public gateway::Classifier {
 
  private:
   static constexpr std::int16_t kNone = -2, kSeveral = -1;
+
+  Result<void> fill(vision::Preprocessor& preprocessor, const ImageView& image, std::size_t set) {
+    if (preprocessor.spec().type == PreprocessSpec::Type::f32)
+      return preprocessor.run(image, session_->input_f32(0, set));
+    return preprocessor.run(image, session_->input_u8(0, set));
+  }
 
   gateway::ClassScore score_one(float output) const {
     const float score = kind_ == OutputKind::logit ? 1.0F / (1.0F + std::exp(-output)) : output;
@@ -103,7 +92,7 @@ class OnnxClassifier final : public gateway::Classifier {
   }
 
   std::unique_ptr<Session> session_;
-  std::size_t output_;
+  std::size_t output_, set_ = 0;
   vision::Preprocessor preprocessor_, ahead_;  // ahead_: of the thread that calls make_input()
   OutputKind kind_;
   std::vector<std::string> labels_;
@@ -164,8 +153,10 @@ Result<std::unique_ptr<gateway::Classifier>> make_classifier(const bundle::Bundl
     return fail(ErrorCode::bundle_invalid, std::format("{} is for the task {} and can't judge pictures",
                                                        bundle::model_version(manifest), manifest.task));
   LINESIDE_ASSIGN(const auto rejects, choose_rejects(manifest, reject_classes));
-  const SessionOptions options{
-      .library = settings.library, .providers = settings.providers, .fallback_to_cpu = settings.fallback_to_cpu};
+  const SessionOptions options{.library = settings.library,
+                               .providers = settings.providers,
+                               .fallback_to_cpu = settings.fallback_to_cpu,
+                               .input_sets = 1 + gateway::Classifier::kPlaces};
   auto session = Session::create(bundle.onnx(), options);
   if (!session)
     return fail(session.error().code, std::format("{}: {}", bundle::model_version(manifest), session.error().message));

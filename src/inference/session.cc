@@ -69,15 +69,20 @@ struct Session::State {
   std::shared_ptr<const Runtime> runtime;
   Handle<OrtSessionOptions> options{nullptr, nullptr};
   Handle<OrtSession> session{nullptr, nullptr};
-  Handle<OrtIoBinding> binding{nullptr, nullptr};
   Handle<OrtMemoryInfo> memory_info{nullptr, nullptr};
   std::vector<TensorInfo> inputs, outputs;
-  std::vector<Tensor> input_tensors, output_tensors;
+  struct InputSet {
+    std::vector<Tensor> tensors;
+    Handle<OrtIoBinding> binding{nullptr, nullptr};
+  };
+  std::vector<InputSet> input_sets;
+  std::vector<Tensor> output_tensors;
   ChosenProviders providers;
   std::string fallback_reason;
 
   std::optional<std::string> make_tensors(const std::vector<TensorInfo>& infos, std::vector<Tensor>& tensors);
-  std::optional<std::string> bind();
+  std::optional<std::string> bind(std::size_t sets);
+  std::optional<std::string> bind_set(InputSet& set);
   Result<void> build(std::span<const std::uint8_t> onnx, const SessionOptions& wanted);
 };
 
@@ -99,18 +104,26 @@ std::optional<std::string> Session::State::make_tensors(const std::vector<Tensor
   return std::nullopt;
 }
 
-std::optional<std::string> Session::State::bind() {
+std::optional<std::string> Session::State::bind(std::size_t sets) {
   const OrtApi& api = runtime->api();
   OrtMemoryInfo* memory = nullptr;
   if (auto failed = runtime->reason(api.CreateCpuMemoryInfo(OrtDeviceAllocator, OrtMemTypeDefault, &memory)))
     return failed;
   memory_info = Handle<OrtMemoryInfo>(memory, api.ReleaseMemoryInfo);
-  if (auto failed = make_tensors(inputs, input_tensors)) return failed;
   if (auto failed = make_tensors(outputs, output_tensors)) return failed;
+  input_sets = std::vector<InputSet>(sets);
+  for (InputSet& set : input_sets)
+    if (auto failed = bind_set(set)) return failed;
+  return std::nullopt;
+}
+
+std::optional<std::string> Session::State::bind_set(InputSet& set) {
+  const OrtApi& api = runtime->api();
+  if (auto failed = make_tensors(inputs, set.tensors)) return failed;
   OrtIoBinding* raw = nullptr;
   if (auto failed = runtime->reason(api.CreateIoBinding(session.get(), &raw))) return failed;
-  binding = Handle<OrtIoBinding>(raw, api.ReleaseIoBinding);
-  for (const auto& tensor : input_tensors)
+  set.binding = Handle<OrtIoBinding>(raw, api.ReleaseIoBinding);
+  for (const auto& tensor : set.tensors)
     if (auto failed = runtime->reason(api.BindInput(raw, tensor.info.name.c_str(), tensor.value.get()))) return failed;
   for (const auto& tensor : output_tensors)
     if (auto failed = runtime->reason(api.BindOutput(raw, tensor.info.name.c_str(), tensor.value.get()))) return failed;
@@ -132,7 +145,7 @@ Result<void> Session::State::build(std::span<const std::uint8_t> onnx, const Ses
   LINESIDE_ASSIGN(outputs, read_tensors(*runtime, *session, Side::output));
   LINESIDE_TRY(make_fixed(inputs, Side::input));
   LINESIDE_TRY(make_fixed(outputs, Side::output));
-  if (auto why = bind())
+  if (auto why = bind(wanted.input_sets))
     return fail(ErrorCode::model_unsupported, std::format("the model's tensors can't be bound: {}", *why));
   return {};
 }
@@ -150,14 +163,14 @@ Result<std::unique_ptr<Session>> Session::create(std::span<const std::uint8_t> o
 const std::vector<TensorInfo>& Session::inputs() const { return state_->inputs; }
 const std::vector<TensorInfo>& Session::outputs() const { return state_->outputs; }
 
-std::span<float> Session::input_f32(std::size_t index) {
-  auto& tensor = state_->input_tensors.at(index);
+std::span<float> Session::input_f32(std::size_t index, std::size_t set) {
+  auto& tensor = state_->input_sets.at(set).tensors.at(index);
   if (tensor.info.type != ElementType::f32) return {};
   return {reinterpret_cast<float*>(tensor.memory.get()), tensor.count};
 }
 
-std::span<std::uint8_t> Session::input_u8(std::size_t index) {
-  auto& tensor = state_->input_tensors.at(index);
+std::span<std::uint8_t> Session::input_u8(std::size_t index, std::size_t set) {
+  auto& tensor = state_->input_sets.at(set).tensors.at(index);
   if (tensor.info.type != ElementType::u8) return {};
   return {reinterpret_cast<std::uint8_t*>(tensor.memory.get()), tensor.count};
 }
@@ -180,8 +193,9 @@ Result<void> Session::warm_up(int runs) {
   return {};
 }
 
-Result<void> Session::run() {
-  OrtStatus* status = state_->runtime->api().RunWithBinding(state_->session.get(), nullptr, state_->binding.get());
+Result<void> Session::run(std::size_t set) {
+  OrtIoBinding* binding = state_->input_sets[set].binding.get();
+  OrtStatus* status = state_->runtime->api().RunWithBinding(state_->session.get(), nullptr, binding);
   if (status == nullptr) [[likely]]
     return {};
   return fail(ErrorCode::inference_failed, std::format("the model did not run: {}", *state_->runtime->reason(status)));

@@ -18,6 +18,7 @@ struct SessionOptions {
   std::vector<std::string> providers{"cpu"};  // in order of preference: cpu, dnnl, xnnpack, openvino, qnn, cuda ...
   bool fallback_to_cpu = false;               // a provider that can't be used: error, or CPU and provider_fell_back()
   int threads = 1;                            // intra-op
+  std::size_t input_sets = 1;                 // of input tensors, each with memory of its own
   std::filesystem::path optimized_model;      // if set, the graph as the runtime optimized it is written there
 };
 
@@ -43,15 +44,16 @@ class Session {
 
   const std::vector<TensorInfo>& inputs() const;
   const std::vector<TensorInfo>& outputs() const;
-  // The bound tensors' memory, valid as long as the session. Empty if the tensor has another type.
-  std::span<float> input_f32(std::size_t index = 0);
-  std::span<std::uint8_t> input_u8(std::size_t index = 0);
+  // The bound tensors' memory, valid as long as the session. Empty if the tensor has another type. Input sets that
+  // run() does not read meanwhile may be filled on other threads.
+  std::span<float> input_f32(std::size_t index = 0, std::size_t set = 0);
+  std::span<std::uint8_t> input_u8(std::size_t index = 0, std::size_t set = 0);
   std::span<const float> output_f32(std::size_t index = 0) const;
   std::span<const std::uint8_t> output_u8(std::size_t index = 0) const;
 
   // Flushes denormals to zero on this thread and runs the model `runs` times on what the input holds.
   Result<void> warm_up(int runs = 3);
-  Result<void> run();  // inputs -> outputs. Errors: inference_failed
+  Result<void> run(std::size_t set = 0);  // that set of inputs -> outputs. Errors: inference_failed
 
   const std::string& provider() const;  // the one that was taken
   bool provider_fell_back() const;      // a preferred one could not be used; why: fallback_reason()

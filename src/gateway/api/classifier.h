@@ -2,7 +2,6 @@
 // A model made ready for one station: preprocessing, inference and score. src/inference stands behind it.
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -23,13 +22,13 @@ class Classifier {
   virtual Result<void> warm_up() = 0;                           // on the thread that will call the others
   virtual Result<void> preprocess(const ImageView& image) = 0;  // fills the input tensor
   virtual Result<ClassScore> infer() = 0;                       // runs the model on it
-  // What preprocess() does, in two parts, so that the thread that has the picture in its cache can do the first one. On
-  // one other thread than the owner's, after warm_up(): fills `input`, input_bytes() long and aligned for floats.
-  // Allocates only when the picture's size differs from the call before.
-  virtual std::size_t input_bytes() const = 0;
-  virtual Result<void> make_input(const ImageView& image, std::span<std::byte> input) = 0;
-  virtual void set_input(std::span<const std::byte> input) = 0;  // what make_input() has made
-  virtual float reject_threshold() const = 0;                    // from the bundle
+  // What preprocess() does, so that the thread that has the picture in its cache can do it: on one other thread than
+  // the owner's, after warm_up(), into one of a few places beside preprocess()'s. Allocates only when the picture's
+  // size differs from the call before.
+  static constexpr std::size_t kPlaces = 3;
+  virtual Result<void> make_input(const ImageView& image, std::size_t place) = 0;
+  virtual void use_input(std::size_t place) = 0;  // instead of preprocess(): that which make_input() has made there
+  virtual float reject_threshold() const = 0;     // from the bundle
   virtual const std::vector<std::string>& labels() const = 0;
   virtual const std::string& version() const = 0;  // "name@version"
 };

@@ -60,7 +60,6 @@ class FrameSlots {
   FrameSlot* unpark();         // null: none
   bool lend(FrameSlot& slot);  // to the sample store; false: it has kLentMax already, and items need the others
   static void release(FrameSlot& slot);
-  std::size_t count() const { return count_; }
   std::size_t index_of(const FrameSlot& slot) const { return static_cast<std::size_t>(&slot - slots_.data()); }
   std::size_t waiting() const { return waiting_.load(std::memory_order_acquire); }
 

@@ -5,7 +5,6 @@ namespace {
 
 constexpr std::chrono::seconds kIdleWait{1};
 constexpr std::chrono::microseconds kFillWaitMax{300};  // filling takes some ten; longer: its thread lost the core
-constexpr std::size_t kInputAlignment = 64;
 
 }  // namespace
 
@@ -53,9 +52,6 @@ Result<void> ModelWorker::load() {
   LINESIDE_ASSIGN(LoadedModel model, loader_(newer_than_));
   LINESIDE_TRY(model.classifier->warm_up());
   classifier_ = std::move(model.classifier);
-  input_bytes_ = classifier_->input_bytes();
-  input_stride_ = (input_bytes_ + kInputAlignment - 1) / kInputAlignment * kInputAlignment;
-  inputs_ = std::make_unique_for_overwrite<std::byte[]>(input_stride_ * seat_.slots.count());
   counter_ = model.counter;
   info_->version = classifier_->version();
   info_->labels = classifier_->labels();
@@ -84,17 +80,14 @@ void ModelWorker::work() {
   }
 }
 
-std::span<std::byte> ModelWorker::input_of(const FrameSlot& slot) {
-  return {inputs_.get() + seat_.slots.index_of(slot) * input_stride_, input_bytes_};
-}
-
 void ModelWorker::prepare(FrameSlot& slot) {
-  if (classifier_->make_input(slot.image, input_of(slot))) slot.prepared_by = number_;
+  const std::size_t place = seat_.slots.index_of(slot);
+  if (place < Classifier::kPlaces && classifier_->make_input(slot.image, place)) slot.prepared_by = number_;
 }
 
 Result<void> ModelWorker::set_input(FrameSlot& slot) {
   if (slot.prepared_by != number_) return classifier_->preprocess(slot.image);
-  classifier_->set_input(input_of(slot));
+  classifier_->use_input(seat_.slots.index_of(slot));
   return {};
 }
 

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <span>
 #include <thread>
 
 #include "gateway/api/classifier.h"
@@ -59,8 +58,8 @@ class ModelWorker {
   std::uint64_t counter() const { return counter_; }
   // After `failed`.
   const Error& error() const { return error_; }
-  // Makes the model's input of a slot that is being filled. The source's thread only, after `ready`; if it fails, this
-  // worker tries again by itself.
+  // Makes the model's input of a slot that is being filled, if it is one of the first few: the lowest free one is
+  // always taken. The source's thread only, after `ready`; if it fails, this worker tries again by itself.
   void prepare(FrameSlot& slot);
   void wake() { bell_.ring(); }
   void ask_to_stop();
@@ -81,8 +80,6 @@ class ModelWorker {
   void inspect(FrameSlot& slot);
   bool keep_sample(FrameSlot& slot, const Answer& answer, bool in_time);
 
-  std::span<std::byte> input_of(const FrameSlot& slot);
-
   WorkerSeat& seat_;
   const std::uint64_t number_;
   const ModelLoader loader_;
@@ -90,8 +87,6 @@ class ModelWorker {
   const JudgeSettings judging_;
   const ThreadSetup setup_;
   std::unique_ptr<Classifier> classifier_;
-  std::size_t input_bytes_ = 0, input_stride_ = 0;
-  std::unique_ptr<std::byte[]> inputs_;  // one for each slot; pages of slots that are never used cost nothing
   std::unique_ptr<ModelInfo> info_ = std::make_unique<ModelInfo>();
   std::uint64_t counter_ = 0;
   Error error_;

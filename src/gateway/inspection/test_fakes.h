@@ -1,6 +1,7 @@
 #pragma once
 // Tests only: a station's neighbours, under the test's control.
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -57,13 +58,12 @@ class FakeClassifier final : public Classifier {
     pixel_ = image.data[0];
     return {};
   }
-  std::size_t input_bytes() const override { return 1; }
-  Result<void> make_input(const ImageView& image, std::span<std::byte> input) override {
-    input[0] = std::byte{image.data[0]};
+  Result<void> make_input(const ImageView& image, std::size_t place) override {
     ++script_.made_ahead;
+    ahead_.at(place) = image.data[0];
     return {};
   }
-  void set_input(std::span<const std::byte> input) override { pixel_ = std::to_integer<std::uint8_t>(input[0]); }
+  void use_input(std::size_t place) override { pixel_ = ahead_.at(place); }
   Result<ClassScore> infer() override {
     std::unique_lock lock(script_.mutex);
     if (script_.hang) {
@@ -87,6 +87,7 @@ class FakeClassifier final : public Classifier {
   const std::string version_;
   const std::vector<std::string> labels_{"good", "bad"};
   std::uint8_t pixel_ = 0;
+  std::array<std::uint8_t, kPlaces> ahead_{};
 };
 
 class FakeSource final : public FrameSource {
