@@ -120,7 +120,7 @@ Table<AssetSettings> asset_table() {
       .number(
           "clear_below", &AssetSettings::clear_below, "", 0.01, 1,
           "The event ends when none of the last `anomalies_of` windows was an anomaly and `anomalies_needed` of them "
-          "were below this share of the threshold.")
+          "were below this share of the threshold, or none of the last five times as many was an anomaly.")
       .milliseconds("stall_max_ms", &AssetSettings::stall_max, 100, kHourMs,
                     "Without a block for so long, and for three blocks' time, the sensors count as silent.")
       .milliseconds("summary_period_ms", &AssetSettings::summary_period, 1000, 24 * kHourMs,

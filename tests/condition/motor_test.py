@@ -127,7 +127,10 @@ def fault_while_the_link_is_down(gateway, hub, order):
     print(f'{message} window to event {evidence["window_to_event_ms"]} ms', flush=True)
     wait_for('a spectrum at the hub', lambda: any(row[4] for row in hub.summaries()), 30)
     order('machine motor1 ok')
-    wait_for('the anomaly ends', lambda: hub.events('condition.normal'), 90)
+    try:
+        wait_for('the anomaly ends', lambda: hub.events('condition.normal'), 90)
+    except Failure as failure:
+        raise Failure(f'{failure}; newest summaries: {[row[:4] for row in hub.summaries()[-20:]]}') from None
 
 
 def sensors_fail(gateway, hub, order):

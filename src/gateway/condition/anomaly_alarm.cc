@@ -32,7 +32,9 @@ AnomalyAlarm::Step AnomalyAlarm::add(bool anomaly, double ratio, MonoTime now) {
     return Step::raised;
   }
   worst_ = std::max(worst_, ratio);
-  if (anomalies_ == 0 && quiet_ >= needed_ && last_.size() == of_) {
+  since_anomaly_ = anomaly ? 0 : since_anomaly_ + 1;
+  const bool quiet = anomalies_ == 0 && quiet_ >= needed_ && last_.size() == of_;
+  if (quiet || since_anomaly_ >= kLongTimes * of_) {
     forget();
     return Step::ended;
   }
@@ -44,7 +46,7 @@ AnomalyAlarm::Step AnomalyAlarm::add(bool anomaly, double ratio, MonoTime now) {
 
 void AnomalyAlarm::forget() {
   last_.clear();
-  anomalies_ = quiet_ = 0;
+  anomalies_ = quiet_ = since_anomaly_ = 0;
   open_ = false;
 }
 

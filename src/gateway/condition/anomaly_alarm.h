@@ -20,7 +20,8 @@ class AnomalyAlarm {
         clear_below_(settings.clear_below) {}
 
   // A window that counts; `ratio`: its score over the threshold. Raised by k anomalies among the last n; ended when
-  // none of the last n was one and k of them were below clear_below. Severity: low, from 1.25 thresholds on medium,
+  // none of the last n was one and k of them were below clear_below, or when none of the last 5 n was one: where little
+  // was learned, normal itself may lie close to the threshold. Severity: low, from 1.25 thresholds on medium,
   // from 2 high, from 5 critical; one more after ten minutes, two more after two hours. It never falls while the event
   // lasts.
   Step add(bool anomaly, double ratio, MonoTime now);
@@ -32,6 +33,7 @@ class AnomalyAlarm {
   void forget();  // another model: begins anew, without a word
 
  private:
+  static constexpr std::size_t kLongTimes = 5;
   static Severity severity_of(double ratio, nanoseconds lasting);
 
   const std::size_t needed_, of_;
@@ -41,6 +43,7 @@ class AnomalyAlarm {
   };
   std::deque<Window> last_;
   std::size_t anomalies_ = 0, quiet_ = 0;  // among the last n
+  std::size_t since_anomaly_ = 0;          // windows, while it is open
   bool open_ = false;
   Severity severity_ = Severity::low;
   double worst_ = 0;

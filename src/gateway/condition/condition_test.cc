@@ -248,6 +248,22 @@ TEST(AnomalyAlarm, NeedsKOfNWindowsAndEndsWithHysteresis) {
   EXPECT_FALSE(alarm.open());
 }
 
+TEST(AnomalyAlarm, EndsInTheLongRun_WhenNormalLiesCloseToTheThreshold) {
+  config::AssetSettings settings = settings_of();
+  settings.anomalies_needed = 2, settings.anomalies_of = 3;
+  AnomalyAlarm alarm(settings);
+  const MonoTime now{};
+  using Step = AnomalyAlarm::Step;
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(alarm.add(true, 1.1, now), Step::none);
+    EXPECT_EQ(alarm.add(true, 1.1, now), Step::raised);
+    for (int i = 0; i < 14; ++i) EXPECT_EQ(alarm.add(false, 0.9, now), Step::none);
+    EXPECT_EQ(alarm.add(true, 1.1, now), Step::none) << "it begins to count anew";
+    for (int i = 0; i < 14; ++i) EXPECT_EQ(alarm.add(false, 0.9, now), Step::none);
+    EXPECT_EQ(alarm.add(false, 0.9, now), Step::ended);
+  }
+}
+
 TEST(AnomalyAlarm, SeverityGrowsWithDistanceAndDuration) {
   config::AssetSettings settings = settings_of();
   settings.anomalies_needed = settings.anomalies_of = 1;
