@@ -194,8 +194,14 @@ Result<void> Session::warm_up(int runs) {
 }
 
 Result<void> Session::run(std::size_t set) {
-  OrtIoBinding* binding = state_->input_sets[set].binding.get();
-  OrtStatus* status = state_->runtime->api().RunWithBinding(state_->session.get(), nullptr, binding);
+  const OrtApi& api = state_->runtime->api();
+  State::InputSet& inputs = state_->input_sets[set];
+  OrtStatus* status = nullptr;
+  // Where the device has memory of its own, binding is when the input goes there.
+  if (state_->providers.first != "cpu")
+    for (const auto& tensor : inputs.tensors)
+      if (status == nullptr) status = api.BindInput(inputs.binding.get(), tensor.info.name.c_str(), tensor.value.get());
+  if (status == nullptr) status = api.RunWithBinding(state_->session.get(), nullptr, inputs.binding.get());
   if (status == nullptr) [[likely]]
     return {};
   return fail(ErrorCode::inference_failed, std::format("the model did not run: {}", *state_->runtime->reason(status)));

@@ -90,10 +90,13 @@ void CameraLane::judge_frame(const FrameView& frame, const ItemTicket& ticket) {
 
 // A worker that is being replaced is not let go while this thread uses it: see check_models().
 void CameraLane::prepare(FrameSlot& slot) {
+  struct Use {
+    std::atomic<ModelWorker*>& preparing;
+    ~Use() { preparing.store(nullptr); }
+  } const use{seat_.preparing};
   ModelWorker* worker = seat_.active.load();
-  seat_.preparing.store(worker);
+  use.preparing.store(worker);
   if (worker != nullptr && seat_.active.load() == worker) worker->prepare(slot);
-  seat_.preparing.store(nullptr);
 }
 
 void CameraLane::submit(FrameSlot& slot, const ItemTicket& ticket) {

@@ -51,6 +51,7 @@ void ModelWorker::run() {
 Result<void> ModelWorker::load() {
   LINESIDE_ASSIGN(LoadedModel model, loader_(newer_than_));
   LINESIDE_TRY(model.classifier->warm_up());
+  LINESIDE_TRY(see_a_blank_frame(*model.classifier));
   classifier_ = std::move(model.classifier);
   counter_ = model.counter;
   info_->version = classifier_->version();
@@ -78,6 +79,17 @@ void ModelWorker::work() {
     }
     seat_.work.wait(seen, clock.mono() + kIdleWait);
   }
+}
+
+// What the first picture of a size makes the classifier allocate is then there before a frame waits for it.
+Result<void> ModelWorker::see_a_blank_frame(Classifier& classifier) const {
+  const FrameSlots& slots = seat_.slots;
+  if (!slots.prepared()) return {};  // no frame came yet: the first one does it
+  const int stride = slots.width() * channels_of(slots.format());
+  const std::vector<std::uint8_t> pixels(static_cast<std::size_t>(stride) * static_cast<std::size_t>(slots.height()));
+  const ImageView blank{pixels.data(), slots.width(), slots.height(), stride, slots.format()};
+  LINESIDE_TRY(classifier.make_input(blank, 0));
+  return classifier.preprocess(blank);
 }
 
 void ModelWorker::prepare(FrameSlot& slot) {

@@ -74,6 +74,7 @@ class ModelWorker {
  private:
   void run();
   Result<void> load();
+  Result<void> see_a_blank_frame(Classifier& classifier) const;
   void work();
   FrameSlot* take(Clock& clock);
   Result<void> set_input(FrameSlot& slot);

@@ -28,8 +28,8 @@ constexpr std::chrono::seconds kShortConnection{5};
 constexpr std::chrono::minutes kStableConnection{1};
 constexpr int kShortConnectionsMax = 2;
 constexpr std::string_view kTwins =
-    "The broker takes this gateway's connection and ends it within seconds, again and again: most likely another "
-    "gateway has the same name and certificate. Enroll each by itself.";
+    "The broker takes this gateway's connection and ends it within seconds, again and again: another gateway has "
+    "the same name and certificate (enroll each by itself), or the link breaks each time.";
 constexpr std::chrono::seconds kBacklogPeriod{5};  // an older record than this is a backlog, and is told so often
 
 std::size_t index_of(Lane lane) { return static_cast<std::size_t>(lane); }
