@@ -9,6 +9,7 @@
 #include <set>
 
 #include "config/asset_schema.h"
+#include "config/tag_schema.h"
 
 namespace lineside::config {
 namespace {
@@ -194,6 +195,7 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
     if (std::ranges::contains(settings.stations, settings.assets[i].name, &StationSettings::name))
       findings.problem(std::format("assets[{}].name", i),
                        std::format("the name '{}' is already that of a station", settings.assets[i].name));
+  check_telemetry(settings.telemetry, findings);
   const UplinkSettings& uplink = settings.uplink;
   if (uplink.enabled) check_broker("uplink.", uplink.broker, findings);
   if (uplink.reconnect_min > uplink.reconnect_max)
@@ -232,6 +234,10 @@ void check_plant(const PlantSettings& settings, Findings& findings) {
   }
   for (std::size_t i = 0; i < settings.machines.size(); ++i)
     names.add(settings.machines[i].name, std::format("machines[{}].name", i));
+  if (settings.tags.modbus_port > 0) modbus_ports.add(std::to_string(settings.tags.modbus_port), "tags.modbus_port");
+  const bool machines_by_opcua = std::ranges::any_of(settings.machines, &MachineSettings::opcua);
+  if (machines_by_opcua && settings.tags.opcua_port == settings.opcua_port)
+    findings.problem("tags.opcua_port", "is already that of the machines, opcua_port");
 }
 
 }  // namespace lineside::config

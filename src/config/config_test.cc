@@ -375,7 +375,7 @@ local: {address: 127.0.0.1, port: 9780}
 void expect_described(const Schema& schema) {
   for (const Field& field : schema.fields) {
     EXPECT_TRUE(field.description.ends_with(".")) << schema.title << " " << field.key;
-    const bool is_number = field.kind == Kind::integer || field.kind == Kind::number;
+    const bool is_number = field.kind == Kind::integer || field.kind == Kind::number || field.kind == Kind::tolerance;
     EXPECT_EQ(is_number, field.min.has_value() && field.max.has_value()) << field.key;
     if (field.unit == "ms") {
       EXPECT_TRUE(field.key.ends_with("_ms")) << field.key;
@@ -385,7 +385,7 @@ void expect_described(const Schema& schema) {
       EXPECT_TRUE(value >= *field.min && value <= *field.max) << field.key << ": its own default is out of range";
     }
     if (field.kind == Kind::choice) {
-      EXPECT_TRUE(field.default_value.has_value()) << field.key;
+      EXPECT_TRUE(field.default_value.has_value() || field.required) << field.key;
     }
     if (field.child) expect_described(*field.child);
   }

@@ -19,17 +19,27 @@ std::optional<Schema> schema_of(const std::string& kind) {
 }
 
 ordered_json to_json(const Value& value) {
-  return std::visit([](const auto& v) { return ordered_json(v); }, value);
+  if (const auto* tolerance = std::get_if<Tolerance>(&value))
+    return tolerance->share ? ordered_json(std::format("{}%", tolerance->value * 100)) : ordered_json(tolerance->value);
+  return std::visit(
+      [](const auto& v) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, Tolerance>)
+          return ordered_json();
+        else
+          return ordered_json(v);
+      },
+      value);
 }
 
 ordered_json number_json(double value) {
-  return value == std::floor(value) ? ordered_json(static_cast<std::int64_t>(value)) : ordered_json(value);
+  const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
+  return whole ? ordered_json(static_cast<std::int64_t>(value)) : ordered_json(value);
 }
 
 ordered_json object_schema(const Schema& schema);
 
 ordered_json field_schema(const Field& field) {
-  static constexpr const char* kTypes[] = {"boolean", "integer", "number", "string", "string", "array"};
+  static constexpr const char* kTypes[] = {"boolean", "integer", "number", "number", "string", "string", "array"};
   ordered_json out;
   if (field.kind == Kind::object) {
     out = object_schema(*field.child);
@@ -37,6 +47,10 @@ ordered_json field_schema(const Field& field) {
     out = {{"type", "array"}, {"items", object_schema(*field.child)}};
   } else {
     out["type"] = kTypes[static_cast<std::size_t>(field.kind)];
+  }
+  if (field.kind == Kind::tolerance) {
+    out["type"] = {"number", "string"};
+    out["pattern"] = "^[0-9.]+%$";
   }
   if (field.kind == Kind::text_list) out["items"] = {{"type", "string"}, {"minLength", 1}};
   if (field.rule == TextRule::name) out["pattern"] = "^[a-z0-9_-]{1,63}$";
@@ -72,6 +86,8 @@ std::string type_text(const Field& field) {
       return "whole number";
     case Kind::number:
       return "number";
+    case Kind::tolerance:
+      return "number or share";
     case Kind::text:
       return field.rule == TextRule::path ? "path" : field.rule == TextRule::name ? "name" : "text";
     case Kind::choice:
@@ -94,6 +110,13 @@ std::string anchor(std::string title) {
   return title;
 }
 
+std::string range_text(const Field& field) {
+  constexpr double kAny = 1e300;
+  if (!field.min || (*field.min <= -kAny && *field.max >= kAny)) return {};
+  if (*field.max >= kAny) return std::format("{} or more", number_json(*field.min).dump());
+  return std::format("{} to {}", number_json(*field.min).dump(), number_json(*field.max).dump());
+}
+
 void write_section(std::string& out, const Schema& schema, const std::string& where) {
   out += std::format("\n## {}\n\n", schema.title);
   if (!where.empty()) out += std::format("Under `{}`.\n\n", where);
@@ -102,8 +125,7 @@ void write_section(std::string& out, const Schema& schema, const std::string& wh
     const bool nested = field.child != nullptr;
     const std::string type =
         nested ? std::format("[{}](#{})", type_text(field), anchor(field.child->title)) : type_text(field);
-    const std::string range =
-        field.min ? std::format("{} to {}", number_json(*field.min).dump(), number_json(*field.max).dump()) : "";
+    const std::string range = range_text(field);
     const std::string standard = field.required        ? "required"
                                  : field.default_value ? shown(*field.default_value)
                                  : nested              ? ""

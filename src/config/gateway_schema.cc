@@ -2,6 +2,7 @@
 #include "config/broker_table.h"
 #include "config/gateway_settings.h"
 #include "config/table.h"
+#include "config/tag_schema.h"
 
 namespace lineside::config {
 namespace {
@@ -208,6 +209,8 @@ Schema gateway_schema() {
       .list("waveform_sources", &GatewaySettings::waveform_sources, waveform_source_table(),
             "Where waveforms of machines come from.")
       .list("assets", &GatewaySettings::assets, asset_table(), "The machines that are watched.")
+      .beside("", &GatewaySettings::telemetry, tag_lists_table())
+      .object("telemetry", &GatewaySettings::telemetry, telemetry_table(), "How readings get to the hub.")
       .object("samples", &GatewaySettings::samples, samples_table(), "Pictures kept on site.")
       .object("ledger", &GatewaySettings::ledger,
               Table<LedgerSettings>("The ledger")

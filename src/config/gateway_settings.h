@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/asset_settings.h"
+#include "config/tag_settings.h"
 #include "model/broker_access.h"
 #include "model/verdict.h"
 
@@ -132,6 +133,7 @@ struct GatewaySettings {
   std::vector<StationSettings> stations;
   std::vector<WaveformSourceSettings> waveform_sources;
   std::vector<AssetSettings> assets;
+  TelemetrySettings telemetry;
   SampleStoreSettings samples;
   LedgerSettings ledger;
   OutboxSettings outbox;

@@ -10,7 +10,7 @@
 namespace lineside::config {
 namespace {
 
-constexpr std::size_t kFileBytesMax = 4u << 20;
+constexpr std::size_t kFileBytesMax = 32u << 20;  // some 100,000 tags
 
 template <class T>
 Result<T> load(const std::filesystem::path& path, const Schema& schema, void (*check)(const T&, Findings&),

@@ -29,21 +29,24 @@ Table<OpcuaAccess> access_table() {
 
 }  // namespace
 
-Table<OpcuaSettings> opcua_table() {
+Table<OpcuaSettings> opcua_table(const OpcuaWords& words) {
   using Stamp = OpcuaSettings::Stamp;
   constexpr double kMinuteMs = 60'000;
-  return Table<OpcuaSettings>("An OPC UA server")
-      .beside("", &OpcuaSettings::server, access_table())
+  const std::string sampling =
+      "How often the server looks whether a node has changed; 0: at each change, as fast as it can.";
+  Table<OpcuaSettings> table(words.title, words.defaults);
+  table.beside("", &OpcuaSettings::server, access_table())
       .milliseconds("sampling_ms", &OpcuaSettings::sampling, 0, kMinuteMs,
-                    "How often the server looks whether a node has changed; 0: at each change, as fast as it can. No "
-                    "more than half of what an array lasts, or arrays are missed.")
+                    sampling + (words.arrays ? " No more than half of what an array lasts, or arrays are missed." : ""))
       .milliseconds("publishing_ms", &OpcuaSettings::publishing, 10, kMinuteMs,
                     "How often the server sends what has changed.")
       .integer("queue", &OpcuaSettings::queue, "", 1, 10'000,
-               "Values of a node that the server holds until they are sent; more push out the oldest, seen as a gap.")
-      .choice("stamp", &OpcuaSettings::stamp,
-              {{"last_sample", Stamp::last_sample}, {"first_sample", Stamp::first_sample}},
-              "Which sample of an array was taken at the array's source time.");
+               "Values of a node that the server holds until they are sent; more push out the oldest, seen as a gap.");
+  if (words.arrays)
+    table.choice("stamp", &OpcuaSettings::stamp,
+                 {{"last_sample", Stamp::last_sample}, {"first_sample", Stamp::first_sample}},
+                 "Which sample of an array was taken at the array's source time.");
+  return table;
 }
 
 void check_opcua(const std::string& at, const OpcuaSettings& opcua, Findings& findings) {

@@ -8,7 +8,13 @@
 
 namespace lineside::config {
 
-Table<OpcuaSettings> opcua_table();
+struct OpcuaWords {
+  std::string title = "An OPC UA server";
+  OpcuaSettings defaults{};
+  bool arrays = true;  // nodes hold arrays of samples, whose time has to be told
+};
+
+Table<OpcuaSettings> opcua_table(const OpcuaWords& words = {});
 // `at`: the key of the object.
 void check_opcua(const std::string& at, const OpcuaSettings& opcua, Findings& findings);
 

@@ -49,6 +49,16 @@ Schema plant_schema() {
           .number("severity", &Machine::severity, "", 0, 100, "How bad it gets: 1 is plain to see, 0.3 early.")
           .number("fault_after_s", &Machine::fault_after_s, "s", 0, 1e7, "The fault begins so long after the start.")
           .number("fault_grows_s", &Machine::fault_grows_s, "s", 0, 1e7, "It grows for so long.");
+  using Tags = TagPlantSettings;
+  const auto tags =
+      Table<Tags>("Instruments")
+          .integer("count", &Tags::count, "", 0, 100'000, "So many signals; Modbus serves the first 32768.")
+          .milliseconds("period_ms", &Tags::period, 10, 3'600'000, "Each has a new value so often.")
+          .integer("opcua_port", &Tags::opcua_port, "", 0, kPortMax, "TCP port of their OPC UA server; 0: none.")
+          .integer("modbus_port", &Tags::modbus_port, "", 0, kPortMax, "TCP port of their Modbus server; 0: none.")
+          .text("broker_host", &Tags::broker_host, TextRule::any, "MQTT broker that takes them.")
+          .integer("broker_port", &Tags::broker_port, "", 1, kPortMax, "The broker's TCP port, without TLS.")
+          .text("topic", &Tags::topic, TextRule::any, "They are published below it; empty: not.");
   return Table<PlantSettings>("The simulated plant")
       .text("address", &PlantSettings::address, TextRule::any, "Address that cameras and rejectors listen on.")
       .text("truth_file", &PlantSettings::truth_file, TextRule::path,
@@ -59,6 +69,7 @@ Schema plant_schema() {
       .integer("opcua_port", &PlantSettings::opcua_port, "", 1, kPortMax, "TCP port of the OPC UA server.")
       .list("lines", &PlantSettings::lines, line, "The lines.")
       .list("machines", &PlantSettings::machines, machine, "Motors and pumps.")
+      .object("tags", &PlantSettings::tags, tags, "Instruments with slow signals, all simulated.")
       .schema();
 }
 

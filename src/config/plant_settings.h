@@ -1,5 +1,6 @@
 #pragma once
 // The simulated plant's settings; see gateway_settings.h for how they are made and documented (plant_schema.cc).
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -39,6 +40,16 @@ struct MachineSettings {
   double fault_after_s = 60, fault_grows_s = 20;
 };
 
+// Instruments whose slow signals are served by OPC UA, Modbus TCP and MQTT.
+struct TagPlantSettings {
+  int count = 0;  // 0: none
+  std::chrono::milliseconds period{1000};
+  int opcua_port = 0, modbus_port = 0;  // 0: not so
+  std::string broker_host = "127.0.0.1";
+  int broker_port = 1883;
+  std::string topic;  // empty: not by MQTT
+};
+
 struct PlantSettings {
   std::string address = "127.0.0.1";
   std::string truth_file;  // one JSON line per bottle: id, class, time, hit
@@ -47,6 +58,7 @@ struct PlantSettings {
   int opcua_port = 4840;
   std::vector<BottlingLineSettings> lines;
   std::vector<MachineSettings> machines;
+  TagPlantSettings tags;
 };
 
 }  // namespace lineside::config

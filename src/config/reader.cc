@@ -145,6 +145,8 @@ class Reader {
         if (field.rule == TextRule::name && !is_name(text))
           return wrong(std::format("'{}' must be 1 to 63 characters of a-z, 0-9, '-' and '_'", text));
         return Value{ruled(text, field)};
+      case Kind::tolerance:
+        return tolerance(node, field, wrong);
       default:
         return number(node, field, wrong);
     }
@@ -162,6 +164,19 @@ class Reader {
     const std::string meant = nearest(text, field.choices);
     return std::format("must be one of {}, not '{}'{}", list, text,
                        meant.empty() ? "" : "; did you mean " + meant + "?");
+  }
+
+  template <class Wrong>
+  static std::optional<Value> tolerance(const YAML::Node& node, const Field& field, const Wrong& wrong) {
+    const std::string& text = node.Scalar();
+    if (!text.ends_with('%')) {
+      const auto value = number(node, field, wrong);
+      return value ? std::optional<Value>(Tolerance{std::get<double>(*value), false}) : std::nullopt;
+    }
+    const auto percent = parsed<double>(std::string_view(text).substr(0, text.size() - 1));
+    if (!percent || *percent < 0 || *percent > 100)
+      return wrong(std::format("must be a number or a share from 0% to 100%, not '{}'", text));
+    return Value{Tolerance{*percent / 100, true}};
   }
 
   template <class Wrong>
@@ -215,7 +230,7 @@ std::string converted(std::string_view text, std::string_view unit) {
   return {};
 }
 
-bool Findings::failed(const std::string& key) const { return std::ranges::contains(problems_, key, &Problem::key); }
+bool Findings::failed(const std::string& key) const { return failed_.contains(key); }
 
 void Findings::problem(const std::string& key, std::string message) {
   int line = 0;
@@ -230,6 +245,7 @@ void Findings::problem(const std::string& key, std::string message) {
 }
 
 void Findings::problem_at(int line, const std::string& key, std::string message) {
+  failed_.insert(key);
   problems_.push_back({line, key, std::move(message)});
 }
 

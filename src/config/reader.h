@@ -2,6 +2,7 @@
 // Reads a YAML text along a Schema into a settings struct and collects every problem on the way.
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,7 @@ class Findings {
   std::filesystem::path file_;
   NamedFiles files_;
   std::vector<Problem> problems_;
+  std::set<std::string> failed_;  // keys of problems_
   std::map<std::string, int> lines_;
 };
 

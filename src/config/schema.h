@@ -11,9 +11,15 @@
 
 namespace lineside::config {
 
-enum class Kind : std::uint8_t { flag, integer, number, text, choice, text_list, object, list };
+enum class Kind : std::uint8_t { flag, integer, number, tolerance, text, choice, text_list, object, list };
 
-using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
+// A number, or a share of something: 0.5, or 0.01 for 1%.
+struct Tolerance {
+  double value = 0;
+  bool share = false;
+};
+
+using Value = std::variant<bool, std::int64_t, double, Tolerance, std::string, std::vector<std::string>>;
 
 enum class TextRule : std::uint8_t {
   any,

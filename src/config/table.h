@@ -62,6 +62,18 @@ class Table {
     return *this;
   }
 
+  // A number in [0, 1e300], or a share from 0 to 100 percent, as `1%`.
+  Table& tolerance(std::string key, double T::* member, bool T::* is_share, std::string description) {
+    Field& field = add(std::move(key), Kind::tolerance, std::move(description), {}, 0, 1e300);
+    field.default_value = Tolerance{defaults_.*member, defaults_.*is_share};
+    field.set = [member, is_share](void* object, const Value& value) {
+      const auto& [number, share] = std::get<Tolerance>(value);
+      as_t(object).*member = number;
+      as_t(object).*is_share = share;
+    };
+    return *this;
+  }
+
   Table& text(std::string key, std::string T::* member, TextRule rule, std::string description) {
     Field& field = add(std::move(key), Kind::text, std::move(description));
     field.rule = rule;
@@ -119,14 +131,14 @@ class Table {
     return *this;
   }
 
-  // The keys of another table, each behind `prefix`, beside this one's own; their values go into `member`. For
-  // tables without objects and lists.
+  // The keys of another table, each behind `prefix`, beside this one's own; their values go into `member`.
   template <class U>
   Table& beside(const std::string& prefix, U T::* member, const Table<U>& other) {
     for (const Field& field : other.schema().fields) {
       Field& mine = schema_.fields.emplace_back(field);
       mine.key = prefix + field.key;
       mine.set = [member, set = field.set](void* object, const Value& value) { set(&(as_t(object).*member), value); };
+      mine.member = [member, place = field.member](void* object) { return place(&(as_t(object).*member)); };
     }
     return *this;
   }
@@ -134,6 +146,12 @@ class Table {
   // Makes the last key required.
   Table& required() {
     schema_.fields.back().required = true;
+    schema_.fields.back().default_value.reset();
+    return *this;
+  }
+
+  // The last key's default depends on other keys; its description says how.
+  Table& no_default() {
     schema_.fields.back().default_value.reset();
     return *this;
   }
