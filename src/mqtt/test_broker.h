@@ -1,13 +1,10 @@
 #pragma once
 // Tests only: a real Mosquitto on loopback.
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -16,39 +13,16 @@
 #include <string>
 #include <thread>
 
+#include "base/test_port.h"
+
 extern char** environ;
 
 namespace lineside::mqtt::testing {
-
-inline int listen_somewhere(int& port) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), size);
-  ::listen(listener, 4);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-  port = ntohs(address.sin_port);
-  return listener;
-}
-
-inline bool accepts(int port) {
-  const int probe = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  const bool connected = ::connect(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  ::close(probe);
-  return connected;
-}
 
 // A real mosquitto on a free loopback port, found with PATH.
 class Broker {
  public:
   explicit Broker(const std::string& access = "allow_anonymous true\n") {
-    ::close(listen_somewhere(port_));
     const auto config = std::filesystem::path(::testing::TempDir()) / std::format("broker_{}.conf", port_);
     std::ofstream(config) << "listener " << port_ << " 127.0.0.1\npersistence false\n" << access;
     config_ = config.string();
@@ -82,7 +56,7 @@ class Broker {
   int port() const { return port_; }
 
  private:
-  int port_ = 0;
+  const int port_ = free_port();
   pid_t pid_ = -1;
   std::string config_;
 };

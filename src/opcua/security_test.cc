@@ -13,7 +13,6 @@ namespace lineside::opcua {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::free_port;
 using Security = OpcuaAccess::Security;
 
 class SecurityTest : public ::testing::Test {

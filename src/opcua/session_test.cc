@@ -9,7 +9,6 @@ namespace lineside::opcua {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::free_port;
 using testing::Taker;
 
 constexpr std::uint32_t kBadSensorFailure = 0x808C'0000U;

@@ -1,9 +1,5 @@
 #pragma once
-// Tests only: free ports, folders of certificates that know each other, and a handler that remembers.
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+// Tests only: folders of certificates that know each other, and a handler that remembers.
 #include <cmath>
 #include <condition_variable>
 #include <filesystem>
@@ -12,21 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "base/test_port.h"
 #include "opcua/session.h"
 
 namespace lineside::opcua::testing {
-
-inline int free_port() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(listener);
-  return ntohs(address.sin_port);
-}
 
 // Puts the own certificate of one folder into trusted/ of another.
 inline void trust(const std::filesystem::path& who, const std::filesystem::path& whom, const std::string& name) {

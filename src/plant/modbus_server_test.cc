@@ -2,29 +2,16 @@
 
 #include <gtest/gtest.h>
 #include <modbus.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <mutex>
 #include <thread>
+
+#include "base/test_port.h"
 
 namespace lineside::plant {
 namespace {
 
 using namespace std::chrono_literals;
-
-int free_port() {
-  const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ::bind(probe, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(probe);
-  return ntohs(address.sin_port);
-}
 
 // A client as a gateway's actuator is one: libmodbus with short time limits.
 class Client {

@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using mqtt::testing::Broker;
-using mqtt::testing::listen_somewhere;
 using ::testing::HasSubstr;
 
 // Hears what the rejector would hear.

@@ -3,7 +3,7 @@
 #include <format>
 #include <random>
 
-#include "gateway/source/backoff.h"
+#include "base/backoff.h"
 #include "gateway/source/camera_pipeline.h"
 
 namespace lineside::gateway {

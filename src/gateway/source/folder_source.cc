@@ -2,7 +2,7 @@
 
 #include <format>
 
-#include "gateway/source/backoff.h"
+#include "base/backoff.h"
 #include "vision/image_io.h"
 
 namespace lineside::gateway {

@@ -2,7 +2,7 @@
 
 #include <format>
 
-#include "gateway/source/backoff.h"
+#include "base/backoff.h"
 
 namespace lineside::gateway {
 

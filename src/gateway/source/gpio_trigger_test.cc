@@ -7,7 +7,7 @@
 #include <deque>
 #include <mutex>
 
-#include "gateway/source/backoff.h"
+#include "base/backoff.h"
 #include "gateway/source/make_source.h"
 
 namespace lineside::gateway {

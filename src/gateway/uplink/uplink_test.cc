@@ -105,7 +105,7 @@ TEST(Uplink, EndsWell_WhenTheBrokerAcceptsItJustThen) {
   const auto outbox = Outbox::open(folder / "outbox", {}, system_clock(), metrics).value();
   for (int i = 0; i < 5; ++i) {
     int port = 0;
-    const int listener = mqtt::testing::listen_somewhere(port);
+    const int listener = listen_somewhere(port);
     auto uplink = Uplink::start({.enabled = true, .broker = {.port = port, .tls = false}}, "t1", "g1", *outbox,
                                 system_clock(), metrics)
                       .value();

@@ -3,13 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <condition_variable>
-#include <mutex>
 
+#include "base/test_port.h"
 #include "gateway/condition/window_maker.h"
 #include "gateway/waveform/make_waveform_source.h"
+#include "gateway/waveform/test_waveform_sink.h"
 #include "opcua/server.h"
-#include "opcua/test_opcua.h"
 
 namespace lineside::gateway {
 namespace {
@@ -20,11 +19,17 @@ constexpr WallTime kBegin{1'700'000'000s};
 constexpr std::uint32_t kBadSensorFailure = 0x808C'0000U;
 
 // What an asset does with its blocks: windows, and faults of the stream.
-class Windows final : public WaveformSink {
+class Windows final : public testing::TakingWaveformSink {
  public:
   explicit Windows(const config::AssetSettings& asset) : maker_(asset, 10) {}
-  void on_block(WaveformBlock block) override {
-    const std::lock_guard lock(mutex_);
+
+  std::size_t window_samples = 10;
+  std::vector<std::vector<float>> windows;
+  std::vector<WallTime> starts;
+  std::vector<std::string> faults;
+
+ private:
+  void look_at(const WaveformBlock& block) override {
     for (const auto& [fault, detail] : maker_.add(block)) faults.push_back(to_string(fault) + (": " + detail));
     MadeWindow window;
     while (maker_.next(window_samples, window_samples, window)) {
@@ -32,44 +37,14 @@ class Windows final : public WaveformSink {
       std::vector<float>& kept = windows.emplace_back();
       for (const auto channel : window.channels) kept.insert(kept.end(), channel.begin(), channel.end());
     }
-    blocks.push_back(std::move(block));
-    changed_.notify_all();
   }
-  void on_bad_block(const std::string& why) override {
-    const std::lock_guard lock(mutex_);
-    bad.push_back(why);
-    changed_.notify_all();
-  }
-  void on_source(bool up, const std::string& why) override {
-    const std::lock_guard lock(mutex_);
-    (up ? ups : downs) += 1;
-    if (!up) last_why = why;
-    changed_.notify_all();
-  }
-  template <class Ready>
-  bool wait(Ready ready) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 20s, ready);
-  }
-
-  std::size_t window_samples = 10;
-  std::vector<WaveformBlock> blocks;
-  std::vector<std::vector<float>> windows;
-  std::vector<WallTime> starts;
-  std::vector<std::string> faults, bad;
-  std::string last_why;
-  int ups = 0, downs = 0;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
   WindowMaker maker_;
 };
 
 class OpcuaWaveformsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    options_.port = opcua::testing::free_port();
+    options_.port = free_port();
     source_settings_.name = "plc";
     source_settings_.kind = config::WaveformSourceSettings::Kind::opcua;
     source_settings_.opcua.server.endpoint = std::format("opc.tcp://127.0.0.1:{}", options_.port);

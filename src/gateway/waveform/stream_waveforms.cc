@@ -7,12 +7,11 @@
 
 #include <array>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
 #include <format>
-#include <mutex>
 #include <random>
 
+#include "base/backoff.h"
 #include "gateway/waveform/block_format.h"
 
 namespace lineside::gateway {
@@ -31,13 +30,6 @@ std::string last_error() { return std::strerror(errno); }
 
 // A signal, or a datagram whose checksum was wrong: poll() had said that it is there.
 bool nothing_to_read() { return errno == EAGAIN || errno == EINTR; }
-
-bool wait_or_stop(const std::stop_token& stop, milliseconds duration) {
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::unique_lock lock(mutex);
-  return changed.wait_for(lock, stop, duration, [&] { return stop.stop_requested(); });
-}
 
 struct Addresses {
   ~Addresses() {
@@ -117,23 +109,20 @@ Result<int> StreamWaveforms::open_at(const std::string& address, const std::stop
 }
 
 void StreamWaveforms::run(const std::stop_token& stop) {
-  std::minstd_rand random(std::random_device{}());
-  milliseconds pause = settings_.reconnect_min;
+  Backoff backoff(settings_.reconnect_min, settings_.reconnect_max, std::random_device{}());
   while (!stop.stop_requested()) {
     std::string why;
     if (const auto socket = open(stop); !socket) {
       why = socket.error().message;
     } else {
       intake_.tell(true, "");
-      pause = settings_.reconnect_min;
+      backoff.reset();
       why = settings_.kind == Kind::tcp ? read_blocks(*socket, stop) : read_datagrams(*socket, stop);
       ::close(*socket);
     }
     if (stop.stop_requested()) return;
     intake_.tell(false, std::format("{}:{} of '{}': {}", settings_.at.host, settings_.at.port, settings_.name, why));
-    const double jitter = 0.5 + 0.5 * static_cast<double>(random()) / static_cast<double>(std::minstd_rand::max());
-    if (wait_or_stop(stop, std::chrono::duration_cast<milliseconds>(pause * jitter))) return;
-    pause = std::min(pause * 2, settings_.reconnect_max);
+    if (wait_or_stop(stop, backoff.next())) return;
   }
 }
 

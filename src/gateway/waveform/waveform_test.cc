@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <condition_variable>
 #include <cstring>
 #include <fstream>
 #include <future>
@@ -16,6 +15,7 @@
 #include "gateway/waveform/block_format.h"
 #include "gateway/waveform/make_waveform_source.h"
 #include "gateway/waveform/stream_waveforms.h"
+#include "gateway/waveform/test_waveform_sink.h"
 
 namespace lineside::gateway {
 namespace {
@@ -45,36 +45,7 @@ std::vector<std::uint8_t> int16_block(std::uint32_t sequence = 7) {
   return bytes;
 }
 
-class Taker final : public WaveformSink {
- public:
-  void on_block(WaveformBlock block) override {
-    const std::lock_guard lock(mutex_);
-    blocks.push_back(std::move(block));
-    changed_.notify_all();
-  }
-  void on_bad_block(const std::string& why) override {
-    const std::lock_guard lock(mutex_);
-    bad.push_back(why);
-    changed_.notify_all();
-  }
-  void on_source(bool up, const std::string&) override {
-    const std::lock_guard lock(mutex_);
-    (up ? ups : downs) += 1;
-    changed_.notify_all();
-  }
-  template <class Ready>
-  bool wait(Ready ready) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 10s, ready);
-  }
-  std::vector<WaveformBlock> blocks;
-  std::vector<std::string> bad;
-  int ups = 0, downs = 0;
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-};
+using Taker = testing::TakingWaveformSink;
 
 TEST(BlockFormat, ReadsInterleavedIntegersAsScaledChannels) {
   const auto block = parse_block(int16_block());

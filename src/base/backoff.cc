@@ -1,9 +1,9 @@
-#include "gateway/source/backoff.h"
+#include "base/backoff.h"
 
 #include <condition_variable>
 #include <mutex>
 
-namespace lineside::gateway {
+namespace lineside {
 
 Backoff::Backoff(nanoseconds min_pause, nanoseconds max_pause, std::uint64_t seed)
     : min_(min_pause), max_(std::max(min_pause, max_pause)), ceiling_(min_pause), random_(seed) {}
@@ -25,4 +25,4 @@ bool wait_or_stop(const std::stop_token& stop, nanoseconds duration) {
   return stop.stop_requested();
 }
 
-}  // namespace lineside::gateway
+}  // namespace lineside

@@ -1,5 +1,5 @@
 #pragma once
-// How long to wait before a camera is opened again, and a wait that a stop request ends at once.
+// How long to wait before a device is tried again, and a wait that a stop request ends at once.
 #include <chrono>
 #include <cstdint>
 #include <random>
@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-namespace lineside::gateway {
+namespace lineside {
 
 // Exponential back-off with jitter, so that thirty cameras behind one switch don't all come back in the same instant.
 // The n-th pause is random in [c/2, c] with c = min(max, min_pause * 2^n). One thread.
@@ -25,4 +25,4 @@ class Backoff {
 // Waits for `duration` of real time; true as soon as stop is requested.
 bool wait_or_stop(const std::stop_token& stop, nanoseconds duration);
 
-}  // namespace lineside::gateway
+}  // namespace lineside
