@@ -4,11 +4,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <filesystem>
 #include <format>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -24,6 +26,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kLoopMs = 200;
+constexpr int kRefused = 0x80;  // MQTT 3.1.1, 3.9.3
 constexpr milliseconds kConnectMax{10'000};
 constexpr milliseconds kGoodbyeMax{500}, kStopMax{2000};
 constexpr std::chrono::seconds kStable{5};  // a connection that ends sooner counts as a failure to connect
@@ -147,16 +150,19 @@ class Client::Impl {
                                    [](mosquitto*, void* self, int code) { static_cast<Impl*>(self)->connack(code); });
     mosquitto_disconnect_callback_set(
         mosquitto_, [](mosquitto*, void* self, int code) { static_cast<Impl*>(self)->lost(mosquitto_strerror(code)); });
-    mosquitto_subscribe_callback_set(mosquitto_, [](mosquitto*, void* self, int, int, const int*) {
-      static_cast<Impl*>(self)->tell([](Handler& handler) { handler.on_subscribed(); });
-    });
+    mosquitto_subscribe_callback_set(
+        mosquitto_, [](mosquitto*, void* self, int message, int count, const int* granted) {
+          static_cast<Impl*>(self)->subscribed(message, {granted, static_cast<std::size_t>(std::max(count, 0))});
+        });
     mosquitto_publish_callback_set(mosquitto_, [](mosquitto*, void* self, int message) {
       static_cast<Impl*>(self)->tell([&](Handler& handler) { handler.on_acknowledged(message); });
     });
     mosquitto_message_callback_set(mosquitto_, [](mosquitto*, void* self, const mosquitto_message* message) {
       const std::span payload(static_cast<const std::uint8_t*>(message->payload),
                               static_cast<std::size_t>(message->payloadlen));
-      static_cast<Impl*>(self)->tell([&](Handler& handler) { handler.on_message(message->topic, payload); });
+      static_cast<Impl*>(self)->tell([&](Handler& handler) {
+        message->retain ? handler.on_retained(message->topic, payload) : handler.on_message(message->topic, payload);
+      });
     });
   }
 
@@ -167,7 +173,23 @@ class Client::Impl {
     }
     connected_ = true;
     connected_at_ = steady_clock::now();
+    asked_.clear();
+    for (const std::string& filter : options_.subscriptions) {
+      int message = 0;
+      if (mosquitto_subscribe(mosquitto_, &message, filter.c_str(), options_.subscription_qos) == MOSQ_ERR_SUCCESS)
+        asked_[message] = filter;
+      else
+        tell([&](Handler& handler) { handler.on_subscription_refused(filter); });
+    }
     tell([](Handler& handler) { handler.on_connected(); });
+  }
+
+  void subscribed(int message, std::span<const int> granted) {
+    const auto asked = asked_.extract(message);
+    if (!asked.empty() && std::ranges::any_of(granted, [](int qos) { return qos >= kRefused; }))
+      tell([&](Handler& handler) { handler.on_subscription_refused(asked.mapped()); });
+    else
+      tell([](Handler& handler) { handler.on_subscribed(); });
   }
 
   void lost(const std::string& why) {
@@ -275,6 +297,7 @@ class Client::Impl {
   std::string refused_;
   milliseconds delay_{};                                  // the network thread's own
   std::optional<steady_clock::time_point> connected_at_;  // too
+  std::map<int, std::string> asked_;                      // subscriptions not answered yet, by message; likewise
   std::mt19937 random_{std::random_device{}()};
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -300,6 +323,11 @@ Result<void> Client::subscribe(const std::string& pattern, int qos) { return imp
 bool Client::connected() const { return impl_->connected(); }
 
 bool Client::looking_up() const { return impl_->looking_up(); }
+
+bool topic_matches(const std::string& filter, const std::string& topic) {
+  bool matches = false;
+  return mosquitto_topic_matches_sub(filter.c_str(), topic.c_str(), &matches) == MOSQ_ERR_SUCCESS && matches;
+}
 
 std::uint64_t publish_packet_bytes(std::size_t topic_bytes, std::size_t payload_bytes) {
   const std::uint64_t remaining = 2 + topic_bytes + payload_bytes;

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/broker_access.h"
@@ -15,9 +16,11 @@ namespace lineside::mqtt {
 
 struct ClientOptions {
   BrokerAccess broker;
-  std::string client_id;     // empty: the broker makes one
-  std::string will_topic;    // empty: no last will
-  std::string will_payload;  // retained, QoS 1
+  std::string client_id;                   // empty: the broker makes one
+  std::string will_topic;                  // empty: no last will
+  std::string will_payload;                // retained, QoS 1
+  std::vector<std::string> subscriptions;  // topic filters asked for at each connect
+  int subscription_qos = 1;
   std::chrono::seconds keep_alive{20};
   // False: it ends with its first connection, and what it has not sent then goes with it.
   bool reconnect = true;
@@ -29,13 +32,19 @@ struct ClientOptions {
 class Handler {
  public:
   virtual ~Handler() = default;
-  virtual void on_connected() = 0;                                           // accepted by the broker; subscribe here
-  virtual void on_subscribed() {}                                            // the broker confirmed a subscription
+  virtual void on_connected() = 0;  // accepted by the broker; other subscriptions than the options' are made here
+  virtual void on_subscribed() {}   // the broker confirmed a subscription
   virtual void on_disconnected(const std::string& why) = 0;                  // also each time that connecting fails
   virtual void on_acknowledged(int message) { static_cast<void>(message); }  // QoS 1: the broker has it
   virtual void on_message(std::string_view topic, std::span<const std::uint8_t> payload) {
     static_cast<void>(topic), static_cast<void>(payload);
   }
+  // One that the broker had kept: it may be of any age.
+  virtual void on_retained(std::string_view topic, std::span<const std::uint8_t> payload) {
+    on_message(topic, payload);
+  }
+  // The broker does not give what matches this one of the options' subscriptions.
+  virtual void on_subscription_refused(const std::string& filter) { static_cast<void>(filter); }
 };
 
 // Owns the network thread. Thread-safe. The host name is looked up on that thread: a name server that hangs delays
@@ -62,6 +71,9 @@ class Client {
   explicit Client(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;  // the network thread's too: it may outlive the client when a lookup hangs
 };
+
+// MQTT 3.1.1, 4.7. False also where one of them is no filter or topic.
+bool topic_matches(const std::string& filter, const std::string& topic);
 
 // Bytes of a QoS 0 PUBLISH packet: fixed header, topic and payload (MQTT 3.1.1, 3.3).
 std::uint64_t publish_packet_bytes(std::size_t topic_bytes, std::size_t payload_bytes);

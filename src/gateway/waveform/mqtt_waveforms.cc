@@ -16,23 +16,16 @@ Result<void> MqttWaveforms::start() {
   options.broker = settings_.at;
   options.reconnect_min = settings_.reconnect_min;
   options.reconnect_max = settings_.reconnect_max;
+  options.subscription_qos = 0;
+  for (const auto& [topic, sink] : intake_.sinks()) options.subscriptions.push_back(topic);
   LINESIDE_ASSIGN(client_, mqtt::Client::start(options, *this));
-  running_ = client_.get();
-  // It may have connected before we knew it.
-  if (subscribe_later_.exchange(false)) on_connected();
   return {};
 }
 
-void MqttWaveforms::on_connected() {
-  mqtt::Client* client = running_;
-  if (client == nullptr) {
-    subscribe_later_ = true;
-    if (running_ == nullptr || !subscribe_later_.exchange(false)) return;
-    client = running_;
-  }
-  intake_.tell(true, "");
-  for (const auto& [topic, sink] : intake_.sinks())
-    if (auto asked = client->subscribe(topic, 0); !asked) sink->on_source(false, asked.error().message);
+void MqttWaveforms::on_connected() { intake_.tell(true, ""); }
+
+void MqttWaveforms::on_subscription_refused(const std::string& topic) {
+  intake_.sinks().at(topic)->on_source(false, std::format("the broker refuses the subscription to {}", topic));
 }
 
 void MqttWaveforms::on_disconnected(const std::string& why) {

@@ -1,6 +1,5 @@
 #pragma once
 // Blocks as MQTT messages, one topic for each asset, one connection for all of them.
-#include <atomic>
 #include <memory>
 
 #include "config/asset_settings.h"
@@ -22,12 +21,11 @@ class MqttWaveforms final : public WaveformSource, private mqtt::Handler {
  private:
   void on_connected() override;
   void on_disconnected(const std::string& why) override;
+  void on_subscription_refused(const std::string& topic) override;
   void on_message(std::string_view topic, std::span<const std::uint8_t> payload) override;
 
   const config::WaveformSourceSettings settings_;
   Intake intake_;
-  std::atomic<mqtt::Client*> running_{nullptr};
-  std::atomic<bool> subscribe_later_{false};
   std::unique_ptr<mqtt::Client> client_;
 };
 
