@@ -7,6 +7,12 @@ namespace {
 
 constexpr std::size_t kReferencesPerCall = 1000, kChildrenMax = 100'000;
 
+Result<NodeIdText> node_of(const std::string& text) {
+  auto id = NodeIdText::parse(text);
+  if (!id) return fail(ErrorCode::usage, std::format("'{}' is no node; one is ns=2;s=NAME or ns=2;i=NUMBER", text));
+  return std::move(*id);
+}
+
 }  // namespace
 
 Result<void> Connection::Impl::add_children(UA_BrowseResult& from, std::vector<Node>& to) const {
@@ -27,12 +33,11 @@ Result<void> Connection::Impl::add_children(UA_BrowseResult& from, std::vector<N
 
 Result<std::vector<Node>> Connection::Impl::children(const std::string& node, MonoTime deadline,
                                                      const std::stop_token& stop) {
-  const auto id = NodeIdText::parse(node);
-  if (!id) return fail(ErrorCode::usage, std::format("'{}' is no node; one is ns=2;s=NAME or ns=2;i=NUMBER", node));
+  LINESIDE_ASSIGN(const NodeIdText id, node_of(node));
   std::vector<Node> nodes;
   UA_BrowseDescription description;
   UA_BrowseDescription_init(&description);
-  description.nodeId = id->get();
+  description.nodeId = id.get();
   description.referenceTypeId = UA_NODEID_NUMERIC(0, UA_NS0ID_HIERARCHICALREFERENCES);
   description.includeSubtypes = true;
   description.nodeClassMask = UA_NODECLASS_OBJECT | UA_NODECLASS_VARIABLE;
@@ -72,11 +77,10 @@ Result<std::vector<Node>> Connection::Impl::children(const std::string& node, Mo
 }
 
 Result<DataValue> Connection::Impl::read(const std::string& node, MonoTime deadline, const std::stop_token& stop) {
-  const auto id = NodeIdText::parse(node);
-  if (!id) return fail(ErrorCode::usage, std::format("'{}' is no node; one is ns=2;s=NAME or ns=2;i=NUMBER", node));
+  LINESIDE_ASSIGN(const NodeIdText id, node_of(node));
   UA_ReadValueId wanted;
   UA_ReadValueId_init(&wanted);
-  wanted.nodeId = id->get();
+  wanted.nodeId = id.get();
   wanted.attributeId = UA_ATTRIBUTEID_VALUE;
   UA_ReadRequest request;
   UA_ReadRequest_init(&request);

@@ -220,7 +220,8 @@ Result<void> Connection::Impl::subscribe(const std::vector<Item>& items, const P
                  NodeIdText::parse(items[i].node),
                  static_cast<double>(items[i].sampling.count()),
                  items[i].queue,
-                 items[i].each_time};
+                 items[i].each_time,
+                 items[i].deadband};
     if (items_[i].node)
       todo.push_back(i);
     else
@@ -255,9 +256,11 @@ void Connection::Impl::take_results(std::span<const std::size_t> batch,
     const UA_StatusCode status = i < results.size() ? results[i].statusCode : UA_STATUSCODE_BADUNEXPECTEDERROR;
     if ((status & 0x8000'0000U) == 0) continue;
     WatchedItem& item = items_[batch[i]];
-    const bool filter =
-        status == UA_STATUSCODE_BADMONITOREDITEMFILTERUNSUPPORTED || status == UA_STATUSCODE_BADFILTERNOTALLOWED;
-    if (filter && std::exchange(item.each_time, false)) {
+    const bool filter = status == UA_STATUSCODE_BADMONITOREDITEMFILTERUNSUPPORTED ||
+                        status == UA_STATUSCODE_BADFILTERNOTALLOWED || status == UA_STATUSCODE_BADDEADBANDFILTERINVALID;
+    if (filter && item.filtered()) {
+      item.each_time = false;
+      item.deadband = 0;
       again_.push_back(batch[i]);
       continue;
     }
@@ -269,7 +272,7 @@ void Connection::Impl::take_results(std::span<const std::size_t> batch,
 // False: too many for one call.
 Result<bool> Connection::Impl::watch_batch(std::span<const std::size_t> batch, MonoTime deadline,
                                            const std::stop_token& stop) {
-  UA_DataChangeFilter each_time{UA_DATACHANGETRIGGER_STATUSVALUETIMESTAMP, UA_DEADBANDTYPE_NONE, 0};
+  std::vector<UA_DataChangeFilter> filters(batch.size());
   std::vector<UA_MonitoredItemCreateRequest> items;
   std::vector<void*> contexts;
   for (const std::size_t index : batch) {
@@ -277,9 +280,14 @@ Result<bool> Connection::Impl::watch_batch(std::span<const std::size_t> batch, M
     auto& one = items.emplace_back(UA_MonitoredItemCreateRequest_default(item.node->get()));
     one.requestedParameters.samplingInterval = item.sampling_ms;
     one.requestedParameters.queueSize = item.queue;
-    if (item.each_time)
-      UA_ExtensionObject_setValueNoDelete(&one.requestedParameters.filter, &each_time,
+    if (item.filtered()) {
+      UA_DataChangeFilter& filter = filters[items.size() - 1];
+      filter = {item.each_time ? UA_DATACHANGETRIGGER_STATUSVALUETIMESTAMP : UA_DATACHANGETRIGGER_STATUSVALUE,
+                item.deadband > 0 ? UA_UInt32{UA_DEADBANDTYPE_ABSOLUTE} : UA_UInt32{UA_DEADBANDTYPE_NONE},
+                item.deadband};
+      UA_ExtensionObject_setValueNoDelete(&one.requestedParameters.filter, &filter,
                                           &UA_TYPES[UA_TYPES_DATACHANGEFILTER]);
+    }
     contexts.push_back(&item);
   }
   std::vector<UA_Client_DataChangeNotificationCallback> callbacks(batch.size(), value_came);

@@ -33,6 +33,7 @@ struct Item {
   std::chrono::milliseconds sampling{0};
   std::uint32_t queue = 1;  // values that the server holds until they are sent; the oldest goes first
   bool each_time = false;   // also a value that differs in nothing but its source time, where the server can do that
+  double deadband = 0;      // of a number: changes of no more than this are not sent, where the server can do that
 };
 
 struct Publishing {

@@ -38,6 +38,8 @@ class Connection::Impl {
     double sampling_ms = 0;
     std::uint32_t queue = 1;
     bool each_time = false;
+    double deadband = 0;
+    bool filtered() const { return each_time || deadband > 0; }
   };
   // What an answer goes to. It outlives the wait for it: an answer may come when nobody waits any more.
   struct Reply {

@@ -1,9 +1,8 @@
 #include "opcua/session.h"
 
-#include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <random>
+
+#include "base/backoff.h"
 
 namespace lineside::opcua {
 namespace {
@@ -13,13 +12,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kServe{100}, kSubscribeMax{15'000};
 // A connection that held so long was a good one: the next attempt need not wait long.
 constexpr std::chrono::seconds kHeld{10};
-
-void wait_or_stop(const std::stop_token& stop, milliseconds duration) {
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::unique_lock lock(mutex);
-  changed.wait_for(lock, stop, duration, [&] { return stop.stop_requested(); });
-}
 
 }  // namespace
 
@@ -40,19 +32,15 @@ Session::~Session() {
 }
 
 void Session::run(const std::stop_token& stop) {
-  std::minstd_rand random(std::random_device{}());
-  milliseconds pause = options_.reconnect_min;
+  Backoff backoff(options_.reconnect_min, options_.reconnect_max, std::random_device{}());
   while (!stop.stop_requested()) {
     const MonoTime began = system_clock().mono();
     const Error why = one_connection(stop);
     const bool held = connected_.exchange(false) && system_clock().mono() - began > kHeld;
     if (stop.stop_requested()) return;
     handler_.on_disconnected(why);
-    if (held) pause = options_.reconnect_min;
-    // Jitter, so that a hundred gateways do not come back to a server in the same second.
-    wait_or_stop(
-        stop, std::chrono::duration_cast<milliseconds>(pause * std::uniform_real_distribution<double>(0.5, 1)(random)));
-    pause = std::min(pause * 2, options_.reconnect_max);
+    if (held) backoff.reset();
+    wait_or_stop(stop, backoff.next());
   }
 }
 
@@ -68,7 +56,9 @@ Error Session::one_connection(const std::stop_token& stop) {
   handler_.on_connected();
   MonoTime retry_at = clock.mono() + options_.retry_items;
   while (!stop.stop_requested()) {
-    if (const auto served = (*connection)->serve(kServe); !served) return served.error();
+    const auto served = (*connection)->serve(kServe);
+    handler_.on_served();
+    if (!served) return served.error();
     if (clock.mono() < retry_at) continue;
     retry_at = clock.mono() + options_.retry_items;
     if (const auto retried = (*connection)->retry_refused(clock.mono() + kSubscribeMax, stop); !retried)

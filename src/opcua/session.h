@@ -30,6 +30,7 @@ class Handler : public ItemSink {
  public:
   virtual void on_connected() = 0;                     // the subscription is there; first values may have come before
   virtual void on_disconnected(const Error& why) = 0;  // also each time that connecting fails
+  virtual void on_served() {}                          // after each round of values, every 100 ms at the latest
 };
 
 // Owns its thread. Liveness is judged by what comes: the server's keep-alives count, an open TCP connection does not.
