@@ -333,4 +333,17 @@ class Planner {
 
 Result<Planned> plan_table(const Table& table, const FilterOptions& options) { return Planner(table, options).run(); }
 
+Result<std::optional<TimeColumn>> find_time_column(const Table& table, const std::string& named) {
+  for (std::size_t i = 0; i < table.columns(); ++i) {
+    if (!named.empty() && table.names()[i] != named) continue;
+    auto format = find_time_format(texts_of(table, i, 400), !named.empty() || numbers_are_times(table, i));
+    if (format) return TimeColumn{i, std::move(*format)};
+    if (!named.empty())
+      return fail(ErrorCode::usage, std::format("the column '{}' holds no times that are known", named));
+  }
+  if (!named.empty())
+    return fail(ErrorCode::usage, std::format("there is no column '{}' to take the times from", named));
+  return std::nullopt;
+}
+
 }  // namespace lineside::telemetry

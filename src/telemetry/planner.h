@@ -16,4 +16,12 @@ struct Planned {
 // Errors: usage (no such time column).
 Result<Planned> plan_table(const Table& table, const FilterOptions& options);
 
+// Where a recording's times are, and how they are written: in the column `named`, or in the first that looks like it.
+// Nothing: there is none. Errors: usage (no such column, or it holds no times).
+struct TimeColumn {
+  std::size_t column = 0;
+  TimeFormat format;
+};
+Result<std::optional<TimeColumn>> find_time_column(const Table& table, const std::string& named);
+
 }  // namespace lineside::telemetry

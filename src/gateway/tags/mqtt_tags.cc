@@ -1,0 +1,105 @@
+#include "gateway/tags/mqtt_tags.h"
+
+#include <algorithm>
+#include <format>
+
+namespace lineside::gateway {
+
+MqttTags::MqttTags(const config::TagSourceSettings& settings, std::span<const config::TagSettings> tags, Clock& clock,
+                   MetricsRegistry& metrics)
+    : settings_(settings), intake_(settings, tags, clock, metrics) {}
+
+MqttTags::~MqttTags() { client_.reset(); }
+
+Result<std::unique_ptr<MqttTags>> MqttTags::create(const config::TagSourceSettings& settings,
+                                                   std::span<const config::TagSettings> tags, Clock& clock,
+                                                   MetricsRegistry& metrics) {
+  std::unique_ptr<MqttTags> source(new MqttTags(settings, tags, clock, metrics));
+  for (std::size_t i = 0; i < source->intake_.size(); ++i) {
+    const config::MqttTagSettings& tag = source->intake_.tag(i).mqtt;
+    LINESIDE_ASSIGN(PayloadReader reader, PayloadReader::create(tag));
+    source->readers_.push_back(std::move(reader));
+    if (tag.topic.find_first_of("+#") == std::string::npos) {
+      source->topics_[tag.topic].push_back(i);
+      continue;
+    }
+    const auto known = std::ranges::find(source->filters_, tag.topic, &std::pair<std::string, Tags>::first);
+    if (known != source->filters_.end())
+      known->second.push_back(i);
+    else
+      source->filters_.emplace_back(tag.topic, Tags{i});
+  }
+  return source;
+}
+
+std::vector<std::string> MqttTags::subscriptions() const {
+  std::vector<std::string> wanted;
+  for (const auto& [filter, tags] : filters_) wanted.push_back(filter);
+  for (const auto& [topic, tags] : topics_)
+    if (std::ranges::none_of(filters_, [&](const auto& filter) { return mqtt::topic_matches(filter.first, topic); }))
+      wanted.push_back(topic);
+  return wanted;
+}
+
+Result<void> MqttTags::start(TagSink& sink) {
+  intake_.set_sink(sink);
+  mqtt::ClientOptions options;
+  options.broker = config::access_of(settings_);
+  options.subscriptions = subscriptions();
+  options.reconnect_min = settings_.reconnect_min;
+  options.reconnect_max = settings_.reconnect_max;
+  LINESIDE_ASSIGN(client_, mqtt::Client::start(options, *this));
+  return {};
+}
+
+void MqttTags::on_connected() { intake_.up(); }
+
+void MqttTags::on_disconnected(const std::string& why) {
+  const BrokerAccess at = config::access_of(settings_);
+  intake_.down(std::format("the broker {}:{} of '{}' can't be reached: {}", at.host, at.port, settings_.name, why));
+}
+
+void MqttTags::on_subscription_refused(const std::string& filter) {
+  for (std::size_t i = 0; i < intake_.size(); ++i)
+    if (intake_.tag(i).mqtt.topic == filter)
+      intake_.refuse(i, std::format("the broker refuses the subscription to {}", filter));
+  intake_.flush();
+}
+
+void MqttTags::on_message(std::string_view topic, std::span<const std::uint8_t> payload) {
+  take_message(topic, payload, false);
+}
+
+void MqttTags::on_retained(std::string_view topic, std::span<const std::uint8_t> payload) {
+  take_message(topic, payload, true);
+}
+
+void MqttTags::take_message(std::string_view topic, std::span<const std::uint8_t> bytes, bool retained) {
+  intake_.count_message();
+  const Payload payload(bytes.first(std::min<std::size_t>(bytes.size(), settings_.message_bytes_max)));
+  const auto give = [&](const Tags& tags) {
+    for (const std::size_t tag : tags) {
+      if (bytes.size() > settings_.message_bytes_max)
+        intake_.refuse(tag, std::format("a message of {} bytes; message_bytes_max is {}", bytes.size(),
+                                        settings_.message_bytes_max));
+      else
+        take(tag, payload, retained);
+    }
+  };
+  if (const auto exact = topics_.find(topic); exact != topics_.end()) give(exact->second);
+  for (const auto& [filter, tags] : filters_)
+    if (mqtt::topic_matches(filter, std::string(topic))) give(tags);
+  intake_.flush();
+}
+
+void MqttTags::take(std::size_t tag, const Payload& payload, bool retained) {
+  using Kind = PayloadReading::Kind;
+  const PayloadReading reading = readers_[tag].read(payload);
+  if (reading.kind == Kind::absent) return;
+  if (reading.has_time && reading.time == WallTime{}) intake_.count_odd_time();
+  if (reading.kind == Kind::bad) return intake_.refuse(tag, reading.why, reading.time);
+  const bool of_any_age = retained && reading.time == WallTime{};
+  intake_.take(tag, reading.value, reading.time, of_any_age ? Quality::uncertain : reading.quality);
+}
+
+}  // namespace lineside::gateway

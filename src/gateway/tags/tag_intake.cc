@@ -1,0 +1,103 @@
+#include "gateway/tags/tag_intake.h"
+
+#include <cmath>
+#include <format>
+
+namespace lineside::gateway {
+namespace {
+
+using std::chrono::sys_days;
+using std::chrono::year;
+
+constexpr std::size_t kPendingMax = 4096;
+// A device without a clock says 1970 or 2000; a mistaken unit says 1970 or the far future. A gateway whose own clock is
+// not set yet can't judge what is ahead of it.
+constexpr WallTime kFirst{sys_days{year{2000} / 2 / 1}}, kLast{sys_days{year{2099} / 1 / 1}},
+    kOwnClockSet{sys_days{year{2024} / 1 / 1}};
+constexpr std::chrono::hours kAheadMax{24};
+
+}  // namespace
+
+TagIntake::TagIntake(const config::TagSourceSettings& source, std::span<const config::TagSettings> tags, Clock& clock,
+                     MetricsRegistry& metrics)
+    : clock_(clock),
+      samples_(metrics.counter("lineside_tag_samples_total", "Readings of good or uncertain quality.",
+                               {{"source", source.name}})),
+      bad_values_(
+          metrics.counter("lineside_tag_bad_values_total", "Readings that can't be used.", {{"source", source.name}})),
+      odd_times_(metrics.counter("lineside_tag_odd_times_total", "Source times that no clock would say, left out.",
+                                 {{"source", source.name}})),
+      connects_(
+          metrics.counter("lineside_tag_connects_total", "Times the source was reached.", {{"source", source.name}})),
+      messages_(metrics.counter("lineside_tag_messages_total", "Answers, messages, notifications or rows taken in.",
+                                {{"source", source.name}})),
+      lost_(metrics.counter("lineside_tag_lost_total", "Polls left out, and queues of a server that overflowed.",
+                            {{"source", source.name}})) {
+  for (std::size_t i = 0; i < tags.size(); ++i)
+    if (tags[i].source == source.name) tags_.push_back({i, tags[i], false});
+  pending_.reserve(kPendingMax);
+}
+
+WallTime TagIntake::plausible(WallTime source_time, WallTime received) {
+  if (source_time == WallTime{}) return source_time;
+  const bool ahead = received > kOwnClockSet && source_time > received + kAheadMax;
+  if (source_time >= kFirst && source_time <= kLast && !ahead) return source_time;
+  odd_times_.add();
+  return {};
+}
+
+void TagIntake::take(std::size_t i, double read, WallTime source_time, Quality quality) {
+  Tag& tag = tags_[i];
+  const double value = read * tag.settings.scale + tag.settings.offset;
+  if (!std::isfinite(value)) return refuse(i, std::format("{} is not a number that can be used", read), source_time);
+  if (tag.settings.valid_low && value < *tag.settings.valid_low)
+    return refuse(i, std::format("{} is below valid_low, {}", value, *tag.settings.valid_low), source_time);
+  if (tag.settings.valid_high && value > *tag.settings.valid_high)
+    return refuse(i, std::format("{} is above valid_high, {}", value, *tag.settings.valid_high), source_time);
+  tag.bad = false;
+  samples_.add();
+  const WallTime received = clock_.wall();
+  pending_.push_back({tag.index, plausible(source_time, received), received, value, quality});
+  if (pending_.size() >= kPendingMax) flush();
+}
+
+void TagIntake::make_bad(Tag& tag, WallTime source_time, WallTime received) {
+  tag.bad = true;
+  pending_.push_back({.tag = tag.index, .source_time = plausible(source_time, received), .received = received});
+  if (pending_.size() >= kPendingMax) flush();
+}
+
+void TagIntake::refuse(std::size_t i, const std::string& why, WallTime source_time) {
+  Tag& tag = tags_[i];
+  bad_values_.add();
+  if (tag.bad) return;
+  make_bad(tag, source_time, clock_.wall());
+  sink_->on_bad_value(tag.index, why);
+}
+
+void TagIntake::flush() {
+  if (pending_.empty()) return;
+  sink_->on_samples(pending_);
+  pending_.clear();
+}
+
+void TagIntake::up() {
+  if (up_) return;
+  up_ = told_ = true;
+  connects_.add();
+  sink_->on_source(true, "");
+}
+
+void TagIntake::down(const std::string& why) {
+  const WallTime now = clock_.wall();
+  for (Tag& tag : tags_)
+    if (!tag.bad) make_bad(tag, {}, now);
+  flush();
+  if (told_ && !up_ && why == down_because_) return;
+  up_ = false;
+  told_ = true;
+  down_because_ = why;
+  sink_->on_source(false, why);
+}
+
+}  // namespace lineside::gateway
