@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kNodesMax = 100'000;
+constexpr std::size_t kTagNameMax = 120;
 
 struct BrowseCommand {
   OpcuaAccess access;
@@ -20,11 +21,11 @@ struct BrowseCommand {
   std::filesystem::path pki_folder, password_file;
   int depth = 8;
   double timeout_s = 60;
-  bool settings = false;
+  bool settings = false, tags = false;
 };
 
 struct Found {
-  std::string parent;
+  std::string parent;  // path of names
   opcua::Node node;
   opcua::DataValue value;
 };
@@ -47,9 +48,10 @@ class Walk {
       if (child.variable) {
         LINESIDE_ASSIGN(found.value, connection_.read(child.id, deadline_, {}));
       }
-      if (!command_.settings) print(found, level);
+      if (!command_.settings && !command_.tags) print(found, level);
       if (child.variable) variables.push_back(std::move(found));
-      if (level < command_.depth) LINESIDE_TRY(below(child.id, child.name, level + 1));
+      const std::string path = name.empty() ? child.name : name + "/" + child.name;
+      if (level < command_.depth) LINESIDE_TRY(below(child.id, path, level + 1));
     }
     return {};
   }
@@ -81,10 +83,10 @@ std::string yaml_text(std::string_view text) {
   return out + "'";
 }
 
-// A name as settings want one: a-z, 0-9, '-' and '_'.
-std::string plain_name(const std::string& text) {
+// A name as settings want one, of the last of a path's names: a-z, 0-9, '-' and '_'.
+std::string plain_name(const std::string& path) {
   std::string out;
-  for (const char c : text.substr(0, 63)) {
+  for (const char c : path.substr(path.rfind('/') + 1).substr(0, 63)) {
     const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     const bool fits = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || lower == '_';
     out += fits ? lower : '-';
@@ -92,11 +94,25 @@ std::string plain_name(const std::string& text) {
   return out.empty() ? "machine" : out;
 }
 
-void print_settings(const BrowseCommand& command, const std::vector<Found>& variables) {
-  std::map<std::string, std::vector<const Found*>> arrays;  // by what they belong to
-  for (const Found& found : variables)
-    if (found.value.array && !found.value.numbers.empty()) arrays[found.parent].push_back(&found);
-  std::string text = "waveform_sources:\n  - name: plc\n    kind: opcua\n    opcua:\n";
+// A tag's name: letters, digits, '_', '-' and '.', in paths; with a number where it was there before.
+std::string tag_name(const Found& found, std::set<std::string>& names) {
+  std::string out;
+  for (const char c : (found.parent.empty() ? "" : found.parent + "/") + found.node.name) {
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                      c == '_' || (c == '/' && !out.empty() && out.back() != '/');
+    out += fits ? c : '-';
+  }
+  if (out.size() > kTagNameMax) out.erase(0, out.size() - kTagNameMax);
+  if (out.empty()) out = "tag";
+  if (out.front() == '/') out.front() = '-';
+  if (out.back() == '/') out.back() = '-';
+  std::string name = out;
+  for (int i = 2; !names.insert(name).second; ++i) name = std::format("{}-{}", out, i);
+  return name;
+}
+
+std::string source_text(const BrowseCommand& command, std::string_view list) {
+  std::string text = std::format("{}:\n  - name: plc\n    kind: opcua\n    opcua:\n", list);
   text += std::format("      endpoint: {}\n", yaml_text(command.access.endpoint));
   if (command.security != "none") text += std::format("      security: {}\n", command.security);
   if (!command.pki_folder.empty())
@@ -105,6 +121,27 @@ void print_settings(const BrowseCommand& command, const std::vector<Found>& vari
     text += std::format("      username: {}\n      password_file: {}\n", yaml_text(command.access.username),
                         yaml_text(command.password_file.string()));
   if (command.access.plain_password) text += "      plain_password: true\n";
+  return text;
+}
+
+// Of arrays too, each element would be a tag: whoever wants that says which.
+void print_tags(const BrowseCommand& command, const std::vector<Found>& variables) {
+  std::set<std::string> names;
+  std::string text = source_text(command, "tag_sources"), tags;
+  for (const Found& found : variables) {
+    if (found.value.array || found.value.numbers.empty()) continue;
+    tags += std::format("  - {{name: {}, source: plc, unit: '', opcua: {{node: {}}}}}   # {} = {}\n",
+                        tag_name(found, names), yaml_text(found.node.id), found.value.type, found.value.numbers[0]);
+  }
+  text += tags.empty() ? "# No numbers were found below the node.\n" : "tags:\n" + tags;
+  std::fputs(text.c_str(), stdout);
+}
+
+void print_settings(const BrowseCommand& command, const std::vector<Found>& variables) {
+  std::map<std::string, std::vector<const Found*>> arrays;  // by what they belong to
+  for (const Found& found : variables)
+    if (found.value.array && !found.value.numbers.empty()) arrays[found.parent].push_back(&found);
+  std::string text = source_text(command, "waveform_sources");
   text += arrays.empty() ? "# No arrays of numbers were found below the node.\n" : "assets:\n";
   for (const auto& [parent, nodes] : arrays) {
     text += std::format("  - name: {}\n    source: plc\n", plain_name(parent));
@@ -129,8 +166,9 @@ Result<int> browse(BrowseCommand command) {
   const MonoTime deadline = system_clock().mono() + nanoseconds{static_cast<std::int64_t>(command.timeout_s * 1e9)};
   LINESIDE_ASSIGN(const auto connection, opcua::Connection::open(access, credentials, deadline, {}));
   Walk walk(*connection, command, deadline);
-  LINESIDE_TRY(walk.below(command.node, "machine", 0));
+  LINESIDE_TRY(walk.below(command.node, "", 0));
   if (command.settings) print_settings(command, walk.variables);
+  if (command.tags) print_tags(command, walk.variables);
   return 0;
 }
 
@@ -142,7 +180,8 @@ cli::Command opcua_commands() {
   command.details =
       "Each node with its id, as the settings take it, and what its value is now. --settings prints a beginning of a "
       "gateway's settings with every array of numbers instead: what belongs to one object becomes one asset; the rate "
-      "has to be filled in.\n\nWith --security the toolbox has a certificate of its own in --pki, which the server has "
+      "has to be filled in. --tags prints one with every single number as a tag.\n\nWith --security the toolbox has a "
+      "certificate of its own in --pki, which the server has "
       "to accept; the gateway's folder will do for both.";
   command.options = {
       cli::argument("URL", "opc.tcp://HOST:PORT/PATH", options->access.endpoint),
@@ -154,14 +193,17 @@ cli::Command opcua_commands() {
       cli::option("--password-file", "FILE", "its first line is the password", options->password_file),
       cli::flag("--plain-password", "send the password without encryption", options->access.plain_password),
       cli::option("--timeout", "S", "seconds for all of it, 1 to 3600", options->timeout_s),
-      cli::flag("--settings", "print settings for the arrays instead of the nodes", options->settings)};
+      cli::flag("--settings", "print settings for the arrays instead of the nodes", options->settings),
+      cli::flag("--tags", "print settings for the numbers as tags instead", options->tags)};
   command.options[2].max = 100;
   command.options[3].choices = {"none", "sign", "sign_and_encrypt"};
   command.options[8].min = 1;
   command.options[8].max = 3600;
-  command.examples = {{"lineside opcua browse opc.tcp://192.168.10.30:4840", "what does this controller offer"},
-                      {"lineside opcua browse opc.tcp://192.168.10.30:4840 --settings > press.yaml",
-                       "a beginning of a gateway's settings"}};
+  command.examples = {
+      {"lineside opcua browse opc.tcp://192.168.10.30:4840", "what does this controller offer"},
+      {"lineside opcua browse opc.tcp://192.168.10.30:4840 --settings > press.yaml",
+       "a beginning of a gateway's settings"},
+      {"lineside opcua browse opc.tcp://192.168.10.30:4840 --tags > tags.yaml", "of its numbers as tags"}};
   command.run = [options] { return browse(*options); };
   cli::Command group{.name = "opcua", .summary = "looks at OPC UA servers"};
   group.commands = {std::move(command)};
