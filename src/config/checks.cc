@@ -234,10 +234,11 @@ void check_plant(const PlantSettings& settings, Findings& findings) {
   }
   for (std::size_t i = 0; i < settings.machines.size(); ++i)
     names.add(settings.machines[i].name, std::format("machines[{}].name", i));
-  if (settings.tags.modbus_port > 0) modbus_ports.add(std::to_string(settings.tags.modbus_port), "tags.modbus_port");
+  if (settings.instruments.modbus_port > 0)
+    modbus_ports.add(std::to_string(settings.instruments.modbus_port), "instruments.modbus_port");
   const bool machines_by_opcua = std::ranges::any_of(settings.machines, &MachineSettings::opcua);
-  if (machines_by_opcua && settings.tags.opcua_port == settings.opcua_port)
-    findings.problem("tags.opcua_port", "is already that of the machines, opcua_port");
+  if (machines_by_opcua && settings.instruments.opcua_port == settings.opcua_port)
+    findings.problem("instruments.opcua_port", "is already that of the machines, opcua_port");
 }
 
 }  // namespace lineside::config

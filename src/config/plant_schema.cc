@@ -50,7 +50,7 @@ Schema plant_schema() {
           .number("fault_after_s", &Machine::fault_after_s, "s", 0, 1e7, "The fault begins so long after the start.")
           .number("fault_grows_s", &Machine::fault_grows_s, "s", 0, 1e7, "It grows for so long.");
   using Tags = TagPlantSettings;
-  const auto tags =
+  const auto instruments =
       Table<Tags>("Instruments")
           .integer("count", &Tags::count, "", 0, 100'000, "So many signals; Modbus serves the first 32768.")
           .milliseconds("period_ms", &Tags::period, 10, 3'600'000, "Each has a new value so often.")
@@ -69,7 +69,7 @@ Schema plant_schema() {
       .integer("opcua_port", &PlantSettings::opcua_port, "", 1, kPortMax, "TCP port of the OPC UA server.")
       .list("lines", &PlantSettings::lines, line, "The lines.")
       .list("machines", &PlantSettings::machines, machine, "Motors and pumps.")
-      .object("tags", &PlantSettings::tags, tags, "Instruments with slow signals, all simulated.")
+      .object("instruments", &PlantSettings::instruments, instruments, "Instruments with slow signals, all simulated.")
       .schema();
 }
 

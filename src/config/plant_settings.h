@@ -58,7 +58,7 @@ struct PlantSettings {
   int opcua_port = 4840;
   std::vector<BottlingLineSettings> lines;
   std::vector<MachineSettings> machines;
-  TagPlantSettings tags;
+  TagPlantSettings instruments;
 };
 
 }  // namespace lineside::config

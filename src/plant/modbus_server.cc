@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 
 #include "base/log.h"
 #include "base/owned.h"
@@ -15,7 +17,7 @@ namespace lineside::plant {
 
 namespace {
 
-constexpr int kCoils = 16, kRegisters = 16, kPollMs = 20;
+constexpr int kCoils = 16, kPollMs = 20;
 constexpr std::size_t kClientsMax = 16;
 constexpr int kCoilPulse = 0, kCoilSafe = 1;
 
@@ -27,6 +29,7 @@ struct ModbusServer::State {
   ModbusHandlers handlers;
   Clock* clock = nullptr;
   Owned<modbus_t, modbus_free> context;
+  std::mutex mutex;  // of registers
   Owned<modbus_mapping_t, modbus_mapping_free> registers;
   int listener = -1;
   std::vector<int> clients;
@@ -36,8 +39,8 @@ struct ModbusServer::State {
   Result<void> listen() {
     listener = modbus_tcp_listen(context.get(), static_cast<int>(kClientsMax));
     if (listener >= 0) return {};
-    return fail(ErrorCode::address_in_use, std::format("the rejector's Modbus server can't listen on {}:{}: {}",
-                                                       address, port, modbus_strerror(errno)));
+    return fail(ErrorCode::address_in_use,
+                std::format("the Modbus server can't listen on {}:{}: {}", address, port, modbus_strerror(errno)));
   }
 
   void close_all() {
@@ -91,14 +94,15 @@ struct ModbusServer::State {
     const MonoTime at = clock->mono();
     if (length < 0) return false;
     if (length == 0) return true;
+    const std::lock_guard lock(mutex);
     const bool pulse_before = registers->tab_bits[kCoilPulse] != 0, safe_before = registers->tab_bits[kCoilSafe] != 0;
     const bool sent = modbus_reply(context.get(), query, length, registers.get()) >= 0;
     const bool pulse = registers->tab_bits[kCoilPulse] != 0, safe = registers->tab_bits[kCoilSafe] != 0;
-    if (pulse && !pulse_before) {
+    if (pulse && !pulse_before && handlers.pulse) {
       const auto item = static_cast<std::uint32_t>(registers->tab_registers[0]) << 16 | registers->tab_registers[1];
       handlers.pulse(at, item);
     }
-    if (safe != safe_before) handlers.safe(safe);
+    if (safe != safe_before && handlers.safe) handlers.safe(safe);
     return sent;
   }
 };
@@ -111,17 +115,17 @@ ModbusServer::~ModbusServer() {
 }
 
 Result<std::unique_ptr<ModbusServer>> ModbusServer::start(const std::string& address, int port, ModbusHandlers handlers,
-                                                          Clock& clock) {
+                                                          Clock& clock, int registers) {
   auto state = std::make_unique<State>();
   state->address = address;
   state->port = port;
   state->handlers = std::move(handlers);
   state->clock = &clock;
   state->context.reset(modbus_new_tcp(address.c_str(), port));
-  state->registers.reset(modbus_mapping_new(kCoils, 0, kRegisters, 0));
+  state->registers.reset(modbus_mapping_new(kCoils, 0, registers, 0));
   if (!state->context || !state->registers)
-    return fail(ErrorCode::address_in_use, std::format("'{}:{}' is no address for the rejector's Modbus server: {}",
-                                                       address, port, modbus_strerror(errno)));
+    return fail(ErrorCode::address_in_use,
+                std::format("'{}:{}' is no address for the Modbus server: {}", address, port, modbus_strerror(errno)));
   modbus_set_indication_timeout(state->context.get(), 0, 20'000);
   modbus_set_byte_timeout(state->context.get(), 0, 20'000);
   LINESIDE_TRY(state->listen());
@@ -131,5 +135,12 @@ Result<std::unique_ptr<ModbusServer>> ModbusServer::start(const std::string& add
 }
 
 void ModbusServer::set_mode(ModbusMode mode) { state_->mode.store(mode); }
+
+void ModbusServer::write(int address, std::span<const std::uint16_t> words) {
+  const std::lock_guard lock(state_->mutex);
+  const modbus_mapping_t& map = *state_->registers;
+  const auto room = static_cast<std::size_t>(std::max(0, map.nb_registers - address));
+  std::ranges::copy(words.first(std::min(words.size(), room)), map.tab_registers + address);
+}
 
 }  // namespace lineside::plant

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "plant/bottling_line.h"
 #include "plant/machine.h"
+#include "plant/tag_plant.h"
 
 namespace lineside::plant {
 
@@ -15,6 +16,7 @@ struct Plant::State {
   std::vector<std::unique_ptr<BottlingLine>> lines;
   std::unique_ptr<opcua::Server> opcua;
   std::vector<std::unique_ptr<Machine>> machines;
+  std::unique_ptr<TagPlant> instruments;
 };
 
 Plant::Plant(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -53,6 +55,11 @@ Result<std::unique_ptr<Plant>> Plant::start(const config::PlantSettings& setting
         {{"machine", machine.name},
          {"waveforms", std::format("mqtt://{}:{} {}", machine.broker_host, machine.broker_port, machine.topic)}});
     state->machines.push_back(std::move(made));
+  }
+  if (settings.instruments.count > 0) {
+    LINESIDE_ASSIGN(state->instruments, TagPlant::start(settings.instruments, settings.address, settings.seed, clock));
+    log(LogLevel::info, "plant", "simulated instruments are up",
+        {{"tags", std::to_string(settings.instruments.count)}});
   }
   const MonoTime first = clock.mono() + std::chrono::milliseconds{200};
   for (std::size_t i = 0; i < state->lines.size(); ++i) {
@@ -113,12 +120,19 @@ Result<void> Plant::order(std::string_view text) {
   std::istringstream words{std::string(text)};
   std::string device, line_name, what, more;
   words >> device >> line_name >> what;
+  const auto trouble = device == "instruments" && what.empty() ? tag_trouble(line_name) : std::nullopt;
+  if (trouble && state_->instruments != nullptr) {
+    state_->instruments->set_trouble(*trouble);
+    log(LogLevel::info, "plant", "order carried out", {{"order", std::string(text)}});
+    return {};
+  }
   const auto camera = device == "camera" ? camera_trouble(what) : std::nullopt;
   const auto mode = device == "rejector" ? modbus_mode(what) : std::nullopt;
   if ((!camera && !mode) || words >> more)
     return fail(ErrorCode::usage, std::format("'{}' is no order; say `camera LINE ok|freeze|off|resize`, "
-                                              "`rejector LINE ok|silent|gone`, `machine NAME FAULT [SEVERITY]` or "
-                                              "`sensor NAME ok|gone|flat|clip|gain|gap|rate|backwards|nan`",
+                                              "`rejector LINE ok|silent|gone`, `machine NAME FAULT [SEVERITY]`, "
+                                              "`sensor NAME ok|gone|flat|clip|gain|gap|rate|backwards|nan` or "
+                                              "`instruments ok|freeze|garbage|gone`",
                                               text));
   bool found = false;
   for (auto& line : state_->lines) {

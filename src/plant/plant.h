@@ -17,8 +17,8 @@ class Plant {
   ~Plant();
 
   // One order: `camera LINE ok|freeze|off|resize`, `rejector LINE ok|silent|gone`, `machine NAME FAULT [SEVERITY]`
-  // (machine_signal.h) or `sensor NAME TROUBLE` (machine.h). `all` means every line or machine.
-  // Errors: usage. Thread-safe.
+  // (machine_signal.h), `sensor NAME TROUBLE` (machine.h) or `instruments TROUBLE` (tag_plant.h). `all` means every
+  // line or machine. Errors: usage. Thread-safe.
   Result<void> order(std::string_view text);
 
  private:

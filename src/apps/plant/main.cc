@@ -108,7 +108,8 @@ int main(int argc, char** argv) {
       "Everything it sends is simulated. With --orders it reads troubles from standard input, one a line:\n"
       "camera LINE ok|freeze|off|resize, rejector LINE ok|silent|gone,\n"
       "machine NAME ok|unbalance|misalignment|looseness|outer_race|inner_race|ball|gear|cavitation [SEVERITY],\n"
-      "sensor NAME ok|gone|flat|clip|gain|gap|rate|backwards|nan.";
+      "sensor NAME ok|gone|flat|clip|gain|gap|rate|backwards|nan,\n"
+      "instruments ok|freeze|garbage|gone.";
   program.root.options = {cli::option("--config", "FILE", "settings (YAML)", config),
                           cli::flag("--orders", "take orders from standard input", orders)};
   program.root.examples = {{"lineside-plant --config plant.yaml", "run the lines until stopped"}};
