@@ -26,7 +26,7 @@ class ModbusTagsTest : public ::testing::Test {
     settings_.name = "source";
     settings_.kind = config::TagSourceSettings::Kind::modbus;
     settings_.period = 20ms;
-    settings_.timeout = 300ms;
+    settings_.timeout = 3s;  // for a busy machine; tests of silence have less
     settings_.reconnect_min = 50ms;
     settings_.reconnect_max = 400ms;
   }
@@ -45,6 +45,7 @@ class ModbusTagsTest : public ::testing::Test {
   }
   void on_line(const std::string& path) {
     settings_.device = path;
+    settings_.timeout = 300ms;
     settings_.baud = 115'200;
     settings_.parity = config::TagSourceSettings::Parity::none;
     settings_.stop_bits = 1;
@@ -120,14 +121,15 @@ TEST_F(ModbusTagsTest, ASilentUnitDelaysTheOthersNoMoreThanItsTimeout) {
   const auto dead = add(1, Type::uint16, Area::holding, 5), alive = add(2, Type::uint16, Area::holding, 6);
   for (int i = 0; i < 20; ++i) add(200 * i % 999, Type::uint16, Area::holding, 5);  // many blocks of the silent one
   devices.silence(5);
+  settings_.timeout = 1s;
   start(devices.port());
   ASSERT_TRUE(sink_.wait([&] { return sink_.is_bad(dead) && sink_.of[alive].size() > 30; }));
   sink_.look([&] {
-    EXPECT_THAT(sink_.why_bad(dead), HasSubstr("unit 5: it does not answer within 300 ms"));
+    EXPECT_THAT(sink_.why_bad(dead), HasSubstr("unit 5: it does not answer within 1000 ms"));
     EXPECT_EQ(sink_.downs, 0) << "the source is there";
     const auto& samples = sink_.of[alive];
     for (std::size_t i = 1; i < samples.size(); ++i)
-      EXPECT_LT(samples[i].received - samples[i - 1].received, 300ms + 1500ms) << i;
+      EXPECT_LT(samples[i].received - samples[i - 1].received, 1s + 1500ms) << i;
     EXPECT_TRUE(std::ranges::all_of(samples, [](const Sample& s) { return s.quality == Quality::good; }));
   });
   devices.silence(5, false);
@@ -147,8 +149,8 @@ TEST_F(ModbusTagsTest, LivesThroughARestart) {
     EXPECT_THAT(sink_.reasons.front(), HasSubstr("Modbus 127.0.0.1"));
   });
   devices = std::make_unique<ModbusDevices>("", port);
-  EXPECT_TRUE(sink_.wait([&] { return sink_.is(one, 1) && sink_.is(two, 2) && sink_.ups == 2; }));
-  EXPECT_EQ(count("connects"), 2U);
+  EXPECT_TRUE(sink_.wait([&] { return sink_.is(one, 1) && sink_.is(two, 2) && sink_.ups >= 2; }));
+  EXPECT_GE(count("connects"), 2U);
 }
 
 TEST_F(ModbusTagsTest, IsDownWhileNobodyIsThere_AndStopsAtOnce) {
@@ -177,6 +179,7 @@ TEST_F(ModbusTagsTest, StopsAtOnce_WhileASilentDeviceIsWaitedFor) {
 TEST_F(ModbusTagsTest, NonsenseIsNoValue_AndPasses) {
   ModbusDevices devices;
   const auto one = add(1);
+  settings_.timeout = 300ms;
   start(devices.port());
   ASSERT_TRUE(sink_.wait([&] { return sink_.is(one, 1); }));
   const std::vector<std::vector<std::uint8_t>> answers{

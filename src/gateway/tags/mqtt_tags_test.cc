@@ -165,7 +165,7 @@ TEST_F(MqttTagsTest, LivesThroughARestartOfTheBroker) {
   broker_.kill();
   ASSERT_TRUE(sink_.wait([&] { return sink_.downs > 0 && sink_.is_bad(a); }));
   broker_.start();
-  ASSERT_TRUE(sink_.wait([&] { return sink_.ups == 2; }));
+  ASSERT_TRUE(sink_.wait([&] { return sink_.ups >= 2; }));
   ready(tags_.size() - 1);
   device_.say("a", "2");
   EXPECT_TRUE(sink_.wait([&] { return sink_.is(a, 2); }));
@@ -180,7 +180,7 @@ TEST(MqttTags, IsDownWhileThereIsNoBroker) {
   tags[0].mqtt.topic = "a";
   const auto source = make_tag_source(settings, tags, system_clock(), metrics).value();
   ASSERT_TRUE(source->start(sink));
-  ASSERT_TRUE(sink.wait([&] { return sink.downs == 1 && sink.is_bad(0); }));
+  ASSERT_TRUE(sink.wait([&] { return sink.downs > 0 && sink.is_bad(0); }));
 }
 
 }  // namespace

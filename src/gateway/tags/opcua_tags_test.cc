@@ -147,7 +147,7 @@ TEST_F(OpcuaTagsTest, AllTagsAreBadWhenTheServerGoes_AndComeBackWithIt) {
   ASSERT_TRUE(sink_.wait([&] { return sink_.downs > 0; }));
   sink_.look([&] { EXPECT_TRUE(sink_.is_bad(a) && sink_.is_bad(b)); });
   serve();
-  EXPECT_TRUE(sink_.wait([&] { return sink_.is(a, 1) && sink_.is(b, 1) && sink_.ups == 2; }));
+  EXPECT_TRUE(sink_.wait([&] { return sink_.is(a, 1) && sink_.is(b, 1) && sink_.ups >= 2; }));
 }
 
 TEST_F(OpcuaTagsTest, AServerThatFallsSilentIsNoticed) {
