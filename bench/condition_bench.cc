@@ -40,10 +40,12 @@ Result<void> measure(const std::string& file, const std::string& key, double sec
     taken_s = static_cast<double>((system_clock().mono() - began).count()) / 1e9;
   }
   const double per_s = static_cast<double>(windows) / taken_s;
-  std::puts(std::format("{{\"axes\":{},\"windows_per_s\":{:.1f},\"axes_in_real_time\":{:.1f},\"window_ms\":{:.3f}}}",
-                        axes, per_s, per_s * static_cast<double>(axes) * static_cast<double>(hop) / model.rate_hz,
-                        1000 / per_s)
-                .c_str());
+  std::puts(
+      std::format(
+          "{{\"axes\":{},\"windows\":{},\"windows_per_s\":{:.1f},\"axes_in_real_time\":{:.1f},\"window_ms\":{:.3f}}}",
+          axes, windows, per_s, per_s * static_cast<double>(axes) * static_cast<double>(hop) / model.rate_hz,
+          1000 / per_s)
+          .c_str());
   return {};
 }
 

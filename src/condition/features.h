@@ -15,7 +15,7 @@ std::vector<Band> log_bands(std::size_t window, double rate_hz);
 // kurtogram's levels 1 to 3: Antoni, Mechanical Systems and Signal Processing 21, 2007), over windows of one channel.
 Band kurtogram_band(std::span<const std::span<const float>> windows, double rate_hz);
 // <|a|^4> / <|a|^2>^2 - 2 of an envelope: 0 for stationary Gaussian noise (Antoni, MSSP 20, 2006).
-double spectral_kurtosis(std::span<const double> envelope);
+double spectral_kurtosis(std::span<const float> envelope);
 // The shaft speed that explains the lines at low frequencies best (SpeedFinder in signs.h). 0 when nothing stands out.
 struct Speed {
   double hz = 0, share = 0;

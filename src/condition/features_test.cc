@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <complex>
 #include <numbers>
+#include <numeric>
 #include <random>
 
 #include "condition/signs.h"
@@ -94,6 +97,64 @@ TEST(Spectrum, PowerSumsToTheVariance) {
   EXPECT_LT(spectrum.energy({2000, 9000}), 1e-6);
 }
 
+// By the definitions in spectrum.h, in double.
+struct SlowSpectrum {
+  std::size_t size;
+  std::vector<std::complex<double>> plain;  // of the window less its mean, padded to `size`
+  std::vector<double> power;
+  SlowSpectrum(const std::vector<float>& x, std::size_t padded) : size(padded), plain(size / 2 + 1) {
+    const auto n = static_cast<double>(x.size());
+    const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
+    std::vector<std::complex<double>> windowed(plain.size());
+    double window_power = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double w = 0.5 - 0.5 * std::cos(kTurn * static_cast<double>(i) / n);
+      window_power += w * w;
+      for (std::size_t k = 0; k < plain.size(); ++k) {
+        const auto turn = std::polar(1.0, -kTurn * static_cast<double>(i * k % size) / static_cast<double>(size));
+        plain[k] += (x[i] - mean) * turn;
+        windowed[k] += w * (x[i] - mean) * turn;
+      }
+    }
+    for (std::size_t k = 0; k < plain.size(); ++k)
+      power.push_back(std::norm(windowed[k]) * (k == 0 || k + 1 == plain.size() ? 1 : 2) /
+                      (window_power * static_cast<double>(size)));
+  }
+  std::vector<double> envelope(std::size_t from, std::size_t count, std::size_t length, std::size_t used) const {
+    std::vector<double> result;
+    for (std::size_t i = 0; i < used; ++i) {
+      std::complex<double> sum;
+      for (std::size_t k = 0; k < count; ++k)
+        sum += plain[from + k] *
+               std::polar(1.0, kTurn * static_cast<double>(i * k % length) / static_cast<double>(length));
+      result.push_back(2 * std::abs(sum) / static_cast<double>(size));
+    }
+    return result;
+  }
+};
+
+TEST(Spectrum, IsWhatItsDefinitionsSay) {
+  // A length that is quick, and one that is padded.
+  for (const auto& [samples, size] : {std::pair<std::size_t, std::size_t>{600, 600}, {607, 640}}) {
+    std::vector<float> x = noise(1, 11);
+    x.resize(samples);
+    for (std::size_t i = 0; i < samples; ++i)
+      x[i] += static_cast<float>(7 + 3 * std::sin(0.3 * static_cast<double>(i)));
+    const SlowSpectrum slow(x, size);
+    Spectrum spectrum(samples, static_cast<double>(size));  // bins of 1 Hz
+    spectrum.load(x);
+    ASSERT_EQ(spectrum.power().size(), slow.power.size());
+    const double largest = std::ranges::max(slow.power);
+    for (std::size_t k = 0; k < slow.power.size(); ++k)
+      EXPECT_NEAR(spectrum.power()[k], slow.power[k], 1e-6 * largest) << size << " " << k;
+    // 97 bins are transformed as 100.
+    const auto envelope = spectrum.envelope({100, 197});
+    const auto wanted = slow.envelope(100, 97, 100, 100 * samples / size);
+    ASSERT_EQ(envelope.size(), wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_NEAR(envelope[i], wanted[i], 1e-5) << size << " " << i;
+  }
+}
+
 TEST(Spectrum, EnvelopeOfAnAmplitudeModulatedTone_IsItsModulation) {
   std::vector<float> x(kWindow);
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -130,9 +191,9 @@ TEST(WaveformFeatures, FindTheShaftsSpeed) {
 
 TEST(SpeedFinder, IsNotLedAwayByABearingsLines_FromASpeedThatWasLearned) {
   std::mt19937 random(9);
-  std::exponential_distribution<double> exponential(1);
-  std::vector<double> power(1000);
-  for (double& value : power) value = exponential(random);
+  std::exponential_distribution<float> exponential(1);
+  std::vector<float> power(1000);
+  for (float& value : power) value = exponential(random);
   for (const int order : {1, 2, 3}) power[static_cast<std::size_t>(29 * order)] = 60;
   for (const int order : {1, 2, 3, 4, 5}) power[static_cast<std::size_t>(103 * order)] = 1e4;
   SpeedFinder finder;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "condition/linear.h"
+#include "condition/statistics.h"
 
 namespace lineside::condition {
 namespace {
@@ -14,34 +15,59 @@ constexpr double kMissingMax = 0.01, kFlatShare = 0.1, kNoSignal = 0.05, kClippe
 constexpr double kGainLog = 1.386;  // ln 4
 constexpr double kStepMemoryRows = 5, kJump = 60, kGainLevelMin = 8, kGainLevelMax = 12.5, kGainNoiseMin = 4;
 
+struct Runs {
+  std::size_t run = 0, longest = 0, at_limit = 0;
+};
+
+// Samples equal to the one before, from `first` on.
+void count_runs(std::span<const float> window, std::size_t first, std::size_t end, float low, float high, Runs& runs) {
+  for (std::size_t i = first; i < end; ++i) {
+    runs.run = i > 0 && window[i] == window[i - 1] ? runs.run + 1 : 1;
+    runs.longest = std::max(runs.longest, runs.run);
+    if ((window[i] == low || window[i] == high) && runs.run >= 3) runs.at_limit += runs.run == 3 ? 3 : 1;
+  }
+}
+
+// Most blocks of a healthy sensor have no equal neighbours at all, which is quickly seen.
+Runs runs_of(std::span<const float> window, float low, float high) {
+  constexpr std::size_t kBlock = 64;
+  Runs runs;
+  for (std::size_t first = 0; first < window.size(); first += kBlock) {
+    const std::size_t end = std::min(window.size(), first + kBlock);
+    if (first > 0 && end - first == kBlock && !has_equal_neighbours(window.subspan(first - 1, kBlock + 1)))
+      runs.run = 1, runs.longest = std::max<std::size_t>(runs.longest, 1);
+    else
+      count_runs(window, first, end, low, high, runs);
+  }
+  return runs;
+}
+
+// Of the finite samples only.
+WindowHealth measure_with_gaps(std::span<const float> window) {
+  std::vector<float> there;
+  there.reserve(window.size());
+  std::ranges::copy_if(window, std::back_inserter(there), [](float value) { return std::isfinite(value); });
+  WindowHealth health;
+  const auto n = static_cast<double>(window.size());
+  health.missing_share = window.empty() ? 1 : 1 - static_cast<double>(there.size()) / n;
+  if (there.empty()) return health;
+  const Extent extent = extent_of(there);
+  const Runs runs = runs_of(window, extent.low, extent.high);
+  health.rms = std::sqrt(central_moments(there).second);
+  health.same_run = static_cast<double>(runs.longest);
+  health.at_limit_share = static_cast<double>(runs.at_limit) / n;
+  return health;
+}
+
 }  // namespace
 
 WindowHealth measure_health(std::span<const float> window) {
-  WindowHealth health;
-  std::size_t finite = 0;
-  double sum = 0, squares = 0;
-  float low = 0, high = 0;
-  for (const float value : window) {
-    if (!std::isfinite(value)) continue;
-    low = finite == 0 ? value : std::min(low, value), high = finite == 0 ? value : std::max(high, value);
-    ++finite;
-    sum += value;
-  }
-  const auto n = static_cast<double>(window.size());
-  health.missing_share = window.empty() ? 1 : 1 - static_cast<double>(finite) / n;
-  if (finite == 0) return health;
-  const double mean = sum / static_cast<double>(finite);
-  std::size_t run = 0, longest = 0, at_limit = 0;
-  for (std::size_t i = 0; i < window.size(); ++i) {
-    if (std::isfinite(window[i])) squares += (window[i] - mean) * (window[i] - mean);
-    run = i > 0 && window[i] == window[i - 1] ? run + 1 : 1;
-    longest = std::max(longest, run);
-    if ((window[i] == low || window[i] == high) && run >= 3) at_limit += run == 3 ? 3 : 1;
-  }
-  health.rms = std::sqrt(squares / static_cast<double>(finite));
-  health.same_run = static_cast<double>(longest);
-  health.at_limit_share = static_cast<double>(at_limit) / n;
-  return health;
+  const Extent extent = extent_of(window);
+  if (window.empty() || !extent.finite) return measure_with_gaps(window);
+  const Runs runs = runs_of(window, extent.low, extent.high);
+  return {.rms = std::sqrt(central_moments(window).second),
+          .same_run = static_cast<double>(runs.longest),
+          .at_limit_share = static_cast<double>(runs.at_limit) / static_cast<double>(window.size())};
 }
 
 std::optional<std::string> sensor_fault(const ChannelHealth& normal, const WindowHealth& window, std::size_t samples) {

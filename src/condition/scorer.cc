@@ -38,18 +38,24 @@ void add_fault(WindowFeatures& window, const std::string& channel, const std::op
 WindowFeatures waveform_window(const Model& model, std::span<const std::span<const float>> channels,
                                WaveformExtractor& extractor) {
   WindowFeatures result;
-  std::vector<std::vector<float>> bridged;
+  std::vector<std::vector<float>> bridged(model.channels.size());
   std::vector<std::span<const float>> spans;
+  bool empty = false;
   for (std::size_t c = 0; c < model.channels.size(); ++c) {
-    const WindowHealth health = measure_health(channels[c]);
+    WindowHealth health = measure_health(channels[c]);
     if (c < model.health.size())
       add_fault(result, model.channels[c], sensor_fault(model.health[c], health, channels[c].size()));
-    bridge_gaps(bridged.emplace_back(channels[c].begin(), channels[c].end()));
+    spans.push_back(channels[c]);
+    if (health.missing_share > 0) {
+      bridged[c].assign(channels[c].begin(), channels[c].end());
+      bridge_gaps(bridged[c]);
+      spans.back() = bridged[c];
+      health = measure_health(bridged[c]);
+    }
+    empty = empty || health.rms == 0;
   }
-  for (const auto& channel : bridged) spans.emplace_back(channel);
   // A clipped or overdriven window still has features worth a score; one with nothing in it has none.
-  for (const auto& channel : bridged)
-    if (measure_health(channel).rms == 0) return result;
+  if (empty) return result;
   result.x = extractor.extract(spans);
   result.speed = extractor.speed();
   result.signs = extractor.signs();

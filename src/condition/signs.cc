@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "condition/linear.h"
+#include "condition/statistics.h"
 
 namespace lineside::condition {
 namespace {
@@ -12,47 +12,36 @@ constexpr double kTiny = 1e-18, kSpeedLowHz = 5, kSpeedHighHz = 125, kSpeedBandH
                  kFirstOrderMin = 1.5, kLearnedNear = 0.025, kLearnedShare = 0.6, kEnvelopeLowHz = 4,
                  kEnvelopeHighHz = 800;
 constexpr std::array<double, 5> kOrderWeights{1, 0.8, 0.6, 0.4, 0.3};
-constexpr std::size_t kSurroundings = 12;
 
-// Median of the bins around, a block of them at a time: the surroundings change slowly.
-std::vector<double> local_medians(std::span<const double> power, std::size_t count) {
-  std::vector<double> medians(count);
-  for (std::size_t from = 0; from < count; from += kSurroundings / 2) {
-    const std::size_t low = from > kSurroundings ? from - kSurroundings : 1;
-    const std::size_t high = std::min(power.size(), from + kSurroundings / 2 + kSurroundings);
-    std::vector<double> around(power.begin() + static_cast<std::ptrdiff_t>(std::min(low, high)),
-                               power.begin() + static_cast<std::ptrdiff_t>(high));
-    double median = kTiny;
-    if (!around.empty()) {
-      const auto middle = around.begin() + static_cast<std::ptrdiff_t>(around.size() / 2);
-      std::ranges::nth_element(around, middle);
-      median = *middle + kTiny;
-    }
-    for (std::size_t i = from; i < std::min(count, from + kSurroundings / 2); ++i) medians[i] = median;
-  }
-  return medians;
-}
-
-double sum_around(std::span<const double> power, double bin_hz, double hz) {
+double sum_around(std::span<const float> power, double bin_hz, double hz) {
   if (hz < bin_hz) return 0;  // also what lies below zero
   const auto at = static_cast<std::size_t>(hz / bin_hz + 0.5);
   if (at < 1 || at + 1 >= power.size()) return 0;
-  return power[at - 1] + power[at] + power[at + 1];
+  return double{power[at - 1]} + power[at] + power[at + 1];
 }
 
-double largest_around(std::span<const double> values, double bin_hz, double hz) {
+// 0 beyond the ends.
+float largest_around(std::span<const float> values, double bin_hz, double hz) {
   if (hz < bin_hz) return 0;  // also what lies below zero
   const auto at = static_cast<std::size_t>(hz / bin_hz + 0.5);
   if (at < 1 || at + 1 >= values.size()) return 0;
   return std::max({values[at - 1], values[at], values[at + 1]});
 }
 
-std::vector<double> prominences(std::span<const double> power, std::size_t count) {
+// Each bin's power over the median of its surroundings; its logarithm is the bin's prominence.
+std::vector<float> ratios_of(std::span<const float> power, std::size_t count) {
   count = std::min(count, power.size());
-  const std::vector<double> medians = local_medians(power, count);
-  std::vector<double> result(count);
-  for (std::size_t i = 0; i < count; ++i) result[i] = std::log(power[i] / medians[i] + kTiny);
-  return result;
+  std::vector<float> ratios = local_medians(power, count);
+  for (std::size_t i = 0; i < count; ++i) ratios[i] = power[i] / (ratios[i] + static_cast<float>(kTiny));
+  return ratios;
+}
+
+float prominence(float ratio) { return std::log(ratio + static_cast<float>(kTiny)); }
+
+// Of the bins around; 0 beyond the ends.
+double prominence_around(std::span<const float> ratios, double bin_hz, double hz) {
+  const float largest = largest_around(ratios, bin_hz, hz);
+  return largest > 0 ? prominence(largest) : 0;
 }
 
 // The strongest line of the envelopes, and what stands beside it.
@@ -60,20 +49,21 @@ void add_envelope_signs(std::span<const EnvelopeSpectrum> envelopes, double spee
   double best = 0, hz = 0, kurtosis = 0, shaft = 0, cage = 0;
   for (const EnvelopeSpectrum& envelope : envelopes) {
     if (envelope.power.size() < 32) continue;
-    const auto lines = prominences(envelope.power, static_cast<std::size_t>(kEnvelopeHighHz / envelope.bin_hz));
+    const auto ratios = ratios_of(envelope.power, static_cast<std::size_t>(kEnvelopeHighHz / envelope.bin_hz));
     const auto from = static_cast<std::size_t>(kEnvelopeLowHz / envelope.bin_hz) + 2;
-    for (std::size_t i = from; i + 1 < lines.size(); ++i) {
-      if (lines[i] <= best) continue;
-      best = lines[i], hz = static_cast<double>(i) * envelope.bin_hz, kurtosis = envelope.kurtosis;
-      if (speed_hz <= 0) continue;
-      const auto beside = [&](double away) {
-        return 0.5 *
-               (largest_around(lines, envelope.bin_hz, hz - away) + largest_around(lines, envelope.bin_hz, hz + away));
-      };
-      shaft = beside(speed_hz);
-      cage = 0;
-      for (const double share : {0.36, 0.38, 0.40, 0.42, 0.44}) cage = std::max(cage, beside(share * speed_hz));
-    }
+    if (from + 1 >= ratios.size()) continue;
+    const std::size_t at = from + largest_at(std::span(ratios).subspan(from, ratios.size() - 1 - from));
+    const double line = prominence(ratios[at]);
+    if (line <= best) continue;
+    best = line, hz = static_cast<double>(at) * envelope.bin_hz, kurtosis = envelope.kurtosis;
+    if (speed_hz <= 0) continue;
+    const auto beside = [&](double away) {
+      return 0.5 * (prominence_around(ratios, envelope.bin_hz, hz - away) +
+                    prominence_around(ratios, envelope.bin_hz, hz + away));
+    };
+    shaft = beside(speed_hz);
+    cage = 0;
+    for (const double share : {0.36, 0.38, 0.40, 0.42, 0.44}) cage = std::max(cage, beside(share * speed_hz));
   }
   for (const double value : {std::log(std::max(kurtosis + 2, 0.2)), best, hz, shaft, cage})
     out.push_back(static_cast<float>(value));
@@ -81,11 +71,12 @@ void add_envelope_signs(std::span<const EnvelopeSpectrum> envelopes, double spee
 
 }  // namespace
 
-void SpeedFinder::add(std::span<const double> power, double bin_hz) {
+void SpeedFinder::add(std::span<const float> power, double bin_hz) {
   bin_hz_ = bin_hz;
-  const auto lines = prominences(power, static_cast<std::size_t>(kSpeedBandHz / bin_hz));
-  prominence_.resize(std::max(prominence_.size(), lines.size()), 0.0);
-  for (std::size_t i = 0; i < lines.size(); ++i) prominence_[i] = std::max(prominence_[i], lines[i]);
+  const auto ratios = ratios_of(power, static_cast<std::size_t>(kSpeedBandHz / bin_hz));
+  prominence_.resize(std::max(prominence_.size(), ratios.size()), 0.0F);
+  for (std::size_t i = 0; i < ratios.size(); ++i)
+    if (ratios[i] > 1) prominence_[i] = std::max(prominence_[i], prominence(ratios[i]));
 }
 
 Speed SpeedFinder::best_between(double low_hz, double high_hz) const {
@@ -98,7 +89,7 @@ Speed SpeedFinder::best_between(double low_hz, double high_hz) const {
     double sum = 0;
     for (std::size_t k = 0; k < kOrderWeights.size(); ++k) {
       const auto at = static_cast<std::size_t>(static_cast<double>(k + 1) * hz / bin_hz_ + 0.5);
-      if (at < prominence_.size()) sum += kOrderWeights[k] * std::clamp(prominence_[at], 0.0, kProminenceMax);
+      if (at < prominence_.size()) sum += kOrderWeights[k] * std::clamp(double{prominence_[at]}, 0.0, kProminenceMax);
     }
     if (const double share = sum / weights / kProminenceMax; share > best.share + 1e-9) best = {hz, share};
   }
@@ -129,40 +120,39 @@ double SpeedFinder::refined(double hz) const {
     if (prominence_[at] < 2) continue;
     double center = 0, power = 0;
     for (const std::size_t i : {at - 1, at, at + 1})
-      center += static_cast<double>(i) * std::exp(prominence_[i]), power += std::exp(prominence_[i]);
+      center += static_cast<double>(i) * std::exp(double{prominence_[i]}), power += std::exp(double{prominence_[i]});
     sum += bin_hz_ * center / power;  // k times the speed, with a weight of k
     weights += static_cast<double>(k);
   }
   return weights > 0 ? sum / weights : hz;
 }
 
-void add_asset_features(const Asset& asset, std::span<const double> power, double bin_hz,
+void add_asset_features(const Asset& asset, std::span<const float> power, double bin_hz,
                         std::span<const EnvelopeSpectrum> envelopes, double speed_hz, std::vector<float>& out) {
   if (asset.bearings.empty() && asset.gear_teeth.empty()) return;
-  std::vector<std::vector<double>> lines;
-  for (const EnvelopeSpectrum& envelope : envelopes)
-    lines.push_back(prominences(envelope.power, envelope.power.size()));
+  std::vector<std::vector<float>> ratios;
+  for (const EnvelopeSpectrum& envelope : envelopes) ratios.push_back(ratios_of(envelope.power, envelope.power.size()));
   const auto passing = [&](double order) {
     double best = 0;
-    for (std::size_t e = 0; e < lines.size() && order > 0; ++e) {
+    for (std::size_t e = 0; e < ratios.size() && order > 0; ++e) {
       double sum = 0;
       for (const int multiple : {1, 2, 3})
-        sum += std::max(0.0, largest_around(lines[e], envelopes[e].bin_hz, multiple * order * speed_hz)) / 3;
+        sum += std::max(0.0, prominence_around(ratios[e], envelopes[e].bin_hz, multiple * order * speed_hz)) / 3;
       best = std::max(best, sum);
     }
     return static_cast<float>(0.5 * best);
   };
   for (const BearingOrders& bearing : asset.bearings)
     for (const double order : {bearing.outer, bearing.inner, bearing.ball, bearing.cage}) out.push_back(passing(order));
-  const auto gear = asset.gear_teeth.empty() ? std::vector<double>{} : prominences(power, power.size());
+  const auto gear = asset.gear_teeth.empty() ? std::vector<float>{} : ratios_of(power, power.size());
   for (const int teeth : asset.gear_teeth) {
-    const auto at = [&](double order) { return std::max(0.0, largest_around(gear, bin_hz, order * speed_hz)); };
+    const auto at = [&](double order) { return std::max(0.0, prominence_around(gear, bin_hz, order * speed_hz)); };
     out.push_back(static_cast<float>(0.5 * at(teeth)));
     out.push_back(static_cast<float>(0.125 * (at(teeth - 1) + at(teeth + 1) + at(teeth - 2) + at(teeth + 2))));
   }
 }
 
-void add_signs(std::span<const double> power, double bin_hz, std::span<const EnvelopeSpectrum> envelopes,
+void add_signs(std::span<const float> power, double bin_hz, std::span<const EnvelopeSpectrum> envelopes,
                double speed_hz, std::vector<float>& out) {
   const auto log_power = [&](double hz) {
     return static_cast<float>(std::log((speed_hz > 0 ? sum_around(power, bin_hz, hz) : 0) + kTiny));
@@ -170,14 +160,13 @@ void add_signs(std::span<const double> power, double bin_hz, std::span<const Env
   for (const double order : Sign::kOrders) out.push_back(log_power(order * speed_hz));
   out.push_back(static_cast<float>(std::log(sum_around(power, bin_hz, 100) + kTiny)));
   out.push_back(static_cast<float>(std::log(sum_around(power, bin_hz, 120) + kTiny)));
-  double mesh = 0;
+  float mesh = 1;
   if (speed_hz > 0) {
-    const auto lines = prominences(power, static_cast<std::size_t>(62 * speed_hz / bin_hz));
-    for (int order = 10; order <= 60; ++order) mesh = std::max(mesh, largest_around(lines, bin_hz, order * speed_hz));
+    const auto ratios = ratios_of(power, static_cast<std::size_t>(62 * speed_hz / bin_hz));
+    for (int order = 10; order <= 60; ++order) mesh = std::max(mesh, largest_around(ratios, bin_hz, order * speed_hz));
   }
-  out.push_back(static_cast<float>(mesh));
-  double high = 0;
-  for (std::size_t i = power.size() / 5; i < power.size(); ++i) high += power[i];
+  out.push_back(prominence(mesh));
+  const double high = sum_of(power.subspan(power.size() / 5));
   out.push_back(static_cast<float>(std::log(high + kTiny)));
   add_envelope_signs(envelopes, speed_hz, out);
 }

@@ -31,7 +31,7 @@ struct Sign {
 class SpeedFinder {
  public:
   // Takes in one channel's power up to 1 kHz, each bin over the median of its surroundings.
-  void add(std::span<const double> power, double bin_hz);
+  void add(std::span<const float> power, double bin_hz);
   void clear() { prominence_.clear(); }
   // The speed from 5 to 125 Hz whose first five orders stand out most; share: their mean prominence, 0..1, each
   // clipped. About 0.25 in noise.
@@ -44,19 +44,19 @@ class SpeedFinder {
   Speed best_between(double low_hz, double high_hz) const;
   double refined(double hz) const;
   double bin_hz_ = 1;
-  std::vector<double> prominence_;
+  std::vector<float> prominence_;
 };
 
 // `envelopes`: power spectra of the channel's envelopes with their bins and spectral kurtosis.
 struct EnvelopeSpectrum {
-  std::vector<double> power;
+  std::vector<float> power;
   double bin_hz = 1, kurtosis = 0;
 };
 // Prominence of each bearing's passing frequencies (their first three multiples, the best envelope) and of each gear's
 // mesh and its sidebands (decibels over the surroundings), 0 where the asset does not say them.
-void add_asset_features(const Asset& asset, std::span<const double> power, double bin_hz,
+void add_asset_features(const Asset& asset, std::span<const float> power, double bin_hz,
                         std::span<const EnvelopeSpectrum> envelopes, double speed_hz, std::vector<float>& out);
-void add_signs(std::span<const double> power, double bin_hz, std::span<const EnvelopeSpectrum> envelopes,
+void add_signs(std::span<const float> power, double bin_hz, std::span<const EnvelopeSpectrum> envelopes,
                double speed_hz, std::vector<float>& out);
 
 }  // namespace lineside::condition

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "condition/signs.h"
+#include "condition/statistics.h"
 
 namespace lineside::condition {
 namespace {
@@ -16,50 +17,27 @@ constexpr double kAmplitudeFloor = 0.08, kShapeFloor = 0.08, kLineFloor = 0.15, 
 
 double log_amplitude(double power) { return 0.5 * std::log(power + kTiny); }
 
-struct Moments {
-  double rms = 0, peak = 0, skewness = 0, kurtosis = 3;
-};
-
-Moments moments(std::span<const float> x) {
-  const auto n = static_cast<double>(x.size());
-  const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
-  double m2 = 0, m3 = 0, m4 = 0, peak = 0;
-  for (const float value : x) {
-    const double d = value - mean, d2 = d * d;
-    m2 += d2, m3 += d2 * d, m4 += d2 * d2;
-    peak = std::max(peak, std::abs(d));
-  }
-  m2 /= n, m3 /= n, m4 /= n;
-  if (m2 <= 0) return {};
-  return {.rms = std::sqrt(m2), .peak = peak, .skewness = m3 / std::pow(m2, 1.5), .kurtosis = m4 / (m2 * m2)};
-}
-
 struct Lines {
   double first = 0, next = 0;  // log of the strongest line's amplitude over the spectrum's median; of the next two
   double share = 0;            // log of the strongest line's amplitude over the envelope's mean
 };
 
 // Lines between 5 Hz and half the range (at most 1 kHz) of an envelope's spectrum.
-Lines envelope_lines(std::span<const double> power, double bin_hz, std::span<const double> envelope) {
+Lines envelope_lines(std::span<const float> power, double bin_hz, std::span<const float> envelope) {
   const auto from = std::max<std::size_t>(3, static_cast<std::size_t>(kLowestHz / bin_hz) + 1);
   const auto to = std::min(power.size(), static_cast<std::size_t>(1000 / bin_hz));
   if (to < from + 16) return {};
-  std::vector<double> range(power.begin() + static_cast<std::ptrdiff_t>(from),
-                            power.begin() + static_cast<std::ptrdiff_t>(to));
-  std::vector<double> sorted = range;
-  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-  std::ranges::nth_element(sorted, middle);
-  const double floor = *middle + kTiny;
+  const auto range = power.subspan(from, to - from);
+  const double floor = kth_smallest(range, range.size() / 2) + kTiny;
+  std::vector<float> rest(range.begin(), range.end());
   std::array<double, 3> top{};
   for (double& best : top) {
-    const auto at = std::ranges::max_element(range);
-    best = *at;
-    const auto index = at - range.begin(), last = static_cast<std::ptrdiff_t>(range.size()) - 1;
-    for (auto i = std::max<std::ptrdiff_t>(0, index - 2); i <= std::min(last, index + 2); ++i)
-      range[static_cast<std::size_t>(i)] = 0;
+    const std::size_t at = largest_at(rest), low = at < 2 ? 0 : at - 2, high = std::min(rest.size(), at + 3);
+    best = rest[at];
+    std::fill(rest.begin() + static_cast<std::ptrdiff_t>(low), rest.begin() + static_cast<std::ptrdiff_t>(high), 0.0F);
   }
   const auto n = static_cast<double>(envelope.size());
-  const double mean = std::accumulate(envelope.begin(), envelope.end(), 0.0) / n;
+  const double mean = sum_of(envelope) / n;
   // Hann halves an amplitude of n/2 in the transform.
   const double amplitude = std::sqrt(top[0]) * 4 / n;
   return {.first = 0.5 * std::log(top[0] / floor + kTiny),
@@ -69,7 +47,7 @@ Lines envelope_lines(std::span<const double> power, double bin_hz, std::span<con
 
 EnvelopeSpectrum add_envelope(const Spectrum& spectrum, Band band, std::vector<float>& out) {
   EnvelopeSpectrum result;
-  const std::vector<double> envelope = spectrum.envelope(band);
+  const std::vector<float> envelope = spectrum.envelope(band);
   if (envelope.empty()) {
     out.insert(out.end(), 4, 0.0F);
     return result;
@@ -87,27 +65,20 @@ EnvelopeSpectrum add_envelope(const Spectrum& spectrum, Band band, std::vector<f
 
 void add_correlations(std::span<const std::span<const float>> channels, std::vector<float>& out) {
   for (std::size_t c = 0; c + 1 < channels.size(); ++c) {
-    const auto a = channels[c], b = channels[c + 1];
-    const auto n = static_cast<double>(a.size());
-    const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
-                 mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
-    double ab = 0, aa = 0, bb = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const double x = a[i] - mean_a, y = b[i] - mean_b;
-      ab += x * y, aa += x * x, bb += y * y;
-    }
-    out.push_back(static_cast<float>(aa > 0 && bb > 0 ? std::atanh(0.999 * ab / std::sqrt(aa * bb)) : 0));
+    const Products sums = central_products(channels[c], channels[c + 1]);
+    out.push_back(static_cast<float>(
+        sums.xx > 0 && sums.yy > 0 ? std::atanh(0.999 * sums.xy / std::sqrt(sums.xx * sums.yy)) : 0));
   }
 }
 
-double velocity_power(std::span<const double> power, double bin_hz) {
-  double sum = 0;
-  for (std::size_t i = 1; i < power.size(); ++i) {
+// What a bin's power of acceleration is multiplied by to give that of velocity, up to the range's upper end.
+std::vector<double> velocity_weights(double bin_hz, std::size_t bins) {
+  std::vector<double> weights;
+  for (std::size_t i = 0; i < bins && static_cast<double>(i) * bin_hz <= kVelocityHighHz; ++i) {
     const double f = static_cast<double>(i) * bin_hz, omega = 2 * std::numbers::pi * f;
-    if (f > kVelocityHighHz) break;
-    if (f >= kVelocityLowHz) sum += power[i] / (omega * omega);
+    weights.push_back(f >= kVelocityLowHz ? 1 / (omega * omega) : 0);
   }
-  return sum;
+  return weights;
 }
 
 }  // namespace
@@ -122,11 +93,9 @@ std::vector<Band> log_bands(std::size_t window, double rate_hz) {
   return bands;
 }
 
-double spectral_kurtosis(std::span<const double> envelope) {
-  double second = 0, fourth = 0;
-  for (const double a : envelope) second += a * a, fourth += a * a * a * a;
-  const auto n = static_cast<double>(envelope.size());
-  return second > 0 ? fourth / n / (second / n * (second / n)) - 2 : 0;
+double spectral_kurtosis(std::span<const float> envelope) {
+  const PowerMeans means = power_means(envelope);
+  return means.second > 0 ? means.fourth / (means.second * means.second) - 2 : 0;
 }
 
 Band kurtogram_band(std::span<const std::span<const float>> windows, double rate_hz) {
@@ -192,13 +161,14 @@ std::vector<FeatureInfo> waveform_features(const WaveformFront& front, std::span
 struct WaveformExtractor::State {
   // What the second pass needs, when the speed is known.
   struct Channel {
-    std::vector<double> power;
+    std::vector<float> power;
     std::vector<EnvelopeSpectrum> envelopes;
   };
   const WaveformFront& front;
   double rate_hz;
   std::vector<double> learned_hz;
   Spectrum spectrum;
+  std::vector<double> velocity;  // weights
   SpeedFinder finder;
   std::vector<Channel> channels;
   std::vector<float> signs;
@@ -206,7 +176,9 @@ struct WaveformExtractor::State {
 };
 
 WaveformExtractor::WaveformExtractor(const WaveformFront& front, double rate_hz, std::vector<double> learned_hz)
-    : state_(new State{front, rate_hz, std::move(learned_hz), Spectrum(front.window, rate_hz), {}, {}, {}, {}}) {}
+    : state_(new State{front, rate_hz, std::move(learned_hz), Spectrum(front.window, rate_hz), {}, {}, {}, {}, {}}) {
+  state_->velocity = velocity_weights(state_->spectrum.bin_hz(), state_->spectrum.power().size());
+}
 WaveformExtractor::~WaveformExtractor() = default;
 
 Speed WaveformExtractor::speed() const { return state_->speed; }
@@ -220,15 +192,19 @@ std::vector<float> WaveformExtractor::extract(std::span<const std::span<const fl
   s.channels.resize(channels.size());
   for (std::size_t c = 0; c < channels.size(); ++c) {
     std::vector<float>& out = parts[c];
-    const Moments m = moments(channels[c]);
+    const Moments m = central_moments(channels[c]);
+    const double rms = std::sqrt(m.second);
     s.spectrum.load(channels[c]);
     const auto power = s.spectrum.power();
     s.channels[c].power.assign(power.begin(), power.end());
     s.finder.add(power, bin_hz);
-    const double total = m.rms * m.rms;
+    const double total = m.second;
+    const double velocity = std::inner_product(s.velocity.begin(), s.velocity.end(), power.begin(), 0.0);
+    const double kurtosis = total > 0 ? m.fourth / (total * total) : 3,
+                 skewness = total > 0 ? m.third / (total * rms) : 0;
     for (const double value :
-         {log_amplitude(total), 0.5 * std::log(velocity_power(power, bin_hz) + kTiny * kTiny), std::log(m.peak + kTiny),
-          std::log(m.peak / (m.rms + kTiny) + kTiny), std::log(m.kurtosis), std::clamp(m.skewness, -10.0, 10.0)})
+         {log_amplitude(total), 0.5 * std::log(velocity + kTiny * kTiny), std::log(m.peak + kTiny),
+          std::log(m.peak / (rms + kTiny) + kTiny), std::log(kurtosis), std::clamp(skewness, -10.0, 10.0)})
       out.push_back(static_cast<float>(value));
     std::vector<double> bands;
     for (const Band& band : s.front.bands) bands.push_back(s.spectrum.energy(band));

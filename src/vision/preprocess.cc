@@ -12,16 +12,10 @@
 #include <format>
 #include <vector>
 
+#include "base/cpu.h"
+
 namespace lineside::vision {
 namespace {
-
-// On x86-64 the loops over rows exist twice: for AVX2, and for any CPU. Both give the same bits.
-// clang (clang-tidy) does not know all of these attributes.
-#if defined(__x86_64__) && !defined(__clang__) && !defined(LINESIDE_SANITIZE)
-#define LINESIDE_FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
-#else
-#define LINESIDE_FOR_EACH_CPU
-#endif
 
 // Everything between the picture and the tensor is in 1/256 of a pixel value, 16 bits, and weights are in 1/65536: the
 // upper half of a product is then in 1/256 again. It is cut, not rounded, so that nothing can overflow; each pass
