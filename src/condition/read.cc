@@ -44,6 +44,13 @@ bool is_known(const fs::path& path) {
   return std::ranges::any_of(kEndings, [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
+// "2003.10.22.12.06.24": named by when it was taken, as loggers do.
+bool is_dated(const fs::path& path) {
+  const std::string ending = path.extension().string();
+  return ending.size() > 1 &&
+         std::all_of(ending.begin() + 1, ending.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 Result<Recording> parse(std::span<const std::uint8_t> bytes, const std::string& lower, const std::string& name,
                         const ReadOptions& options) {
   if (lower.ends_with(".wav")) return parse_wav(bytes, name);
@@ -64,10 +71,12 @@ Result<std::vector<fs::path>> list_inputs(std::span<const std::string> inputs) {
       files.emplace_back(input);
       continue;
     }
-    std::vector<std::string> found;
+    std::vector<std::string> found, dated;
     for (auto at = fs::recursive_directory_iterator(input, fs::directory_options::skip_permission_denied, error);
          !error && at != fs::recursive_directory_iterator(); at.increment(error))
-      if (at->is_regular_file(error) && is_known(at->path())) found.push_back(at->path().string());
+      if (at->is_regular_file(error) && (is_known(at->path()) || is_dated(at->path())))
+        (is_known(at->path()) ? found : dated).push_back(at->path().string());
+    if (found.empty()) found = std::move(dated);
     if (found.empty())
       return fail(
           ErrorCode::dataset_invalid,

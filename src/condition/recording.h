@@ -28,7 +28,7 @@ struct ReadOptions {
 };
 
 // The files below `inputs` (a folder is walked), each folder's in natural order (2 before 10).
-// Errors: file_not_found; dataset_invalid (a folder without a file of a known kind).
+// Errors: file_not_found; dataset_invalid (a folder without a file of a known kind, or that ends in a number: text).
 Result<std::vector<std::filesystem::path>> list_inputs(std::span<const std::string> inputs);
 
 // Errors: file_not_found, file_io, limit_reached (over 1 GiB), file_format (not readable as what its name says, or a

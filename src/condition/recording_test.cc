@@ -117,6 +117,23 @@ TEST(Read, AFoldersFiles_ComeInNaturalOrder) {
   EXPECT_EQ((*files)[2].filename(), "10.csv");
 }
 
+TEST(Read, FilesNamedByTheirTime_AreText_WhereNoneIsOfAKnownKind) {
+  const TestFolder folder;
+  for (const char* name : {"2003.10.22.12.16.24", "2003.10.22.12.06.24", "readme.md"})
+    ASSERT_TRUE(write_atomically(folder.path() / name, std::string_view("-0.10\t0.20\n0.30\t-0.40\n0.11\t0.05\n")));
+  const std::vector<std::string> inputs{folder.path().string()};
+  const auto files = list_inputs(inputs);
+  ASSERT_TRUE(files);
+  ASSERT_EQ(files->size(), 2U);
+  EXPECT_EQ(files->front().filename(), "2003.10.22.12.06.24");
+  const auto read = read_recording(files->front(), {});
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->channels.size(), 2U);
+  EXPECT_EQ(read->channels[1], (std::vector<float>{0.2F, -0.4F, 0.05F}));
+  ASSERT_TRUE(write_atomically(folder.path() / "a.csv", std::string_view("1\n")));
+  EXPECT_EQ(list_inputs(inputs)->size(), 1U);
+}
+
 Bytes wav16(std::uint32_t rate, const std::vector<std::int16_t>& left_right) {
   Bytes bytes;
   put(bytes, "RIFF"), put(bytes, std::uint32_t{36 + static_cast<std::uint32_t>(left_right.size()) * 2});
