@@ -18,6 +18,7 @@ void needs(bool is_there, const std::string& key, const std::string& why, Findin
   if (!is_there) findings.problem(key, "is missing; " + why);
 }
 
+constexpr std::string_view kGatewayItself = "gateway";
 constexpr std::size_t kStationCamerasMax = 8;  // so many votes an item has room for
 
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
@@ -196,6 +197,15 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
       findings.problem(std::format("assets[{}].name", i),
                        std::format("the name '{}' is already that of a station", settings.assets[i].name));
   check_telemetry(settings.telemetry, findings);
+  const auto not_the_gateway = [&](const auto& list, const char* key) {
+    for (std::size_t i = 0; i < list.size(); ++i)
+      if (list[i].name == kGatewayItself)
+        findings.problem(
+            std::format("{}[{}].name", key, i),
+            std::format("'{}' stands for the gateway itself in its events: choose another", kGatewayItself));
+  };
+  not_the_gateway(settings.stations, "stations");
+  not_the_gateway(settings.assets, "assets");
   const UplinkSettings& uplink = settings.uplink;
   if (uplink.enabled) check_broker("uplink.", uplink.broker, findings);
   if (uplink.reconnect_min > uplink.reconnect_max)

@@ -254,6 +254,13 @@ TEST_F(Config, BoundsWhatLearningTakes) {
   EXPECT_THAT(problems(many), HasSubstr("has 1001 assets; 1000 are the most"));
 }
 
+TEST_F(Config, RefusesNamesThatStandForTheGatewayItself) {
+  EXPECT_THAT(
+      problems("gateway: g\ndata_dir: data\nwaveform_sources: [{name: daq}]\nassets:\n  - {name: gateway, source: "
+               "daq, topic: t, rate_hz: 1000, mode: learning, channels: [{name: x}]}\n"),
+      HasSubstr("'gateway' stands for the gateway itself"));
+}
+
 TEST_F(Config, ChecksOpcuaSources) {
   const auto plc = [](const std::string& server, const std::string& asset = "node: 'ns=2;s=a', channels: [{name: x}]") {
     return std::format(

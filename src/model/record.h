@@ -68,7 +68,7 @@ inline constexpr std::size_t kAssetsMax = 1000;  // of one gateway
 struct AssetSummary {
   std::string asset;
   WallTime from{}, to{};
-  std::string mode;     // "collecting", "training", "shadow", "scoring", "waiting" (no model)
+  std::string mode;     // "collecting", "queued" (to train), "training", "shadow", "scoring", "waiting" (no model)
   float progress = 0;   // of collecting and shadow, 0..1
   std::string trouble;  // of the asset as a whole, a sentence; empty: none
   std::string state;    // operating state of the newest window

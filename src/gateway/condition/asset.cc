@@ -26,6 +26,7 @@ constexpr milliseconds kTick{200};
 constexpr seconds kRetry{3}, kRetryMax{300}, kUnknownLasts{60};
 constexpr int kNice = 5, kSignalFaultWindows = 3;
 constexpr double kSecondsHeld = 4, kNumberMax = 1e30;
+constexpr std::size_t kToldBytesMax = 4096;
 constexpr std::uint64_t kLostMax = 1'000'000'000'000'000'000;  // what the hub can store
 
 nanoseconds from_seconds(double s) { return nanoseconds{static_cast<std::int64_t>(s * 1e9)}; }
@@ -130,6 +131,7 @@ void Asset::trouble(const std::string& what) {
 }
 
 std::string Asset::mode() const {
+  if (learner_ && learner_->waits()) return "queued";
   if (learner_ && (learner_->phase() != Phase::scoring)) return to_string(learner_->phase());
   return model_ ? "scoring" : "waiting";
 }
@@ -205,9 +207,8 @@ void Asset::load_model(const std::filesystem::path& bundle) {
     drift_told_ = false;
     maker_.restart();
     alarm_.forget();
-    trouble("");
-    tell("model.changed", Severity::info, std::format("{} is scored by {}.", settings_.name, model_->version()),
-         {{"model", model_->version()}});
+    trouble(learner_ ? learner_->settings_trouble() : "");
+    tell_model();
     return;
   }
   std::string why = to_string(loaded.error());
@@ -224,6 +225,16 @@ void Asset::load_model(const std::filesystem::path& bundle) {
     tell("model.refused", Severity::high,
          std::format("{} Asset {} {}.", why, settings_.name, model_ ? "goes on with its model" : "is not scored"));
   }
+}
+
+// Not at each start of the gateway: what was told last is kept. Where that fails it is told once more.
+void Asset::tell_model() {
+  const std::filesystem::path file = parts_.folder / "model-told";
+  if (const auto told = read_text(file, kToldBytesMax); told && *told == model_->identity()) return;
+  tell("model.changed", Severity::info, std::format("{} is scored by {}.", settings_.name, model_->version()),
+       {{"model", model_->version()}});
+  if (const auto kept = write_atomically(file, model_->identity()); !kept)
+    log(LogLevel::warning, "asset", to_string(kept.error()), {{"asset", settings_.name}});
 }
 
 void Asset::hear(const BlockQueue::Words& words) {
@@ -443,6 +454,11 @@ void Asset::put_summary(MonoTime now, bool with_spectra) {
     shown.windows = shown.anomalies = shown.unknown = shown.sensor_faults = 0;
     shown.raw_bytes = shown.lost_samples = 0;
     shown.score_min = shown.score_mean = shown.score_max = 0;
+  }
+  // What a period without a scored window left standing is of an earlier one.
+  if (summary.windows == summary.sensor_faults) {
+    summary.features.clear();
+    summary.velocity_mm_s = -1;
   }
   worst_of_period_ = -1;
   next_summary_ = now + settings_.summary_period;

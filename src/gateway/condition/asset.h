@@ -39,7 +39,8 @@ struct AssetParts {
 
 // Events, asset = its name: condition.anomaly (raised, and again when its severity grows), condition.normal (it ended),
 // condition.unknown_state, condition.drift (slow change without a fault, once for each model: learn again),
-// sensor.fault, sensor.ok, learning.* (learner.h), model.changed, model.refused. on_*() may come from any one thread;
+// sensor.fault, sensor.ok, learning.* (learner.h), model.changed (another one than was told last, also over restarts),
+// model.refused. on_*() may come from any one thread;
 // status() from any.
 class Asset final : public WaveformSink {
  public:
@@ -67,6 +68,7 @@ class Asset final : public WaveformSink {
   void open_model();
   void open_learner();
   void load_model(const std::filesystem::path& bundle);
+  void tell_model();
   void hear(const BlockQueue::Words& words);
   void take(const WaveformBlock& block);
   void count_dropped();

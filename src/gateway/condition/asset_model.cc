@@ -6,6 +6,8 @@
 #include <format>
 #include <limits>
 
+#include "bundle/digest.h"
+
 namespace lineside::gateway {
 namespace {
 
@@ -56,6 +58,8 @@ Result<std::unique_ptr<AssetModel>> AssetModel::load(const std::filesystem::path
   model->missing_.assign(model->window_, std::numeric_limits<float>::quiet_NaN());
   model->extractor_ = std::make_unique<condition::WindowExtractor>(inner);
   model->version_ = bundle::model_version(manifest);
+  model->identity_ = std::format("{} {} {} {}", model->version_, manifest.counter, opened.onnx_sha256(),
+                                 bundle::sha256_hex(opened.detectors()));
   model->counter_ = manifest.counter;
   LINESIDE_TRY(record.note(manifest.name, manifest.counter));
   return model;

@@ -27,6 +27,7 @@ class AssetModel {
   std::size_t window() const { return window_; }
   std::size_t hop() const { return hop_; }
   const std::string& version() const { return version_; }
+  const std::string& identity() const { return identity_; }  // another for each content of the bundle
   std::uint64_t counter() const { return counter_; }
   // Errors: inference_failed.
   Result<condition::WindowScore> score(const MadeWindow& window);
@@ -42,7 +43,7 @@ class AssetModel {
   std::vector<std::size_t> channel_of_;  // by the model's channels: the asset's, or its number of channels if not there
   std::vector<float> missing_;
   std::size_t window_ = 1, hop_ = 1;
-  std::string version_;
+  std::string version_, identity_;
   std::uint64_t counter_ = 0;
 };
 

@@ -85,7 +85,10 @@ Result<void> Learner::read_state() {
   phase_from_ = parts_.clock.mono();
   phase_before_s_ = std::max(0.0, static_cast<double>(unix_s(parts_.clock.wall()) - state_.since_s));
   plan_recordings();
-  if (state_.phase != Phase::scoring && settings_changed(*text))
+  if (!settings_changed(*text)) return {};
+  if (state_.phase == Phase::scoring)
+    tell_settings(*text);
+  else
     begin_anew(std::format("The settings of {} are no longer those it was recorded with: now {}.", settings_.name,
                            recorded_with()));
   return {};
@@ -104,6 +107,17 @@ bool Learner::settings_changed(const std::string& state) const {
   const std::size_t line = state.find('\n');
   if (line == std::string::npos || line + 1 == state.size()) return false;
   return state.substr(line + 1) != recorded_with() + "\n";
+}
+
+// A model in use is not thrown away: who mistyped a unit puts it back. Its scores are of other values until then.
+void Learner::tell_settings(const std::string& state) {
+  const std::size_t line = state.find('\n') + 1;
+  settings_trouble_ = std::format(
+      "The settings of {} are no longer those its model learned with, so its scores mean nothing: it learned with {}; "
+      "now {}. Put them back, or stop the gateway and remove {} to let it learn again.",
+      settings_.name, state.substr(line, state.find('\n', line) - line), recorded_with(),
+      (parts_.folder / "state").string());
+  parts_.tell("learning.settings", Severity::medium, settings_trouble_, {});
 }
 
 nanoseconds Learner::step() const {

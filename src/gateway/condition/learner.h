@@ -42,15 +42,19 @@ struct LearnerParts {
 
 // Owner thread only. Events: learning.training, .waiting (for its turn to train), .outliers, .disk_budget (no more is
 // recorded than fits into it), .unreadable (damaged recordings are left out and taken again), .failed (tried again; of
-// a disk that takes no recording at most once an hour), .refused (begins anew), .finished, .trouble.
+// a disk that takes no recording at most once an hour), .refused (begins anew), .finished, .trouble, .settings (of a
+// model in use, at each start until they are put right).
 class Learner {
  public:
   // Without a state it begins anew: what recordings are left of an earlier time are deleted. So it does when rate,
-  // channels, units or sensitivities are no longer those recorded with, until the model is in use. Errors: file_io,
-  // disk_full, file_format (its state can't be read).
+  // channels, units or sensitivities are no longer those recorded with, until the model is in use; from then on that is
+  // told. Errors: file_io, disk_full, file_format (its state can't be read).
   static Result<std::unique_ptr<Learner>> open(const config::AssetSettings& settings, LearnerParts parts);
 
   Phase phase() const { return state_.phase; }
+  bool waits() const { return place_ && !trainer_ && state_.phase == Phase::training; }  // for its turn to train
+  // scoring: how the settings differ from those that the model learned with, a sentence; empty: they don't.
+  const std::string& settings_trouble() const { return settings_trouble_; }
   float progress() const;
   std::filesystem::path bundle() const { return parts_.folder / "model.lsb"; }
   std::uint64_t counter() const { return state_.counter; }
@@ -87,6 +91,7 @@ class Learner {
   void save();
   std::string recorded_with() const;
   bool settings_changed(const std::string& state) const;
+  void tell_settings(const std::string& state);
   void failed(const std::string& what);
   void begin_anew(const std::string& why);
   std::vector<std::filesystem::path> recordings() const;
@@ -106,7 +111,8 @@ class Learner {
   std::size_t taken_ = 0;
   std::uint64_t bytes_ = 0;  // of the recordings
   bool full_ = false;        // the disk budget is used up
-  MonoTime due_{};           // the next recording
+  std::string settings_trouble_;
+  MonoTime due_{};  // the next recording
   std::unique_ptr<TrainingRoom::Place> place_;
   std::optional<TrainerProcess> trainer_;
   MonoTime phase_from_{};      // or when this process went on with it,

@@ -263,6 +263,24 @@ TEST_F(LearnerTest, AStateThatCantBeReadIsSaid) {
   EXPECT_EQ(learner.error().code, ErrorCode::file_format);
 }
 
+TEST_F(LearnerTest, SaysThatAModelInUseLearnedWithOtherSettings_UntilTheyArePutBack) {
+  std::filesystem::create_directories(folder_.path() / "m1");
+  ASSERT_TRUE(write_atomically(folder_.path() / "m1" / "state",
+                               "scoring 1 1 1700000000 0 0\nrate_hz 1000; channel 'x' in 'm/s2', sensitivity 1\n"));
+  EXPECT_EQ(open()->settings_trouble(), "");
+  EXPECT_FALSE(told("learning.settings"));
+  settings_.channels[0].unit = "g";
+  for (int start = 0; start < 2; ++start) {
+    told_.clear();
+    const auto learner = open();
+    EXPECT_EQ(learner->phase(), Phase::scoring);
+    EXPECT_NE(learner->settings_trouble().find("learned with rate_hz 1000; channel 'x' in 'm/s2'"), std::string::npos);
+    EXPECT_TRUE(told("learning.settings"));
+  }
+  settings_.channels[0].unit = "m/s2";
+  EXPECT_EQ(open()->settings_trouble(), "");
+}
+
 TEST_F(LearnerTest, TrainsOneAfterTheOtherWithAKeyThatIsThere) {
   // It would fail without the key, and runs until it is let go.
   trainer(
@@ -279,6 +297,8 @@ TEST_F(LearnerTest, TrainsOneAfterTheOtherWithAKeyThatIsThere) {
   for (int i = 0; i < 20; ++i) second->advance();
   EXPECT_EQ(trainings(), 1);
   EXPECT_EQ(std::ranges::count(told_, "learning.waiting"), 1);
+  EXPECT_TRUE(second->waits());
+  EXPECT_FALSE(first->waits());
   ASSERT_TRUE(write_atomically(folder_.path() / "go", "go"));
   ASSERT_TRUE(advance_until(*first, [&] { return told("learning.failed"); }));
   EXPECT_TRUE(advance_until(*second, [&] { return trainings() == 2; }));

@@ -71,8 +71,9 @@ struct Child {
   setpriority(PRIO_PROCESS, 0, 19);
   const sched_param idle{};
   sched_setscheduler(0, SCHED_IDLE, &idle);
+  // The first to be ended when memory runs short; where that can't be said, its own limit holds.
   if (const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); score >= 0)
-    if (write(score, "1000", 4) < 0) _exit(kNotThere);
+    if (write(score, "1000", 4) < 0) close(score);
   if (kLimitsMemory && child.memory_bytes_max > 0) {
     const rlimit limit{child.memory_bytes_max, child.memory_bytes_max};
     setrlimit(RLIMIT_DATA, &limit);

@@ -166,11 +166,12 @@ function bandsOf(spectrum) {
     `Channel ${spectrum.channel}, ${hz(spectrum.low_hz[0])} to ${hz(spectrum.low_hz.at(-1))}. Line: now. Grey: normal, three spreads up and down.`));
 }
 
-const modes = { collecting: 'learning, recorded', training: 'learning, training', shadow: 'learning, proved', scoring: 'scoring', waiting: 'no model' };
+const modes = { collecting: 'learning, recorded', queued: 'learning, another machine trains first', training: 'learning, training', shadow: 'learning, proved', scoring: 'scoring', waiting: 'no model' };
 
 function assetCard(asset) {
   const share = asset.threshold > 0 ? asset.score / asset.threshold : 0;
-  const card = make('article', 'station asset' + (asset.alarm ? ' bad' : asset.sensor || asset.trouble ? ' warn' : ''));
+  const urgent = asset.alarm && (asset.severity === 'high' || asset.severity === 'critical');
+  const card = make('article', 'station asset' + (urgent ? ' bad' : asset.alarm || asset.sensor || asset.trouble ? ' warn' : ''));
   const learns = asset.mode === 'collecting' || asset.mode === 'shadow';
   card.append(make('div', 'top', null, make('h3', '', asset.name),
     make('span', 'rate', modes[asset.mode] + (learns ? ` ${(100 * asset.progress).toFixed(0)} %` : ''))));
