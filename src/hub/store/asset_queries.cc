@@ -16,6 +16,15 @@ SELECT from_ns, to_ns, mode, progress, trouble, state, sensor, alarm, windows, a
        score_min, score_mean, score_max, threshold, raw_bytes, lost_samples, velocity_mm_s, model_version, features_json
 FROM asset_summary WHERE tenant = ?1 AND gateway = ?2 AND asset = ?3 ORDER BY to_ns DESC LIMIT 1)";
 
+constexpr std::string_view kPeriod = R"(
+SELECT max(to_ns - from_ns) FROM (SELECT from_ns, to_ns FROM asset_summary
+WHERE tenant = ?1 AND gateway = ?2 AND asset = ?3 ORDER BY to_ns DESC LIMIT 4))";
+
+// The event is told again when its severity grows. One that was lost on the way is taken for a high one.
+constexpr std::string_view kSeverity = R"(
+SELECT severity FROM event WHERE tenant = ?1 AND gateway = ?2 AND asset = ?3 AND type = 'condition.anomaly'
+ORDER BY time_ns DESC LIMIT 1)";
+
 constexpr std::string_view kSpectra = R"(
 SELECT to_ns, spectra_json FROM asset_summary INDEXED BY asset_summary_spectra
 WHERE tenant = ?1 AND gateway = ?2 AND asset = ?3 AND spectra_json <> '' ORDER BY to_ns DESC LIMIT 1)";
@@ -90,18 +99,27 @@ Result<std::vector<AssetRow>> Queries::assets(const std::string& tenant) {
           more = true;
         }));
     if (!more) break;
-    LINESIDE_TRY(state_->rows(
-        kNewest, [&](Statement& ask) { bind_asset(ask, tenant, last); },
-        [&](const Statement& row) { found.push_back(read_asset(row, last)); }));
+    LINESIDE_ASSIGN(auto newest, newest_of(tenant, last));
+    if (newest) found.push_back(std::move(*newest));
   }
   return found;
 }
 
-Result<std::optional<AssetRow>> Queries::asset(const std::string& tenant, const AssetId& id) {
+Result<std::optional<AssetRow>> Queries::newest_of(const std::string& tenant, const AssetId& id) {
   std::optional<AssetRow> found;
-  LINESIDE_TRY(state_->rows(
-      kNewest, [&](Statement& ask) { bind_asset(ask, tenant, id); },
-      [&](const Statement& row) { found = read_asset(row, id); }));
+  const auto bind = [&](Statement& ask) { bind_asset(ask, tenant, id); };
+  LINESIDE_TRY(state_->rows(kNewest, bind, [&](const Statement& row) { found = read_asset(row, id); }));
+  if (!found) return found;
+  LINESIDE_TRY(state_->rows(kPeriod, bind, [&](const Statement& row) { found->period = nanoseconds{row.integer(0)}; }));
+  if (!found->newest.alarm) return found;
+  found->severity = Severity::high;
+  LINESIDE_TRY(state_->rows(kSeverity, bind,
+                            [&](const Statement& row) { found->severity = static_cast<Severity>(row.integer(0)); }));
+  return found;
+}
+
+Result<std::optional<AssetRow>> Queries::asset(const std::string& tenant, const AssetId& id) {
+  LINESIDE_ASSIGN(auto found, newest_of(tenant, id));
   if (!found) return found;
   LINESIDE_TRY(state_->rows(
       kSpectra, [&](Statement& ask) { bind_asset(ask, tenant, id); },

@@ -18,6 +18,8 @@ struct AssetId {
 struct AssetRow {
   AssetId id;
   AssetSummary newest;        // its features are those of its worst window
+  nanoseconds period{};       // the longest of its newest summaries: an event makes single ones shorter
+  Severity severity{};        // of the open anomaly: that of its newest event; info without one
   WallTime spectra_time{};    // of newest.spectra; zero: there are none yet
   std::string features_json;  // as stored: [["x rms", 3.1], ...]
   std::string spectra_json;   // as stored; "": none

@@ -111,6 +111,7 @@ class Queries {
  private:
   struct State;
   explicit Queries(std::unique_ptr<State> state);
+  Result<std::optional<AssetRow>> newest_of(const std::string& tenant, const AssetId& id);
   std::unique_ptr<State> state_;
 };
 

@@ -202,6 +202,37 @@ AssetSummary motor(WallTime to, float score, const std::string& asset = "motor1"
   return summary;
 }
 
+TEST_F(StoreTest, AnAssetHasTheSeverityOfItsOpenAnomaly_AndTheLongestOfItsNewestPeriods) {
+  const auto at = [](int second, bool alarm, std::chrono::seconds length) {
+    AssetSummary summary = motor(WallTime{std::chrono::seconds{second}}, 1);
+    summary.from = summary.to - length;
+    summary.alarm = alarm;
+    return summary;
+  };
+  const auto told = [](const char* id, Severity severity, int second, const char* type = "condition.anomaly") {
+    return EventRecord{.id = id,
+                       .type = type,
+                       .asset = "motor1",
+                       .severity = severity,
+                       .time = WallTime{std::chrono::seconds{second}},
+                       .message = "louder"};
+  };
+  Queries queries = Queries::open(file_).value();
+  const auto now = [&queries] { return queries.asset("t1", {"g1", "motor1"}).value().value(); };
+  commit(batch({{1, at(3600, false, 3600s)}}));
+  EXPECT_EQ(now().severity, Severity::info);
+  EXPECT_EQ(now().period, 3600s);
+  commit(batch({{2, at(3700, true, 100s)}}));
+  EXPECT_EQ(now().severity, Severity::high) << "its event is not there";
+  EXPECT_EQ(now().period, 3600s) << "an event made it shorter";
+  commit(batch({{3, told("e1", Severity::low, 3700)}, {4, told("e2", Severity::high, 3701, "sensor.fault")}}));
+  EXPECT_EQ(now().severity, Severity::low);
+  commit(batch({{5, told("e3", Severity::medium, 3800)}}));
+  EXPECT_EQ(now().severity, Severity::medium) << "it grew";
+  commit(batch({{6, at(7400, false, 3600s)}}));
+  EXPECT_EQ(now().severity, Severity::info) << "it ended";
+}
+
 TEST_F(StoreTest, AnswersForAMachine_WithItsNewestSummaryAndSpectra) {
   AssetSummary with_spectra = motor(WallTime{20s}, 1);
   with_spectra.spectra = {{"x", "g", {5}, {1}, {2}, {3}}};

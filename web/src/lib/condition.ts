@@ -1,7 +1,7 @@
 // What a station's or a machine's numbers mean, in the words of somebody who has to act on them.
 import type { Asset, GatewayState, Station } from './api'
 import { count, duration, percent, when } from './format'
-import { type Level, worstFirst } from './severity'
+import { type Level, levelOf, worstFirst } from './severity'
 
 export interface Trouble {
   level: Level
@@ -11,7 +11,9 @@ export interface Trouble {
 
 const kStaleMs = 15_000
 const kBehindMs = 60_000
-const kSilentMs = 3 * 60_000 // a machine's summaries come less often than a station's
+// A machine's summaries come less often than a station's.
+const kSilentMs = 3 * 60_000
+const kSilentPeriods = 3
 
 const age = (iso: string | null, now: number) => (iso === null ? Infinity : now - Date.parse(iso))
 
@@ -80,7 +82,7 @@ export function assetTroubles(asset: Asset, gateway: GatewayState | undefined, n
   const since = asset.time ? when(asset.time, now) : 'the start'
   if (asset.alarm)
     found.push({
-      level: 'alarm',
+      level: levelOf(asset),
       title: 'Far from normal',
       detail: `Up to ${ofThreshold(asset)} of the threshold in the newest summary. The events say what it is like.`,
     })
@@ -90,14 +92,14 @@ export function assetTroubles(asset: Asset, gateway: GatewayState | undefined, n
       title: 'No link to the gateway',
       detail: `Shown as of ${since}. The gateway goes on scoring without the link, and delivers when it is back.`,
     })
-  else if (late > kSilentMs)
+  else if (late > Math.max(kSilentMs, kSilentPeriods * asset.period_s * 1000))
     found.push({
       level: 'warn',
       title: `No summary for ${duration(late)}`,
       detail: `Shown as of ${since}. Either the backlog is being delivered, or the machine's source has stopped.`,
     })
   if (asset.sensor) found.push({ level: 'warn', title: 'Sensor fault', detail: asset.sensor })
-  if (asset.trouble) found.push({ level: 'warn', title: 'Not scored', detail: asset.trouble })
+  if (asset.trouble) found.push({ level: 'warn', title: asset.mode === 'scoring' ? 'Scores in doubt' : 'Not scored', detail: asset.trouble })
   if (asset.mode === 'waiting') found.push({ level: 'warn', title: 'No model', detail: 'There is no model to score with.' })
   return found
 }
@@ -107,6 +109,8 @@ export function assetHeadline(asset: Asset, found: Trouble[]): Trouble {
   const done = percent(asset.progress)
   if (asset.mode === 'collecting')
     return { level: 'normal', title: `Learning, ${done} recorded`, detail: 'Normal running is being recorded. Nothing is scored yet.' }
+  if (asset.mode === 'queued')
+    return { level: 'normal', title: 'Learning, waiting', detail: 'Another machine trains first. Nothing is scored yet.' }
   if (asset.mode === 'training')
     return { level: 'normal', title: 'Learning, training', detail: 'The gateway trains the model. Nothing is scored yet.' }
   if (asset.mode === 'shadow')
