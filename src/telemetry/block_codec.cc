@@ -19,6 +19,7 @@ struct BlockCodec::Column {
   std::optional<NumberCodec> number;
   std::optional<TextCodec> text;
   std::optional<TimeCodec> time;
+  std::shared_ptr<TimeModel> time_model;
   std::vector<double> values;  // lag rows of before, then the block's
   std::vector<std::int8_t> counts;
   NumberRows rows;
@@ -41,13 +42,24 @@ bool can_hold(const ColumnPlan& column, double value) {
   return ((column.grid_count - 1) / 2.0 + beside) * q.grid <= column.bound * (1 - 1.0 / 1024);
 }
 
-BlockCodec::BlockCodec(const Plan& plan) : lag_(Predictor::kLagMin) {
+BlockCodec::BlockCodec(const Plan& plan)
+    : BlockCodec(plan, {.group_of_column = {}, .groups = 1, .rows_max = plan.rows_per_block()}) {}
+
+BlockCodec::BlockCodec(const Plan& plan, const Grouping& grouping)
+    : grouping_(grouping), lag_(Predictor::kLagMin), rows_before_(grouping.groups) {
+  const bool grouped = !grouping_.group_of_column.empty();
+  grouping_.group_of_column.resize(plan.columns.size());
   if (plan.period > 0) lag_ = std::max<std::size_t>(lag_, plan.period + 2);
-  const std::size_t size = lag_ + plan.rows_per_block();
+  const std::size_t size = lag_ + grouping_.rows_max;
+  std::shared_ptr<TimeModel> time_model;
   for (const ColumnPlan& column : plan.columns) {
     Column& made = *columns_.emplace_back(std::make_unique<Column>());
     made.plan = &column;
-    if (column.kind == Kind::time) made.time.emplace(column.time.turn());
+    if (column.kind == Kind::time) {
+      made.time.emplace(column.time.turn());
+      if (!time_model || !grouped) time_model = std::make_shared<TimeModel>();
+      made.time_model = time_model;
+    }
     if (column.kind != Kind::number) continue;
     made.values.resize(size);
     made.counts.resize(size);
@@ -72,7 +84,8 @@ std::array<std::size_t, kExpectCount> BlockCodec::expectations(std::size_t colum
 template <class Bits>
 std::string_view BlockCodec::code_text(Bits& bits, Column& column, std::string_view wanted) {
   if (!column.text) column.text.emplace();
-  const std::string_view found = column.text->code(bits, text_model_, wanted);
+  if (!text_model_) text_model_.emplace();
+  const std::string_view found = column.text->code(bits, *text_model_, wanted);
   if constexpr (!Bits::kReads) return found;
   if (found.empty()) return {};
   if (found != column.last_text) {
@@ -145,12 +158,13 @@ void BlockCodec::code_numbers(Bits& bits, Column& column, Cells& cells, std::siz
 }
 
 // What the next block looks back to.
-void BlockCodec::roll(std::size_t rows) {
-  const auto offset = static_cast<std::ptrdiff_t>(rows);
-  for (const auto& column : columns_) {
-    if (!column->number) continue;
-    std::copy_n(column->values.begin() + offset, lag_, column->values.begin());
-    std::copy_n(column->counts.begin() + offset, lag_, column->counts.begin());
+void BlockCodec::roll(std::span<const std::size_t> rows) {
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    Column& column = *columns_[i];
+    const auto offset = static_cast<std::ptrdiff_t>(rows[grouping_.group_of_column[i]]);
+    if (!column.number || offset == 0) continue;
+    std::copy_n(column.values.begin() + offset, lag_, column.values.begin());
+    std::copy_n(column.counts.begin() + offset, lag_, column.counts.begin());
   }
 }
 
@@ -160,7 +174,7 @@ void BlockCodec::code_cells(Bits& bits, Column& column, Cells& cells, std::size_
   const bool is_time = column.plan->kind == Kind::time;
   for (std::size_t row = 0; row < rows && !bits.beyond_end() && arena_bytes_ <= kBlockTextMax; ++row) {
     if (is_time && !code_is_text(bits, column, cells.times[row] == kNoTime)) {
-      const std::int64_t found = column.time->code(bits, cells.times[row]);
+      const std::int64_t found = column.time->code(bits, *column.time_model, cells.times[row]);
       if constexpr (Bits::kReads) cells.times[row] = found;
       continue;
     }
@@ -169,32 +183,73 @@ void BlockCodec::code_cells(Bits& bits, Column& column, Cells& cells, std::size_
   }
 }
 
-std::vector<std::uint8_t> BlockCodec::encode(std::span<Cells> cells, std::size_t rows) {
-  BitEncoder encoder;
+template <class Bits>
+void BlockCodec::code_rows(Bits& bits, std::span<std::size_t> rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto before = static_cast<std::int64_t>(rows_before_[i]);
+    const std::int64_t step = code_signed(bits, row_lengths_, static_cast<std::int64_t>(rows[i]) - before);
+    const auto limit = static_cast<std::int64_t>(grouping_.rows_max) + 1;  // only damaged bytes get there
+    rows[i] = static_cast<std::size_t>(std::clamp(before + std::clamp(step, -limit, limit), std::int64_t{0}, limit));
+    rows_before_[i] = rows[i];
+  }
+}
+
+std::vector<std::uint8_t> BlockCodec::encode_columns(BitEncoder& encoder, std::span<Cells> cells,
+                                                     std::span<const std::size_t> rows) {
   BitWriter<BitEncoder> bits(encoder);
-  for (std::size_t i = 0; i < columns_.size(); ++i) code_cells(bits, *columns_[i], cells[i], rows);
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    code_cells(bits, *columns_[i], cells[i], rows[grouping_.group_of_column[i]]);
   roll(rows);
   return encoder.finish();
 }
 
-Result<std::vector<Cells>> BlockCodec::decode(std::span<const std::uint8_t> bytes, std::size_t rows) {
-  BitDecoder decoder(bytes);
-  BitReader bits(decoder);
+std::vector<std::uint8_t> BlockCodec::encode(std::span<Cells> cells, std::size_t rows) {
+  BitEncoder encoder;
+  return encode_columns(encoder, cells, {&rows, 1});
+}
+
+std::vector<std::uint8_t> BlockCodec::encode(std::span<Cells> cells, std::span<const std::size_t> rows) {
+  BitEncoder encoder;
+  BitWriter<BitEncoder> bits(encoder);
+  std::vector<std::size_t> coded(rows.begin(), rows.end());
+  code_rows(bits, coded);
+  return encode_columns(encoder, cells, rows);
+}
+
+Result<std::vector<Cells>> BlockCodec::decode_columns(BitReader& bits, std::span<const std::size_t> rows) {
   arena_.clear();
   arena_bytes_ = 0;
   std::vector<Cells> cells(columns_.size());
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const Kind kind = columns_[i]->plan->kind;
+    const std::size_t count = rows[grouping_.group_of_column[i]];
     columns_[i]->last_text = {};
-    if (kind == Kind::number) cells[i].numbers.resize(rows);
-    if (kind == Kind::time) cells[i].times.resize(rows, kNoTime);
-    if (kind != Kind::number) cells[i].texts.resize(rows);
-    code_cells(bits, *columns_[i], cells[i], rows);
+    if (kind == Kind::number) cells[i].numbers.resize(count);
+    if (kind == Kind::time) cells[i].times.resize(count, kNoTime);
+    if (kind != Kind::number) cells[i].texts.resize(count);
+    code_cells(bits, *columns_[i], cells[i], count);
     if (bits.beyond_end()) return fail(ErrorCode::file_format, "rows end too early");
     if (arena_bytes_ > kBlockTextMax) return fail(ErrorCode::file_format, "texts that can't be");
   }
   roll(rows);
   return cells;
+}
+
+Result<std::vector<Cells>> BlockCodec::decode(std::span<const std::uint8_t> bytes, std::size_t rows) {
+  BitDecoder decoder(bytes);
+  BitReader bits(decoder);
+  return decode_columns(bits, {&rows, 1});
+}
+
+Result<BlockCodec::Groups> BlockCodec::decode(std::span<const std::uint8_t> bytes) {
+  BitDecoder decoder(bytes);
+  BitReader bits(decoder);
+  Groups found{.cells = {}, .rows = std::vector<std::size_t>(grouping_.groups)};
+  code_rows(bits, found.rows);
+  if (std::ranges::any_of(found.rows, [&](std::size_t rows) { return rows > grouping_.rows_max; }))
+    return fail(ErrorCode::file_format, "more rows than a block can have");
+  LINESIDE_ASSIGN(found.cells, decode_columns(bits, found.rows));
+  return found;
 }
 
 }  // namespace lineside::telemetry

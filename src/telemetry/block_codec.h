@@ -22,10 +22,17 @@ struct Cells {
 // Whether a number can be kept within the column's bound; if not, its text has to be.
 bool can_hold(const ColumnPlan& column, double value);
 
+// Which columns have the same rows, and how many rows a block has at most. No column helps one of another group.
+struct Grouping {
+  std::vector<std::uint32_t> group_of_column;
+  std::size_t groups = 1, rows_max = 0;
+};
+
 // Owner thread only. The same class is a sender's and a receiver's; an object is only ever one of them.
 class BlockCodec {
  public:
-  explicit BlockCodec(const Plan& plan);
+  explicit BlockCodec(const Plan& plan);                   // all columns have the same rows
+  BlockCodec(const Plan& plan, const Grouping& grouping);  // columns of times learn together. `plan` must outlive it
   BlockCodec(BlockCodec&&) noexcept;
   ~BlockCodec();
 
@@ -33,6 +40,14 @@ class BlockCodec {
   std::vector<std::uint8_t> encode(std::span<Cells> cells, std::size_t rows);
   // Texts are valid until the next call. Errors: file_format.
   Result<std::vector<Cells>> decode(std::span<const std::uint8_t> bytes, std::size_t rows);
+
+  // With a grouping: `rows` of each group, which the bytes then say.
+  std::vector<std::uint8_t> encode(std::span<Cells> cells, std::span<const std::size_t> rows);
+  struct Groups {
+    std::vector<Cells> cells;       // of each column; texts are valid until the next call
+    std::vector<std::size_t> rows;  // of each group
+  };
+  Result<Groups> decode(std::span<const std::uint8_t> bytes);  // errors: file_format
 
   // How often a column's stretches were coded with each expectation. Of a sender.
   std::array<std::size_t, kExpectCount> expectations(std::size_t column) const;
@@ -44,17 +59,25 @@ class BlockCodec {
   template <class Bits>
   void code_cells(Bits& bits, Column& column, Cells& cells, std::size_t rows);
   Expect choose(Column& column, const Cells& cells, std::size_t begin, std::size_t end);
-  void roll(std::size_t rows);
+  template <class Bits>
+  void code_rows(Bits& bits, std::span<std::size_t> rows);
+  std::vector<std::uint8_t> encode_columns(BitEncoder& encoder, std::span<Cells> cells,
+                                           std::span<const std::size_t> rows);
+  Result<std::vector<Cells>> decode_columns(BitReader& bits, std::span<const std::size_t> rows);
+  void roll(std::span<const std::size_t> rows);
   template <class Bits>
   std::string_view code_text(Bits& bits, Column& column, std::string_view wanted);
   template <class Bits>
   bool code_is_text(Bits& bits, Column& column, bool wanted);
 
+  Grouping grouping_;
   std::size_t lag_;
   std::vector<std::unique_ptr<Column>> columns_;
   SharedModel shared_;
-  TextModel text_model_;
-  std::deque<std::string> arena_;  // texts of the block that was read last
+  std::optional<TextModel> text_model_;  // made when it is needed: most streams have no texts
+  Lengths row_lengths_;
+  std::vector<std::size_t> rows_before_;  // of each group
+  std::deque<std::string> arena_;         // texts of the block that was read last
   std::size_t arena_bytes_ = 0;
 };
 

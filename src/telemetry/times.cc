@@ -288,7 +288,7 @@ std::optional<TimeFormat> find_time_format(std::span<const std::string_view> all
 }
 
 template <class Bits>
-std::int64_t TimeCodec::code(Bits& bits, std::int64_t wanted) {
+std::int64_t TimeCodec::code(Bits& bits, TimeModel& model, std::int64_t wanted) {
   const auto minus = [](std::int64_t a, std::int64_t b) {
     return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
   };
@@ -299,15 +299,15 @@ std::int64_t TimeCodec::code(Bits& bits, std::int64_t wanted) {
     if (steps_[i] == step) slot = i;
   std::size_t found = 0;
   constexpr std::size_t n = kSlots + 1;
-  while (found < used_ && !bits.mixed(mixers_[found],
-                                      {&by_history_[(before_ * n + before_that_) * n + found],
-                                       &by_run_[found * 64 + static_cast<std::size_t>(std::min(run_, 63))],
-                                       &by_last_[before_ * n + found], &by_slot_[found]},
+  while (found < used_ && !bits.mixed(model.mixers_[found],
+                                      {&model.by_history_[(before_ * n + before_that_) * n + found],
+                                       &model.by_run_[found * 64 + static_cast<std::size_t>(std::min(run_, 63))],
+                                       &model.by_last_[before_ * n + found], &model.by_slot_[found]},
                                       slot == found))
     ++found;
   if (found == used_) {
     const std::int64_t usual = used_ > 0 ? steps_[0] : 0;
-    step = minus(code_signed(bits, lengths_, minus(step, usual)), minus(0, usual));
+    step = minus(code_signed(bits, model.lengths_, minus(step, usual)), minus(0, usual));
     if (begun_) {
       found = used_ < kSlots ? used_++ : replace_++;
       if (replace_ == kSlots) replace_ = 1;
@@ -325,7 +325,7 @@ std::int64_t TimeCodec::code(Bits& bits, std::int64_t wanted) {
   return last_;
 }
 
-template std::int64_t TimeCodec::code(BitWriter<BitEncoder>&, std::int64_t);
-template std::int64_t TimeCodec::code(BitReader&, std::int64_t);
+template std::int64_t TimeCodec::code(BitWriter<BitEncoder>&, TimeModel&, std::int64_t);
+template std::int64_t TimeCodec::code(BitReader&, TimeModel&, std::int64_t);
 
 }  // namespace lineside::telemetry

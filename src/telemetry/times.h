@@ -38,26 +38,33 @@ struct TimeFormat {
 // `numbers_too`: plain numbers count as times.
 std::optional<TimeFormat> find_time_format(std::span<const std::string_view> cells, bool numbers_too);
 
-// A column of times, by its steps. Owner thread only.
-class TimeCodec {
- public:
-  explicit TimeCodec(std::int64_t turn) : turn_(turn) {}
-  template <class Bits>
-  std::int64_t code(Bits& bits, std::int64_t wanted);
-
+// What is learned of how a column's steps follow on each other; columns may share one. Owner thread only.
+class TimeModel {
  private:
+  friend class TimeCodec;
   static constexpr std::size_t kSlots = 12;
-  std::int64_t turn_, last_ = 0;
-  bool begun_ = false;
-  std::array<std::int64_t, kSlots> steps_{};  // that came before, in the order they first came
-  std::size_t used_ = 0, replace_ = 1, before_ = 0, before_that_ = 0;
-  int run_ = 0;  // of the first step
   std::array<Counter, (kSlots + 1) * (kSlots + 1) * (kSlots + 1)> by_history_;
   std::array<Counter, (kSlots + 1) * 64> by_run_;
   std::array<Counter, (kSlots + 1) * (kSlots + 1)> by_last_;
   std::array<Counter, kSlots + 1> by_slot_;
   std::array<Mixer, kSlots> mixers_;
   Lengths lengths_;
+};
+
+// A column of times, by its steps. Owner thread only.
+class TimeCodec {
+ public:
+  explicit TimeCodec(std::int64_t turn) : turn_(turn) {}
+  template <class Bits>
+  std::int64_t code(Bits& bits, TimeModel& model, std::int64_t wanted);
+
+ private:
+  static constexpr std::size_t kSlots = TimeModel::kSlots;
+  std::int64_t turn_, last_ = 0;
+  bool begun_ = false;
+  std::array<std::int64_t, kSlots> steps_{};  // that came before, in the order they first came
+  std::size_t used_ = 0, replace_ = 1, before_ = 0, before_that_ = 0;
+  int run_ = 0;  // of the first step
 };
 
 }  // namespace lineside::telemetry

@@ -1,7 +1,8 @@
-// Fuzz target of the telemetry filter: `rebuild` on any bytes, on any plan and block behind right checksums, and
-// `filter` on any text, which must prove itself.
+// Fuzz target of the telemetry filter: `rebuild` on any bytes, on any plan and block behind right checksums, a stream
+// of any plan and blocks, and `filter` on any text, which must prove itself.
 #include "fuzz.h"
 #include "telemetry/filter.h"
+#include "telemetry/tag_stream.h"
 
 namespace lineside::fuzz {
 namespace {
@@ -18,6 +19,25 @@ void rebuild_any(std::span<const std::uint8_t> bytes) {
     if (written > 8U << 20) return fail(ErrorCode::limit_reached, "enough for a test");
     return {};
   });
+}
+
+// `bytes` as two blocks of a stream.
+void stream_any(std::span<const std::uint8_t> plan, std::span<const std::uint8_t> bytes) {
+  auto decoder = StreamDecoder::begin(plan);
+  if (!decoder) return;
+  (void)decoder->decode(bytes.first(bytes.size() / 2), 0);
+  (void)decoder->decode(bytes.subspan(bytes.size() / 2), 0);
+}
+
+Bytes stream_plan_and_block() {
+  StreamEncoder encoder({{{.name = "a/b", .unit = "bar", .bound = 0.1}, {.name = "c"}}, {{.name = "d", .bound = 2}}});
+  const Reading one{.value = 1.5, .state = Reading::State::good}, bad{.state = Reading::State::bad};
+  const std::vector<GroupRows> rows{{.times = {1000, 2000}, .readings = {{one, bad}, {{}, one}}},
+                                    {.times = {7}, .readings = {{one}}}};
+  CodedBlock block = encoder.encode(rows).value();
+  block.plan.insert(block.plan.end(), block.bytes.begin(), block.bytes.end());
+  block.plan.push_back(static_cast<std::uint8_t>(block.plan.size() - block.bytes.size()));  // where the plan ends
+  return block.plan;
 }
 
 // `plan` and `block` as a file with good checksums.
@@ -39,7 +59,7 @@ std::vector<Bytes> seeds() {
   const auto table = Table::parse(std::string(kText), "seed");
   const Bytes file = filter(*table, {}).value().bytes;
   Bytes inside(file.begin() + 9, file.end());
-  return {Bytes(kText.begin(), kText.end()), file, inside};
+  return {Bytes(kText.begin(), kText.end()), file, inside, stream_plan_and_block()};
 }
 
 }  // namespace lineside::fuzz
@@ -51,6 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::rebuild_any(bytes);
   const std::size_t cut = size > 0 ? std::min<std::size_t>(data[size - 1], size) : 0;
   fuzz::rebuild_any(fuzz::framed(bytes.first(cut), bytes.subspan(cut)));
+  fuzz::stream_any(bytes.first(cut), bytes.subspan(cut));
   if (size > 20'000) return 0;
   const auto table = Table::parse(std::string(data, data + size), "fuzz");
   if (!table) return 0;
