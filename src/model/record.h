@@ -11,7 +11,7 @@
 
 namespace lineside {
 
-enum class Lane : std::uint8_t { urgent = 0, bulk = 1 };  // urgent: verdicts, events; bulk: summaries, shared pictures
+enum class Lane : std::uint8_t { urgent = 0, bulk = 1 };  // urgent: verdicts, events; bulk: summaries, tags, pictures
 const char* to_string(Lane lane);
 
 enum class Severity : std::uint8_t { info, low, medium, high, critical };  // the field's usual five
@@ -84,6 +84,29 @@ struct AssetSummary {
   std::vector<AssetSpectrum> spectra;                   // only now and then
 };
 
+// Readings of the tags of one stream, coded (telemetry/tag_stream.h). Each block needs those before it in its
+// generation.
+struct TagBlock {
+  std::string stream;            // the source's name, with "/2" and so on where it has more tags than a stream takes
+  std::uint64_t generation = 0;  // of this stream; when it was begun, in ms since 1970
+  std::uint32_t index = 0;       // in the generation, from 0 on without holes
+  WallTime from{}, to{};         // of its rows
+  nanoseconds moved{};           // what the hub added to these times and has to add to its rows'; never sent
+  std::uint64_t rows = 0, samples = 0;
+  std::uint32_t check = 0;  // of what a receiver finds
+  std::vector<std::uint8_t> bytes;
+  std::vector<std::uint8_t> plan;  // with index 0, and only there
+};
+
+// What is sent of a tag that nobody needs in detail: its good readings of a period.
+struct TagSummary {
+  std::string tag, unit;
+  WallTime from{}, to{};
+  std::uint64_t count = 0, bad = 0;                  // good readings; others
+  double mean = 0, min = 0, max = 0, deviation = 0;  // of the good ones; 0 where there are none
+  double above_high_s = -1;                          // time above the alarm limit `high`; negative: there is none
+};
+
 // A picture that the site's share policy let out.
 struct PictureRecord {
   std::string station;
@@ -101,7 +124,8 @@ struct LossRecord {
   WallTime time{};
 };
 
-using RecordBody = std::variant<VerdictRecord, StationSummary, EventRecord, PictureRecord, LossRecord, AssetSummary>;
+using RecordBody = std::variant<VerdictRecord, StationSummary, EventRecord, PictureRecord, LossRecord, AssetSummary,
+                                TagBlock, TagSummary>;
 
 struct Record {
   std::uint64_t sequence = 0;  // from 1 on in each (gateway, lane), without holes

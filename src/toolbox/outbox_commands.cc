@@ -97,6 +97,28 @@ json to_json(const AssetSummary& summary) {
           {"model_version", summary.model_version}};
 }
 
+json to_json(const TagBlock& block) {
+  return {{"kind", "tag_block"},        {"stream", block.stream},         {"generation", block.generation},
+          {"index", block.index},       {"from", to_rfc3339(block.from)}, {"to", to_rfc3339(block.to)},
+          {"rows", block.rows},         {"samples", block.samples},       {"bytes", block.bytes.size()},
+          {"plan", !block.plan.empty()}};
+}
+
+json to_json(const TagSummary& summary) {
+  return {{"kind", "tag_summary"},
+          {"tag", summary.tag},
+          {"unit", summary.unit},
+          {"from", to_rfc3339(summary.from)},
+          {"to", to_rfc3339(summary.to)},
+          {"count", summary.count},
+          {"bad", summary.bad},
+          {"mean", summary.mean},
+          {"min", summary.min},
+          {"max", summary.max},
+          {"deviation", summary.deviation},
+          {"above_high_s", summary.above_high_s}};
+}
+
 json to_json(const EventRecord& event) {
   return {{"kind", "event"},
           {"id", event.id},

@@ -210,9 +210,10 @@ std::uint64_t correct_times(Batch& batch, WallTime now) {
     const auto correct = [&](auto& body) {
       if constexpr (requires { body.to; }) {
         if (!wrong(body.to) && !wrong(body.from)) return;
-        constexpr bool kOfAsset = std::is_same_v<std::remove_cvref_t<decltype(body)>, AssetSummary>;
-        constexpr nanoseconds kLongest = std::chrono::hours{kOfAsset ? 24 : 1};
+        using Body = std::remove_cvref_t<decltype(body)>;
+        constexpr nanoseconds kLongest = std::chrono::hours{std::is_same_v<Body, StationSummary> ? 1 : 24};
         const nanoseconds length = std::clamp(body.to - body.from, nanoseconds{0}, kLongest);
+        if constexpr (requires { body.moved; }) body.moved = now - body.to;
         body.to = now;
         body.from = now - length;
       } else {

@@ -76,7 +76,8 @@ Result<Batch> decode_batch(ByteView compressed);
 
 // A gateway whose clock is wrong: times that lie more than a minute after `now`, or before 2020 (a clock that was never
 // set), become `now`. Otherwise one record from the future would stay the newest for ever, and old ones be deleted as
-// aged. A summary keeps its length: at most an hour, a machine's at most a day. Returns how many records were changed.
+// aged. A summary keeps its length: a station's at most an hour, others at most a day. A tag block
+// says by how much it was moved. Returns how many records were changed.
 std::uint64_t correct_times(Batch& batch, WallTime now);
 
 Bytes encode_ack(const Ack& ack);

@@ -179,6 +179,66 @@ TEST(Batch, CallsASummaryUnreadable_WhenItsScoresAreNoNumbersOrItsListsDoNotFit)
   }
 }
 
+TEST(Batch, BringsTagsBackAsTheyWere) {
+  TagBlock block{.stream = "boiler/2", .generation = 1'764'000'000'000, .from = at(5), .to = at(15)};
+  block.rows = 10, block.samples = 640, block.check = 0xfedcba98, block.bytes = {0, 255, 3}, block.plan = {1, 9};
+  TagBlock next = block;
+  next.index = 7;
+  next.plan.clear();
+  const TagSummary summary{.tag = "boiler/feed",
+                           .unit = "°C",
+                           .from = at(1),
+                           .to = at(2),
+                           .count = 60,
+                           .bad = 2,
+                           .mean = -1.5,
+                           .min = -9,
+                           .max = 1e300,
+                           .deviation = 0.25,
+                           .above_high_s = -1};
+  const auto batch = decode_batch(batch_of({{1, block}, {2, next}, {3, summary}}, 1)).value();
+  ASSERT_EQ(batch.records.size(), 3U);
+  EXPECT_EQ(batch.unreadable, 0U);
+  const auto& b = std::get<TagBlock>(batch.records[0].body);
+  EXPECT_EQ(b.stream, block.stream);
+  EXPECT_EQ((std::array{b.from, b.to}), (std::array{block.from, block.to}));
+  EXPECT_EQ((std::array{b.generation, std::uint64_t{b.index}, b.rows, b.samples, std::uint64_t{b.check}}),
+            (std::array{block.generation, std::uint64_t{0}, block.rows, block.samples, std::uint64_t{block.check}}));
+  EXPECT_EQ(b.bytes, block.bytes);
+  EXPECT_EQ(b.plan, block.plan);
+  EXPECT_EQ(std::get<TagBlock>(batch.records[1].body).index, 7U);
+  const auto& s = std::get<TagSummary>(batch.records[2].body);
+  EXPECT_EQ((std::array{s.tag, s.unit}), (std::array{summary.tag, summary.unit}));
+  EXPECT_EQ((std::array{s.from, s.to}), (std::array{summary.from, summary.to}));
+  EXPECT_EQ((std::array{s.count, s.bad}), (std::array{summary.count, summary.bad}));
+  EXPECT_EQ((std::array{s.mean, s.min, s.max, s.deviation, s.above_high_s}),
+            (std::array{summary.mean, summary.min, summary.max, summary.deviation, summary.above_high_s}));
+}
+
+TEST(Batch, CallsABlockOfTagsUnreadable_WhenItLies) {
+  const std::vector<std::function<void(pb::TagBlock&)>> lies{
+      [](auto& b) { b.set_stream(""); },
+      [](auto& b) { b.set_stream("\xff"); },
+      [](auto& b) { b.set_plan(""); },
+      [](auto& b) { b.set_index(3); },
+      [](auto& b) { b.set_from_ms(~0ULL); },
+      [](auto& b) { b.set_length_ms(1ULL << 43); },
+      [](auto& b) { b.set_generation(1ULL << 63); },
+  };
+  for (std::size_t i = 0; i <= lies.size(); ++i) {
+    pb::Batch message = message_of(1);
+    auto* record = message.add_records();
+    record->set_sequence(1);
+    auto* block = record->mutable_tag_block();
+    block->set_stream("boiler");
+    block->set_plan("p");
+    if (i < lies.size()) lies[i](*block);
+    const auto batch = decode(message);
+    ASSERT_TRUE(batch.has_value()) << i;
+    EXPECT_EQ(batch->unreadable, i < lies.size() ? 1U : 0U) << i;
+  }
+}
+
 TEST(Batch, KeepsNoNumberForAScoreThatIsNone) {
   Record record = verdict(1);
   for (const float score : {std::nanf(""), INFINITY, -INFINITY}) {
@@ -376,8 +436,10 @@ TEST(Batch, GivesRecordsOfAWrongClockTheTimeOfReceipt) {
                    {5, StationSummary{.from = WallTime{}, .to = now - 1s}},
                    {6, VerdictRecord{.time = now + 20s}},
                    {7, AssetSummary{.asset = "m", .from = later - 12h, .to = later}},
-                   {8, AssetSummary{.asset = "m", .from = now - 60s, .to = now - 30s}}};
-  EXPECT_EQ(correct_times(batch, now), 5U);
+                   {8, AssetSummary{.asset = "m", .from = now - 60s, .to = now - 30s}},
+                   {9, TagBlock{.from = later - 10s, .to = later}},
+                   {10, TagBlock{.from = now - 10s, .to = now}}};
+  EXPECT_EQ(correct_times(batch, now), 6U);
   EXPECT_EQ(std::get<VerdictRecord>(batch.records[0].body).time, now - 1h);
   EXPECT_EQ(std::get<VerdictRecord>(batch.records[1].body).time, now);
   EXPECT_EQ(std::get<EventRecord>(batch.records[2].body).time, now);
@@ -388,6 +450,9 @@ TEST(Batch, GivesRecordsOfAWrongClockTheTimeOfReceipt) {
   EXPECT_EQ(std::get<AssetSummary>(batch.records[6].body).to, now) << "it would stay the machine's newest for years";
   EXPECT_EQ(std::get<AssetSummary>(batch.records[6].body).from, now - 12h);
   EXPECT_EQ(std::get<AssetSummary>(batch.records[7].body).to, now - 30s);
+  EXPECT_EQ(std::get<TagBlock>(batch.records[8].body).from, now - 10s);
+  EXPECT_EQ(std::get<TagBlock>(batch.records[8].body).moved, now - later) << "its rows have to follow";
+  EXPECT_EQ(std::get<TagBlock>(batch.records[9].body).moved, 0s);
 }
 
 }  // namespace

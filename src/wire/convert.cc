@@ -114,6 +114,37 @@ void put_body(const AssetSummary& from, pb::Record& record) {
   }
 }
 
+std::uint64_t milliseconds_of(WallTime time) { return nanoseconds_of(time) / 1'000'000; }
+
+void put_body(const TagBlock& from, pb::Record& record) {
+  pb::TagBlock& to = *record.mutable_tag_block();
+  to.set_stream(clean_text(from.stream));
+  to.set_generation(from.generation);
+  to.set_index(from.index);
+  to.set_from_ms(milliseconds_of(from.from));
+  to.set_length_ms(milliseconds_of(from.to) - milliseconds_of(from.from));
+  to.set_rows(static_cast<std::uint32_t>(from.rows));
+  to.set_samples(static_cast<std::uint32_t>(from.samples));
+  to.set_check(from.check);
+  to.set_content(from.bytes.data(), from.bytes.size());
+  to.set_plan(from.plan.data(), from.plan.size());
+}
+
+void put_body(const TagSummary& from, pb::Record& record) {
+  pb::TagSummary& to = *record.mutable_tag_summary();
+  to.set_tag(clean_text(from.tag));
+  to.set_unit(clean_text(from.unit));
+  to.set_from_ns(nanoseconds_of(from.from));
+  to.set_to_ns(nanoseconds_of(from.to));
+  to.set_count(from.count);
+  to.set_bad(from.bad);
+  to.set_mean(from.mean);
+  to.set_min(from.min);
+  to.set_max(from.max);
+  to.set_deviation(from.deviation);
+  to.set_above_high_s(from.above_high_s);
+}
+
 void put_body(const PictureRecord& from, pb::Record& record) {
   pb::Picture& to = *record.mutable_picture();
   to.set_station(clean_text(from.station));
@@ -290,6 +321,45 @@ Result<RecordBody> body_of(pb::AssetSummary&& from) {
   return to;
 }
 
+Result<RecordBody> body_of(pb::TagBlock&& from) {
+  constexpr std::uint64_t kMillisecondsMax = 1ULL << 43;  // in nanoseconds they fit into 63 bits
+  if (from.from_ms() >= kMillisecondsMax || from.length_ms() >= kMillisecondsMax - from.from_ms() ||
+      !storable(from.generation()) || from.index() >= 1U << 31)
+    return out_of_range("generation, index or time");
+  if (!is_text(from.stream()) || from.stream().empty()) return out_of_range("text");
+  if ((from.index() == 0) == from.plan().empty()) return out_of_range("plan");
+  TagBlock to;
+  to.stream = from.stream();
+  to.generation = from.generation();
+  to.index = from.index();
+  to.from = wall_time_of(from.from_ms() * 1'000'000);
+  to.to = to.from + std::chrono::milliseconds{from.length_ms()};
+  to.rows = from.rows();
+  to.samples = from.samples();
+  to.check = from.check();
+  to.bytes.assign(from.content().begin(), from.content().end());
+  to.plan.assign(from.plan().begin(), from.plan().end());
+  return to;
+}
+
+Result<RecordBody> body_of(pb::TagSummary&& from) {
+  if (!storable(from.from_ns(), from.to_ns(), from.count(), from.bad())) return out_of_range("count or time");
+  if (!is_text(from.tag(), from.unit())) return out_of_range("text");
+  if (!is_finite(from.mean(), from.min(), from.max(), from.deviation(), from.above_high_s()))
+    return out_of_range("value");
+  return TagSummary{.tag = from.tag(),
+                    .unit = from.unit(),
+                    .from = wall_time_of(from.from_ns()),
+                    .to = wall_time_of(from.to_ns()),
+                    .count = from.count(),
+                    .bad = from.bad(),
+                    .mean = from.mean(),
+                    .min = from.min(),
+                    .max = from.max(),
+                    .deviation = from.deviation(),
+                    .above_high_s = from.above_high_s()};
+}
+
 Result<RecordBody> body_of(pb::Picture&& from) {
   if (!storable(from.item(), from.time_ns())) return out_of_range("item or time");
   if (!is_text(from.station(), from.kind())) return out_of_range("text");
@@ -322,6 +392,10 @@ Result<RecordBody> body_of(pb::Record&& message) {
       return body_of(std::move(*message.mutable_picture()));
     case pb::Record::kAssetSummary:
       return body_of(std::move(*message.mutable_asset_summary()));
+    case pb::Record::kTagBlock:
+      return body_of(std::move(*message.mutable_tag_block()));
+    case pb::Record::kTagSummary:
+      return body_of(std::move(*message.mutable_tag_summary()));
     case pb::Record::kLoss:
       return body_of(std::move(*message.mutable_loss()));
     case pb::Record::BODY_NOT_SET:

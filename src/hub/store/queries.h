@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "hub/store/asset_rows.h"
+#include "hub/store/tag_rows.h"
 #include "model/record.h"
 
 namespace lineside::hub {
@@ -104,6 +105,23 @@ class Queries {
   Result<std::vector<AssetEvent>> asset_events(const std::string& tenant, const AssetId& id,
                                                int limit);  // newest first
 
+  // Tags (hub/tags makes readings of the blocks). Streams and tags in order of their names.
+  Result<std::vector<std::string>> tag_streams(const std::string& tenant, const std::string& gateway);
+  // The one that was begun last.
+  Result<std::optional<TagGeneration>> newest_generation(const std::string& tenant, const std::string& gateway,
+                                                         const std::string& stream);
+  // Those with a block that ends in the period; at most 1000. One whose first block never came has no plan.
+  Result<std::vector<TagGeneration>> generations_between(const std::string& tenant, const std::string& gateway,
+                                                         const std::string& stream, WallTime from, WallTime to);
+  // From block `first` on, in order; a block that came twice stands twice.
+  Result<std::vector<TagBlockRow>> tag_blocks(const std::string& tenant, const std::string& gateway,
+                                              const std::string& stream, std::uint64_t generation, std::uint32_t first,
+                                              int limit);
+  Result<std::vector<std::string>> summarized_tags(const std::string& tenant, const std::string& gateway);
+  // Newest first, of those that end in (from, to].
+  Result<std::vector<TagSummary>> tag_summaries(const std::string& tenant, const std::string& gateway,
+                                                const std::string& tag, WallTime from, WallTime to, int limit);
+
   Result<std::optional<PictureId>> picture_of(const std::string& tenant, const StationId& id, std::uint64_t item);
   Result<std::optional<std::vector<std::uint8_t>>> picture(const std::string& tenant, const std::string& gateway,
                                                            const PictureId& id);
@@ -112,6 +130,8 @@ class Queries {
   struct State;
   explicit Queries(std::unique_ptr<State> state);
   Result<std::optional<AssetRow>> newest_of(const std::string& tenant, const AssetId& id);
+  Result<std::vector<std::string>> names_by_walk(std::string_view sql, const std::string& tenant,
+                                                 const std::string& gateway);
   std::unique_ptr<State> state_;
 };
 

@@ -17,6 +17,14 @@ WHERE tenant = ?1 AND gateway = ?2 AND lane = ?3 AND epoch = ?4 AND cause = ?7 A
                         WHERE tenant = ?1 AND gateway = ?2 AND lane = ?3 AND epoch = ?4 AND first_sequence < ?5)
 RETURNING 1)";
 
+constexpr std::string_view kTagBlock = R"(
+INSERT INTO tag_block (tenant, gateway, lane, epoch, sequence, stream, generation, block, from_ns, to_ns, moved_ns,
+                       rows, samples, check_sum, plan, content, readable)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+        ?8 = 0 OR EXISTS (SELECT 1 FROM tag_block WHERE tenant = ?1 AND gateway = ?2 AND stream = ?6
+                          AND generation = ?7 AND block = ?8 - 1 AND readable = 1))
+RETURNING readable)";
+
 std::int64_t count_ns(WallTime time) { return time.time_since_epoch().count(); }
 
 std::string json_of(const std::map<std::string, std::string>& pairs) {
@@ -76,9 +84,10 @@ class Binder {
   Binder& operator<<(std::uint64_t number) { return *this << static_cast<std::int64_t>(number); }
   Binder& operator<<(bool flag) { return *this << static_cast<std::int64_t>(flag); }
   Binder& operator<<(WallTime time) { return *this << count_ns(time); }
-  Binder& operator<<(float number) {
+  Binder& operator<<(float number) { return *this << static_cast<double>(number); }
+  Binder& operator<<(double number) {
     if (std::isfinite(number))
-      statement_.bind(++index_, static_cast<double>(number));
+      statement_.bind(++index_, number);
     else
       statement_.bind_null(++index_);
     return *this;
@@ -123,6 +132,9 @@ Result<RecordWriter> RecordWriter::create(Database& database) {
            "asset, from_ns, to_ns, mode, progress, trouble, state, sensor, alarm, windows, anomalies, unknown, "
            "sensor_faults, score_min, score_mean, score_max, threshold, raw_bytes, lost_samples, "
            "velocity_mm_s, model_version, features_json, spectra_json"));
+  LINESIDE_ASSIGN(writer.tag_block_, database.prepare(kTagBlock));
+  LINESIDE_TRY(make(writer.tag_summary_, "tag_summary", kPlace,
+                    "tag, unit, from_ns, to_ns, count, bad, mean, min, max, deviation, above_high_s"));
   return writer;
 }
 
@@ -178,6 +190,23 @@ Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t se
           << summary.sensor_faults << summary.score_min << summary.score_mean << summary.score_max << summary.threshold
           << summary.raw_bytes << summary.lost_samples << summary.velocity_mm_s << summary.model_version
           << json_of(summary.features) << json_of(summary.spectra))
+      .run();
+}
+
+Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const TagBlock& block) {
+  Binder(*tag_block_, place, sequence) << block.stream << block.generation << std::uint64_t{block.index} << block.from
+                                       << block.to << std::int64_t{block.moved.count()} << block.rows << block.samples
+                                       << std::uint64_t{block.check} << block.plan << block.bytes;
+  LINESIDE_ASSIGN(const bool row, tag_block_->step());
+  if (row && tag_block_->integer(0) == 0) ++unreadable_;
+  tag_block_->reset();
+  return {};
+}
+
+Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const TagSummary& summary) {
+  return (Binder(*tag_summary_, place, sequence)
+          << summary.tag << summary.unit << summary.from << summary.to << summary.count << summary.bad << summary.mean
+          << summary.min << summary.max << summary.deviation << summary.above_high_s)
       .run();
 }
 

@@ -24,6 +24,8 @@ class RecordWriter {
   // Sequences [first, last] of the place's lane will not come; last = first - 1: nobody knows how many. What follows
   // on a loss of the same cause without a gap makes that row longer, and gives it its time.
   Result<void> write_loss(const RecordPlace& place, const LossRecord& loss);
+  // Blocks of tags written since the last call that nobody can read, because one before them never came.
+  std::uint64_t take_unreadable_blocks() { return std::exchange(unreadable_, 0); }
 
  private:
   RecordWriter() = default;
@@ -33,8 +35,11 @@ class RecordWriter {
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const PictureRecord& picture);
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const LossRecord& loss);
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const AssetSummary& summary);
+  Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const TagBlock& block);
+  Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const TagSummary& summary);
 
-  std::optional<Statement> verdict_, summary_, event_, picture_, loss_, longer_loss_, asset_;
+  std::optional<Statement> verdict_, summary_, event_, picture_, loss_, longer_loss_, asset_, tag_block_, tag_summary_;
+  std::uint64_t unreadable_ = 0;
 };
 
 }  // namespace lineside::hub

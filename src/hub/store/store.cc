@@ -97,6 +97,8 @@ class Store::Impl {
         stale_(metrics.counter("lineside_hub_stale_batches_total", "Batches of an outbox that has been replaced")),
         assets_refused_(metrics.counter("lineside_hub_asset_limit_records_total",
                                         "Summaries of assets above the most that a gateway may have")),
+        unreadable_tags_(metrics.counter("lineside_hub_unreadable_tag_blocks_total",
+                                         "Blocks of tags that can't be read, because one before them never came")),
         commit_time_(metrics.histogram("lineside_hub_commit_seconds", "Time for storing one group of batches")) {}
 
   Result<std::vector<CommitOutcome>> commit(std::span<const IncomingBatch> batches) {
@@ -171,10 +173,11 @@ class Store::Impl {
     struct Aged {
       std::string_view table, time_column;
     };
-    constexpr std::array kTables{Aged{"verdict", "time_ns"}, Aged{"station_summary", "to_ns"}, Aged{"event", "time_ns"},
-                                 Aged{"picture", "time_ns"}, Aged{"asset_summary", "to_ns"}};
-    std::uint64_t deleted = 0;
+    constexpr std::array kTables{Aged{"verdict", "time_ns"},     Aged{"station_summary", "to_ns"},
+                                 Aged{"event", "time_ns"},       Aged{"picture", "time_ns"},
+                                 Aged{"asset_summary", "to_ns"}, Aged{"tag_summary", "to_ns"}};
     std::lock_guard lock(mutex_);
+    LINESIDE_ASSIGN(std::uint64_t deleted, delete_tags(limit, rows_max));
     for (const auto& [table, time_column] : kTables) {
       if (deleted >= rows_max) break;
       constexpr std::string_view kKey = "tenant, gateway, lane, epoch, sequence";
@@ -221,6 +224,18 @@ class Store::Impl {
     if (done) done = database_.commit();
     if (!done) database_.rollback();
     return done;
+  }
+
+  // A block is of use as long as one behind it in its generation is.
+  Result<std::uint64_t> delete_tags(WallTime limit, std::uint64_t rows_max) {
+    LINESIDE_ASSIGN(Statement remove, database_.prepare(R"(
+DELETE FROM tag_block WHERE (tenant, gateway, lane, epoch, sequence) IN (
+  SELECT tenant, gateway, lane, epoch, sequence FROM tag_block AS old WHERE to_ns < ?1 AND NOT EXISTS (
+    SELECT 1 FROM tag_block AS kept WHERE kept.tenant = old.tenant AND kept.gateway = old.gateway
+      AND kept.stream = old.stream AND kept.to_ns >= ?1 AND kept.generation = old.generation)
+  ORDER BY to_ns LIMIT ?2))"));
+    LINESIDE_TRY(remove.bind(1, limit.time_since_epoch().count()).bind(2, static_cast<std::int64_t>(rows_max)).run());
+    return static_cast<std::uint64_t>(database_.changes());
   }
 
   Result<void> know_gateway(const std::string& tenant, const std::string& gateway) {
@@ -284,6 +299,13 @@ class Store::Impl {
         {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
   }
 
+  void count_unreadable(const wire::Batch& batch, std::uint64_t blocks) {
+    unreadable_tags_.add(blocks);
+    tags_log_.log(LogLevel::warning, "store",
+                  "blocks of tags can't be read, because one before them was lost; the next generation can",
+                  {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
+  }
+
   Result<CommitOutcome> apply(const IncomingBatch& incoming, std::vector<Change>& changes) {
     const wire::Batch& batch = incoming.batch;
     CommitOutcome outcome;
@@ -344,6 +366,7 @@ class Store::Impl {
       outcome.watermark = record.sequence;
       ++outcome.stored;
     }
+    if (const auto unreadable = writer_.take_unreadable_blocks(); unreadable > 0) count_unreadable(batch, unreadable);
     if (outcome.stored == 0) return {};
     const std::span<const Record> all(batch.records);
     changes.push_back(
@@ -366,10 +389,10 @@ class Store::Impl {
   RecordWriter writer_;
   Clock& clock_;
   KnownAssets assets_;
-  LogLimiter assets_log_;
+  LogLimiter assets_log_, tags_log_;
   std::shared_mutex listeners_mutex_;
   std::vector<ChangeListener*> listeners_;
-  Counter &records_, &duplicates_, &gaps_, &stale_, &assets_refused_;
+  Counter &records_, &duplicates_, &gaps_, &stale_, &assets_refused_, &unreadable_tags_;
   LatencyHistogram& commit_time_;
 };
 
