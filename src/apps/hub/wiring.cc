@@ -11,6 +11,7 @@
 #include "hub/http/server.h"
 #include "hub/ingest/ingest.h"
 #include "hub/store/store.h"
+#include "hub/tags/tag_desk.h"
 
 namespace lineside::hub {
 namespace {
@@ -54,7 +55,9 @@ Result<int> serve(const fs::path& config) {
   LINESIDE_ASSIGN(const auto ingest, Ingest::start(settings, *store, clock, metrics));
 
   LiveFeed feed(*board, *accounts, clock, metrics);
+  TagDesk tags;
   ApiContext context{*accounts, *board, clock, metrics};
+  context.tags = &tags;
   context.store = store.get();
   context.session_life = std::chrono::hours{settings.session_hours};
   LINESIDE_ASSIGN(context.metrics_token, first_line(settings.metrics_token_file));

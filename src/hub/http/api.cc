@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "hub/http/json_views.h"
+#include "hub/http/tag_views.h"
 
 namespace lineside::hub {
 namespace {
@@ -50,6 +51,20 @@ Result<std::uint64_t> natural(const std::string& text) {
   if (error != std::errc{} || end != text.data() + text.size())
     return fail(ErrorCode::not_found, "There is nothing at this address.");
   return value;
+}
+
+// A time in ms since 1970; as it was where the request does not say.
+Result<void> read_time(const Request& request, const std::string& name, WallTime& time) {
+  constexpr std::int64_t kMax = 9'000'000'000'000;  // in nanoseconds it fits into 63 bits
+  const auto found = request.query.find(name);
+  if (found == request.query.end()) return {};
+  std::int64_t ms = 0;
+  const auto& text = found->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  if (error != std::errc{} || end != text.data() + text.size() || ms < 0 || ms > kMax)
+    return fail(ErrorCode::request_invalid, std::format("'{}' has to be a time in ms since 1970.", name));
+  time = WallTime{std::chrono::milliseconds{ms}};
+  return {};
 }
 
 // A JSON object whose named fields are texts. Anything else in it is an error: nothing is silently ignored.
@@ -219,6 +234,7 @@ Result<Answer> Api::change_password(const Request& request) {
 
 Result<Answer> Api::data_routes(const Request& request, const Principal& who, const std::vector<std::string>& path) {
   const auto& first = path.front();
+  if (first == "tags") return tag_routes(request, who, path);
   if (path.size() == 1) {
     if (first == "me") return json_answer(me_json(who));
     if (first == "stations") return json_answer(stations_json(context_.board.stations(who.tenant)));
@@ -297,6 +313,27 @@ Result<Answer> Api::asset_routes(const Request& request, const Principal& who, c
   const WallTime to = context_.clock.wall();
   LINESIDE_ASSIGN(const auto points, queries_.asset_series(who.tenant, id, to - span, to, step));
   return json_answer(asset_series_json(points, to - span, to, step));
+}
+
+Result<Answer> Api::tag_routes(const Request& request, const Principal& who, const std::vector<std::string>& path) {
+  if (context_.tags == nullptr || path.size() < 2 || path.size() > 3) return nothing_here();
+  const std::string& gateway = path[1];
+  if (path.size() == 2) {
+    LINESIDE_ASSIGN(const auto list, context_.tags->newest(queries_, who.tenant, gateway));
+    return json_answer(tags_json(list));
+  }
+  const auto tag = request.query.find("tag");
+  if (path[2] != "history" || tag == request.query.end()) return nothing_here();
+  LINESIDE_ASSIGN(const int minutes, number(request, "minutes", 60, 1, 90 * 24 * 60));
+  LINESIDE_ASSIGN(const int points, number(request, "points", 1000, 10, 5000));
+  WallTime to = context_.clock.wall();
+  LINESIDE_TRY(read_time(request, "to_ms", to));
+  WallTime from = to - std::chrono::minutes{minutes};
+  LINESIDE_TRY(read_time(request, "from_ms", from));
+  LINESIDE_ASSIGN(const auto history, context_.tags->history(queries_, who.tenant, gateway, tag->second, from, to,
+                                                             static_cast<std::size_t>(points)));
+  if (!history) return fail(ErrorCode::not_found, "There is no such tag in this period.");
+  return json_answer(tag_history_json(tag->second, *history, from, to));
 }
 
 Result<Answer> Api::give_feedback(const Request& request, const Principal& who, const AssetId& id) {

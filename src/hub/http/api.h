@@ -13,6 +13,7 @@
 #include "hub/auth/accounts.h"
 #include "hub/http/board.h"
 #include "hub/store/queries.h"
+#include "hub/tags/tag_desk.h"
 
 namespace lineside::hub {
 
@@ -42,6 +43,7 @@ struct ApiContext {
   std::function<bool()> broker_connected;  // for /healthz
   std::string metrics_token;               // for /metrics; empty: not served
   Store* store = nullptr;                  // takes feedback; null: it is refused
+  TagDesk* tags = nullptr;                 // null: there are no tags
 };
 
 // The cookie's name, and what Set-Cookie says for a token ("" ends it).
@@ -70,6 +72,7 @@ class Api {
   Result<Answer> data_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
   Result<Answer> station_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
   Result<Answer> asset_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
+  Result<Answer> tag_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
   Result<Answer> give_feedback(const Request& request, const Principal& who, const AssetId& id);
   Result<Answer> sign_in(const Request& request);
   Result<Answer> change_password(const Request& request);
