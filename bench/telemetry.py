@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Recorded telemetry filtered and rebuilt: bytes against float32, JSON and the classic filters, speed, bounds kept.
+The same recordings as a gateway would send them while they are read: streams in blocks of 10 and of 60 rows, each block
+a batch of its own.
 
 ./dev bench telemetry [--data DIR] [--bounds 5%,1%]
 
@@ -182,6 +184,37 @@ def measure(path, bound, folder):
     return report
 
 
+STREAM_ROWS = (10, 60)
+STREAM_KEYS = ("samples", "bytes_in_float32", "bytes_out", "bytes_on_wire", "seconds", "out_of_bounds", "missing")
+
+
+def stream(path, bound, rows, folder):
+    delimiter, names, table = read(path)
+    write(folder / "whole.csv", delimiter, names, table)
+    done = subprocess.run([BIN / "telemetry_bench", folder / "whole.csv", bound.rstrip("%"), str(rows)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    say(done.stderr.strip())
+    return dict.fromkeys(STREAM_KEYS, 0)
+
+
+def streams(name, files, bound):
+    for rows in STREAM_ROWS:
+        with tempfile.TemporaryDirectory() as folder:
+            reports = [stream(path, bound, rows, pathlib.Path(folder)) for path in files]
+        total = {key: sum(r[key] for r in reports) for key in STREAM_KEYS}
+        if total["samples"] == 0:
+            continue
+        label = f"{name}.{bound.rstrip('%')}_percent.stream_{rows}_rows"
+        figure(f"{label}.below_float32", round(100 - 100 * total["bytes_out"] / total["bytes_in_float32"], 2), "%",
+               at_least=GOALS.get(bound), **total)
+        figure(f"{label}.on_wire_below_float32",
+               round(100 - 100 * total["bytes_on_wire"] / total["bytes_in_float32"], 2), "%")
+        figure(f"{label}.out_of_bounds", total["out_of_bounds"] + total["missing"], "points", limit=0)
+        figure(f"{label}.speed", round(total["samples"] / total["seconds"] / 1e6, 2), "million samples/s", at_least=2)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path, default=DATA)
@@ -208,6 +241,7 @@ def main():
                 figure(f"{label}.of_{baseline}", round(total["bytes_out"] / size, 3), "ratio", limit=1, baseline_bytes=size)
             figure(f"{label}.out_of_bounds", total["out_of_bounds"], "points", limit=0)
             figure(f"{label}.speed", round(total["samples"] / total["seconds"] / 1e6, 2), "million samples/s", at_least=2)
+            streams(name, files, bound)
 
 
 if __name__ == "__main__":

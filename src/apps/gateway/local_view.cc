@@ -39,6 +39,14 @@ std::string GatewayView::metrics_text() const {
   return metrics_.prometheus_text();
 }
 
+std::vector<TagRow> GatewayView::tags() const {
+  std::vector<TagRow> rows;
+  const auto newest = telemetry_.newest();
+  for (std::size_t i = 0; i < newest.size(); ++i)
+    rows.push_back({settings_.telemetry.tags[i].name, settings_.telemetry.tags[i].unit, newest[i]});
+  return rows;
+}
+
 std::vector<StationStatus> GatewayView::stations() const {
   std::vector<StationStatus> all;
   for (std::size_t i = 0; i < stations_.size(); ++i) {

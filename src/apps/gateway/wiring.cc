@@ -22,6 +22,7 @@
 #include "gateway/outbox/outbox.h"
 #include "gateway/samples/sample_store.h"
 #include "gateway/source/make_source.h"
+#include "gateway/telemetry/telemetry.h"
 #include "gateway/uplink/uplink.h"
 #include "gateway/waveform/make_waveform_source.h"
 
@@ -90,6 +91,8 @@ struct Gateway::Parts {
   std::vector<std::unique_ptr<Asset>> assets;
   std::vector<BundleFile> asset_bundles;  // by asset
   std::vector<std::unique_ptr<WaveformSource>> waveforms;
+  std::unique_ptr<Telemetry> telemetry;
+  std::vector<std::unique_ptr<TagSource>> tag_sources;
   std::unique_ptr<GatewayView> view;
   std::unique_ptr<Uplink> uplink;
   std::unique_ptr<LocalServer> server;
@@ -100,6 +103,8 @@ struct Gateway::Parts {
   void make_assets(const bundle::Trust& trust);
   void open_doors();
   void start_waveforms();
+  void make_telemetry();
+  void start_telemetry();
   void do_without(const std::string& what, const Error& why);
   void tell(const std::string& type, Severity severity, const std::string& message);
 };
@@ -156,6 +161,22 @@ void Gateway::Parts::start_waveforms() {
   }
 }
 
+void Gateway::Parts::make_telemetry() {
+  telemetry = std::make_unique<Telemetry>(
+      settings.telemetry, TelemetryParts{.records = *outbox,
+                                         .metrics = metrics,
+                                         .clock = clock,
+                                         .lost_records = [this] { return outbox->status(Lane::bulk).lost; },
+                                         .spoil = {}});
+}
+
+void Gateway::Parts::start_telemetry() {
+  if (settings.telemetry.sources.empty()) return;
+  telemetry->start();
+  // HERE the sources come in: each of settings.telemetry.sources is made by make_tag_source(source,
+  // settings.telemetry.tags, clock, metrics), started with telemetry->sink(its place), and kept in tag_sources.
+}
+
 void Gateway::Parts::do_without(const std::string& what, const Error& why) {
   const std::string message = std::format("{} is not available: {}", what, why.message);
   view->add_trouble(message);
@@ -197,7 +218,7 @@ Result<void> Gateway::Parts::make_station(const config::StationSettings& station
 }
 
 void Gateway::Parts::open_doors() {
-  view = std::make_unique<GatewayView>(settings, stations, assets, *ledger, *samples, *outbox, metrics);
+  view = std::make_unique<GatewayView>(settings, stations, assets, *telemetry, *ledger, *samples, *outbox, metrics);
   if (settings.uplink.enabled) {
     auto started = Uplink::start(settings.uplink, settings.tenant, settings.gateway, *outbox, clock, metrics,
                                  std::string(version()));
@@ -235,8 +256,10 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const config::GatewaySettings& s
                           settings.stations.size() == 1 ? "" : "s", settings.assets.size(),
                           settings.assets.size() == 1 ? "" : "s"));
   for (const auto& station : parts->stations) station->start();
+  parts->make_telemetry();
   parts->open_doors();
   parts->start_waveforms();
+  parts->start_telemetry();
   return std::unique_ptr<Gateway>(new Gateway(std::move(parts)));
 }
 
@@ -252,10 +275,16 @@ bool Gateway::stop() {
   parts.server.reset();
   // All at once: stations may have rejects on their way, which no source and no asset may delay.
   for (const auto& source : parts.waveforms) source->ask_to_stop();
+  for (const auto& source : parts.tag_sources) source->ask_to_stop();
   for (const auto& asset : parts.assets) asset->ask_to_stop();
   Endings inputs, stations;
   for (const auto& station : parts.stations) stations.begin([one = station.get()] { one->stop(kLinger); });
   for (auto& source : parts.waveforms) inputs.begin([one = std::move(source)]() mutable { one.reset(); });
+  inputs.begin([sources = std::move(parts.tag_sources), telemetry = parts.telemetry.get()]() mutable {
+    sources.clear();
+    telemetry->stop();
+  });
+  parts.tag_sources.clear();
   inputs.begin([&assets = parts.assets] {
     for (const auto& asset : assets) asset->stop();
   });

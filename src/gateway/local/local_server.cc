@@ -112,6 +112,8 @@ void LocalServer::State::answer(const Request& request, Response& response) cons
     response.set_content(stations_json(view.gateway(), view.trouble(), view.stations()), kJson);
   } else if (path == "/api/assets") {
     response.set_content(assets_json(view.gateway(), view.assets()), kJson);
+  } else if (path == "/api/tags") {
+    response.set_content(tags_json(view.gateway(), view.tags()), kJson);
   } else if (path == "/api/ledger") {
     answer_ledger(request, response);
   } else if (path == "/api/verdicts/latest") {

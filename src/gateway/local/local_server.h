@@ -26,6 +26,7 @@
 #include "config/gateway_settings.h"
 #include "gateway/api/asset_status.h"
 #include "model/record.h"
+#include "model/sample.h"
 
 namespace lineside::gateway {
 
@@ -60,6 +61,12 @@ struct VerdictRow {
   std::string sample_id;      // "" no picture was kept; else letters, digits, '.', '_' and '-', at most 128
 };
 
+// A tag's newest reading.
+struct TagRow {
+  std::string tag, unit;
+  Sample newest;  // received is zero: nothing came yet
+};
+
 // What the endpoint shows; the gateway's wiring implements it. Called on the server's threads, several at once: it must
 // be thread-safe and return within milliseconds, without ever making a station wait.
 class LocalView {
@@ -71,6 +78,7 @@ class LocalView {
   virtual std::string metrics_text() const = 0;
   virtual std::vector<StationStatus> stations() const = 0;
   virtual std::vector<AssetStatus> assets() const = 0;
+  virtual std::vector<TagRow> tags() const = 0;
   virtual Result<std::vector<VerdictRow>> ledger_tail(const std::string& station,
                                                       std::size_t tail) const = 0;  // not_found
   virtual std::vector<VerdictRow> latest_verdicts(std::size_t tail) const = 0;

@@ -113,6 +113,25 @@ std::string assets_json(const std::string& gateway, std::span<const AssetStatus>
   return text({{"gateway", gateway}, {"assets", std::move(list)}});
 }
 
+std::string tags_json(const std::string& gateway, std::span<const TagRow> tags) {
+  Json list = Json::array();
+  for (const TagRow& row : tags) {
+    const Sample& newest = row.newest;
+    const bool known = newest.received != WallTime{};
+    const char* quality = newest.quality == Quality::good  ? "good"
+                          : newest.quality == Quality::bad ? "bad"
+                                                           : "uncertain";
+    list.push_back(
+        {{"tag", row.tag},
+         {"unit", row.unit},
+         {"value", known && newest.quality != Quality::bad ? Json(newest.value) : Json(nullptr)},
+         {"quality", known ? Json(quality) : Json(nullptr)},
+         {"measured", newest.source_time != WallTime{} ? Json(to_rfc3339(newest.source_time)) : Json(nullptr)},
+         {"received", known ? Json(to_rfc3339(newest.received)) : Json(nullptr)}});
+  }
+  return text({{"gateway", gateway}, {"tags", std::move(list)}});
+}
+
 std::string verdicts_json(std::span<const VerdictRow> rows) {
   Json list = Json::array();
   for (const auto& row : rows) list.push_back(json_of(row));

@@ -15,6 +15,8 @@ std::string stations_json(const std::string& gateway, std::span<const std::strin
                           std::span<const StationStatus> stations);
 // {"gateway":"g1","assets":[...]}
 std::string assets_json(const std::string& gateway, std::span<const AssetStatus> assets);
+// {"gateway":"g1","tags":[...]}; what was not read is null.
+std::string tags_json(const std::string& gateway, std::span<const TagRow> tags);
 // {"items":[...]}; a score that is not a number (fail-safe verdicts) is null.
 std::string verdicts_json(std::span<const VerdictRow> rows);
 // {"error":"..."}
