@@ -57,6 +57,9 @@ Result<void> Board::load_tenant(Queries& queries, const std::string& name) {
     auto& gateway = gateway_of(tenant.gateways, row.gateway);
     gateway.online = row.online;
     gateway.last_seen = row.last_seen;
+    LINESIDE_ASSIGN(const auto streams, queries.tag_streams(name, row.gateway));
+    LINESIDE_ASSIGN(const auto summarized, queries.summarized_tags(name, row.gateway));
+    gateway.has_tags = !streams.empty() || !summarized.empty();
   }
   LINESIDE_ASSIGN(const auto ids, queries.stations(name));
   const auto today = day_start(clock_.wall());
@@ -143,6 +146,7 @@ void Board::apply(Tenant& tenant, const std::string& gateway, Lane lane, const R
   newest = std::max(newest, std::visit([](const auto& record) { return time_of(record); }, body));
   state.last_seen = clock_.wall();
   tenant.changed_gateways.insert(gateway);
+  state.has_tags = state.has_tags || std::holds_alternative<TagBlock>(body) || std::holds_alternative<TagSummary>(body);
   if (const auto* summary = std::get_if<StationSummary>(&body)) apply_summary(tenant, gateway, *summary);
   if (const auto* summary = std::get_if<AssetSummary>(&body)) apply_asset(tenant, {gateway, summary->asset}, *summary);
   if (const auto* verdict = std::get_if<VerdictRecord>(&body)) note_rejects(tenant, gateway, *verdict);

@@ -36,6 +36,7 @@ struct GatewayState {
   WallTime last_seen{};
   WallTime newest_urgent{}, newest_bulk{};  // the newest record's own time in each lane: how far delivery is behind
   std::optional<std::array<GatewayReport::Waiting, 2>> waiting;  // as it last said, by lane
+  bool has_tags = false;                                         // it sends readings of tags
 };
 
 // What changed for one tenant since somebody last asked.

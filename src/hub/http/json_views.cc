@@ -53,7 +53,8 @@ Json to_json(const GatewayState& state) {
           {"last_seen", time_json(state.last_seen)},
           {"newest_urgent", time_json(state.newest_urgent)},
           {"newest_bulk", time_json(state.newest_bulk)},
-          {"waiting", to_json(state.waiting)}};
+          {"waiting", to_json(state.waiting)},
+          {"has_tags", state.has_tags}};
 }
 
 std::string picture_path(const std::string& gateway, const PictureId& id) {

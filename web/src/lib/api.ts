@@ -15,6 +15,9 @@ export type Asset = Schemas['Asset']
 export type AssetDetail = Schemas['AssetDetail']
 export type AssetSeries = Schemas['AssetSeries']
 export type AssetEvent = Schemas['AssetEvents']['events'][number]
+export type Tag = Schemas['Tag']
+export type Tags = Schemas['Tags']
+export type TagHistory = Schemas['TagHistory']
 export type Spectrum = AssetDetail['spectra'][number]
 export type Judgement = Schemas['FeedbackGiven']['judgement']
 export type LiveMessage = Schemas['Live']
@@ -74,6 +77,9 @@ export const api = {
     (await ask<Schemas['AssetEvents']>('GET', `${assetPath(gateway, asset)}/events?limit=40`)).events,
   giveFeedback: (gateway: string, asset: string, event: string, judgement: Judgement, note: string) =>
     ask<void>('POST', `${assetPath(gateway, asset)}/feedback`, { event_id: event, judgement, note }),
+  tags: (gateway: string) => ask<Tags>('GET', `/api/v1/tags/${encodeURIComponent(gateway)}`),
+  tagHistory: (gateway: string, tag: string, minutes: number) =>
+    ask<TagHistory>('GET', `/api/v1/tags/${encodeURIComponent(gateway)}/history?tag=${encodeURIComponent(tag)}&minutes=${minutes}`),
   me: () => ask<Me>('GET', '/api/v1/me'),
   signIn: (tenant: string, user: string, password: string) =>
     ask<Me>('POST', '/api/v1/session', tenant ? { tenant, user, password } : { user, password }),

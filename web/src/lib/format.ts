@@ -64,3 +64,9 @@ export function duration(ms: number): string {
   const hours = Math.round(minutes / 60)
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`
 }
+
+// A measured value with its unit: five significant digits are more than most instruments have.
+export function reading(value: number, unit: string): string {
+  const digits = value !== 0 && (Math.abs(value) >= 1e7 || Math.abs(value) < 1e-4) ? value.toExponential(3) : String(Number(value.toPrecision(6)))
+  return unit ? `${digits} ${unit}` : digits
+}

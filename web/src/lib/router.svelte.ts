@@ -1,4 +1,4 @@
-// Three views: "/", "/stations/GATEWAY/STATION" and "/machines/GATEWAY/ASSET". Links are plain <a>; clicks on them are caught once, here.
+// Four views: "/", "/stations/GATEWAY/STATION", "/machines/GATEWAY/ASSET" and "/tags/GATEWAY". Links are plain <a>; clicks on them are caught once, here.
 // An address that was typed wrong is still an address.
 function decoded(part: string): string {
   try {
@@ -10,8 +10,9 @@ function decoded(part: string): string {
 
 class Router {
   path = $state(location.pathname)
-  get place(): { kind: 'stations' | 'machines'; gateway: string; name: string } | null {
+  get place(): { kind: 'stations' | 'machines' | 'tags'; gateway: string; name: string } | null {
     const [kind, gateway, name, ...more] = this.path.split('/').filter(Boolean).map(decoded)
+    if (kind === 'tags' && gateway && name === undefined) return { kind, gateway, name: `Tags of ${gateway}` }
     return (kind === 'stations' || kind === 'machines') && gateway && name && more.length === 0 ? { kind, gateway, name } : null
   }
   constructor() {
@@ -34,3 +35,4 @@ export const router = new Router()
 const link = (kind: string) => (gateway: string, name: string) => `/${kind}/${encodeURIComponent(gateway)}/${encodeURIComponent(name)}`
 export const stationLink = link('stations')
 export const assetLink = link('machines')
+export const tagsLink = (gateway: string) => `/tags/${encodeURIComponent(gateway)}`
