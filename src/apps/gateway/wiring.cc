@@ -22,6 +22,7 @@
 #include "gateway/outbox/outbox.h"
 #include "gateway/samples/sample_store.h"
 #include "gateway/source/make_source.h"
+#include "gateway/tags/make_tag_source.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/uplink/uplink.h"
 #include "gateway/waveform/make_waveform_source.h"
@@ -72,6 +73,8 @@ class Endings {
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
+
+std::string count(std::size_t n, const char* what) { return std::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
 
 }  // namespace
 
@@ -173,8 +176,14 @@ void Gateway::Parts::make_telemetry() {
 void Gateway::Parts::start_telemetry() {
   if (settings.telemetry.sources.empty()) return;
   telemetry->start();
-  // HERE the sources come in: each of settings.telemetry.sources is made by make_tag_source(source,
-  // settings.telemetry.tags, clock, metrics), started with telemetry->sink(its place), and kept in tag_sources.
+  for (std::size_t i = 0; i < settings.telemetry.sources.size(); ++i) {
+    const auto& source = settings.telemetry.sources[i];
+    if (!std::ranges::contains(settings.telemetry.tags, source.name, &config::TagSettings::source)) continue;
+    auto made = make_tag_source(source, settings.telemetry.tags, clock, metrics);
+    const auto started = made ? (*made)->start(telemetry->sink(i)) : Result<void>(std::unexpected(made.error()));
+    if (started) tag_sources.push_back(std::move(*made));
+    if (!started) do_without(std::format("The tag source '{}'", source.name), started.error());
+  }
 }
 
 void Gateway::Parts::do_without(const std::string& what, const Error& why) {
@@ -252,9 +261,8 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const config::GatewaySettings& s
   LINESIDE_TRY(parts->open_stores());
   LINESIDE_TRY(parts->make_stations());
   parts->tell("gateway.started", Severity::info,
-              std::format("Gateway {} with {} station{} and {} asset{}.", settings.gateway, settings.stations.size(),
-                          settings.stations.size() == 1 ? "" : "s", settings.assets.size(),
-                          settings.assets.size() == 1 ? "" : "s"));
+              std::format("Gateway {} with {}, {} and {}.", settings.gateway, count(settings.stations.size(), "station"),
+                          count(settings.assets.size(), "asset"), count(settings.telemetry.tags.size(), "tag")));
   for (const auto& station : parts->stations) station->start();
   parts->make_telemetry();
   parts->open_doors();
