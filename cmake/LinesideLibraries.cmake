@@ -29,6 +29,7 @@ lineside_library(modbus PKG libmodbus)
 find_library(OPEN62541 open62541 REQUIRED)
 lineside_library(open62541 TARGET ${OPEN62541})
 lineside_library(gpiod PKG libgpiod)
+lineside_library(muparser PKG muparser)
 lineside_library(gstreamer PKG gstreamer-1.0 gstreamer-app-1.0 gstreamer-video-1.0)
 lineside_library(gst_rtsp_server PKG gstreamer-rtsp-server-1.0)
 

@@ -20,7 +20,7 @@ LIBRARY_OF_HEADER = [
     ("gst/", "gstreamer"), ("onnxruntime", "onnxruntime"), ("onnx/", "onnx"), ("sqlite3.h", "sqlite"),
     ("sodium", "sodium"), ("openssl/", "openssl"), ("mosquitto", "mosquitto"), ("modbus/", "modbus"), ("open62541/", "open62541"),
     ("gpiod", "gpiod"), ("zstd", "zstd"), ("zlib.h", "zlib"), ("archive", "archive"), ("httplib.h", "httplib"),
-    ("google/protobuf", "protobuf"),
+    ("google/protobuf", "protobuf"), ("muParser", "muparser"),
 ]
 
 

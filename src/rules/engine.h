@@ -1,0 +1,109 @@
+#pragma once
+// Watches the readings of tags and raises and clears alarms by rules. It knows no clock: time is what the readings and
+// advance() say, so a recording that is replayed gives the same events as it gave live.
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/record.h"
+#include "model/sample.h"
+#include "rules/alarm_logic.h"
+#include "rules/rule.h"
+
+namespace lineside::rules {
+
+// A value at an event. Without a reading, or of a bad one, the value is NaN.
+struct RuleValue {
+  std::string name;
+  double value = 0;
+  std::string unit;
+  Quality quality = Quality::bad;
+};
+
+struct RuleEvent {
+  enum class Kind : std::uint8_t {
+    raised,
+    cleared,
+    unknown,  // the condition can't be known for longer than the rule allows; the message says why
+    known,    // it can again
+  };
+  Kind kind = Kind::raised;
+  std::string rule, asset;
+  Severity severity = Severity::medium;
+  WallTime time{};
+  std::string message;
+  std::vector<RuleValue> values;  // of the tags that the rule reads
+};
+const char* to_string(RuleEvent::Kind kind);
+// "80.5 °C", "no reading"
+std::string to_string(const RuleValue& value);
+
+// As what goes to the hub: of type alarm.raised, alarm.cleared, rule.unknown or rule.known, with the rule's name and
+// the values as evidence. unknown is of severity medium at most: nothing is known to have happened.
+EventRecord to_record(const RuleEvent& event, std::string id);
+
+// Called on the engine's thread, in the order of time; must not call the engine.
+class RuleSink {
+ public:
+  virtual ~RuleSink() = default;
+  virtual void on_rule(const RuleEvent& event) = 0;
+};
+
+struct RuleStatus {
+  std::string rule;
+  AlarmState state = AlarmState::normal;
+  bool acknowledged = false, known = false;
+  WallTime since{};  // in this state; zero: from the start on
+};
+
+struct RuleCounters {
+  std::uint64_t samples = 0, evaluations = 0, raised = 0, cleared = 0, unknown = 0;
+  std::uint64_t late = 0;         // readings older than the newest of their tag: not used
+  std::uint64_t from_future = 0;  // source times too far ahead of receipt: the time of receipt was taken
+  std::uint64_t refused = 0;      // no such tag, or a good value that is no finite number (taken as bad)
+  std::uint64_t clock_set_back = 0;
+};
+
+// Time. A reading counts from its source time on; without one from its receipt on. One whose source time is more than
+// kAheadMax ahead of its receipt counts from its receipt on. One that is older than the engine's time counts from the
+// engine's time on, and one that is older than the newest reading of its tag is left out. Samples that follow on each
+// other in one call with one and the same time are taken together: a rule is judged once for all of them.
+//
+// Quality. While any tag that a rule reads is bad, uncertain, stale or was never read, and while a window is known by
+// less than half, the rule is unknown: its alarm neither trips nor clears, and its delays stand still.
+//
+// Bounds: no allocation in on_samples() but for events; a sample costs at most one evaluation for each rule that reads
+// its tag, and those that fell due since the last one (at most Window::kSlices + 2 for each window, and one for each
+// delay). Owner thread only: the thread that calls on_samples, advance, acknowledge and status must be one.
+class RuleEngine {
+ public:
+  static constexpr nanoseconds kAheadMax = std::chrono::seconds{10};
+  static constexpr nanoseconds kBackMax = std::chrono::seconds{10};
+
+  // `tags` as the rules were loaded with; Sample::tag is the place in it. Tags and sink must outlive the engine.
+  // Errors: internal.
+  static Result<RuleEngine> create(std::vector<Rule> rules, const TagList& tags, RuleSink& sink);
+  RuleEngine(RuleEngine&&) noexcept;
+  RuleEngine& operator=(RuleEngine&&) noexcept;
+  ~RuleEngine();
+
+  void on_samples(std::span<const Sample> samples);
+  // Nothing that was measured before `now` will come any more: delays end and tags become stale although nothing is
+  // read. To be called about once a second with the clock, less the time that readings take to get here. More than
+  // kBackMax before an earlier call: the clock was set back; ages and delays go on as they were, windows begin anew.
+  void advance(WallTime now);
+  // By a person: a latched alarm whose condition is gone clears. Errors: not_found (no such rule).
+  Result<void> acknowledge(std::string_view rule, WallTime now);
+
+  std::vector<RuleStatus> status() const;
+  const RuleCounters& counters() const;
+
+ private:
+  class Core;
+  explicit RuleEngine(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace lineside::rules

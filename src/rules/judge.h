@@ -1,0 +1,63 @@
+#pragma once
+// One rule at work: its formulas over the TagStore, and the life of its alarm.
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "rules/alarm_logic.h"
+#include "rules/engine.h"
+#include "rules/formula.h"
+#include "rules/tag_store.h"
+
+namespace lineside::rules {
+
+// Owner thread only. Holds places in the store, which must outlive it.
+class Judge {
+ public:
+  // `number`: the rule's place, by which the store's slots name it. Errors: internal.
+  static Result<Judge> create(Rule rule, std::uint32_t number, TagStore& store);
+
+  struct Outcome {
+    AlarmLogic::Changes changes;
+    std::optional<WallTime> due;  // when it has to be judged again although nothing is read
+  };
+  Outcome judge(TagStore& store, WallTime now);
+
+  // What there is to tell, with the values of now.
+  RuleEvent event(TagStore& store, RuleEvent::Kind kind, WallTime now);
+
+  const Rule& rule() const { return rule_; }
+  AlarmLogic& alarm() { return alarm_; }
+  const AlarmLogic& alarm() const { return alarm_; }
+
+ private:
+  struct Read {
+    std::uint32_t slot;
+    nanoseconds stale_after;  // 0: never
+  };
+  struct WindowUse {
+    std::uint32_t slot, window;
+    WindowKind kind;
+    std::unique_ptr<double> value;
+  };
+
+  explicit Judge(Rule rule);
+  Result<void> prepare(std::uint32_t number, TagStore& store);
+  Result<Formula> formula(const Expression& expression, TagStore& store, double margin = 0);
+  double* window_place(const WindowSpec& spec, TagStore& store);
+  nanoseconds stale_after(const TagInfo& tag) const;
+  // The condition for leaving the present state; not set: it can't be known.
+  std::optional<bool> leave(TagStore& store, WallTime now, std::optional<WallTime>& due);
+  void fill_windows(TagStore& store, WallTime now, std::optional<WallTime>& due);
+  std::string reasons(TagStore& store, WallTime now);
+
+  Rule rule_;
+  AlarmLogic alarm_;
+  std::vector<Read> reads_;            // of the conditions
+  std::vector<std::uint32_t> shown_;   // slots whose values go with an event
+  std::vector<WindowUse> windows_;     // of the conditions and the message
+  std::optional<Formula> when_, end_;  // end_: of clear_when or, with hysteresis, of what keeps the alarm
+  std::vector<std::optional<Formula>> pieces_;
+};
+
+}  // namespace lineside::rules

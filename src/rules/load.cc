@@ -1,0 +1,269 @@
+#include <algorithm>
+#include <cmath>
+#include <format>
+#include <map>
+#include <set>
+
+#include "base/file.h"
+#include "config/reader.h"
+#include "rules/rule.h"
+#include "rules/rule_table.h"
+
+namespace lineside::rules {
+namespace {
+
+using config::Findings;
+
+std::string text_of(const std::vector<Mistake>& mistakes) {
+  std::string out;
+  for (const Mistake& mistake : mistakes)
+    out += std::format("{}column {}: {}", out.empty() ? "" : "; ", mistake.column, mistake.message);
+  return out;
+}
+
+class Checker {
+ public:
+  Checker(const Surroundings& surroundings, Findings& findings) : around_(surroundings), findings_(findings) {}
+
+  std::vector<Rule> all(const RulesFile& file) {
+    std::vector<Rule> rules;
+    if (file.rules.size() > kRulesMax) {
+      findings_.problem("rules", std::format("has {} rules; {} are the most", file.rules.size(), kRulesMax));
+      return rules;
+    }
+    if (file.rules.empty() && findings_.has("rules")) findings_.problem("rules", "has no rule");
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < file.rules.size(); ++i) {
+      const RuleSettings& settings = file.rules[i];
+      at_ = std::format("rules[{}].", i);
+      if (!names.insert(settings.name).second)
+        problem("name", std::format("'{}' is already that of another rule", settings.name));
+      rules.push_back(rule(settings));
+    }
+    check_loops(file, rules);
+    if (const std::size_t windows = count_windows(rules); windows > kWindowsMax)
+      findings_.problem("rules", std::format("have {} different windows; {} are the most", windows, kWindowsMax));
+    return rules;
+  }
+
+ private:
+  void problem(const std::string& key, std::string message) { findings_.problem(at_ + key, std::move(message)); }
+  bool given(const std::string& key) const { return findings_.has(at_ + key); }
+
+  std::optional<Expression> expression(const std::string& key, std::string_view text, Wanted wanted) {
+    std::vector<Mistake> mistakes;
+    auto parsed = parse(text, around_.tags, wanted, mistakes);
+    if (!parsed) problem(key, text_of(mistakes));
+    return parsed;
+  }
+
+  Rule rule(const RuleSettings& settings) {
+    Rule rule{.name = settings.name,
+              .asset = settings.asset,
+              .when_text = settings.when,
+              .off_delay = settings.off_delay,
+              .latching = settings.latching,
+              .severity = settings.severity,
+              .unknown_after = settings.unknown_after,
+              .stale_after = settings.stale_after};
+    if (auto when = expression("when", settings.when, Wanted::condition_with_delay)) {
+      rule.when = std::move(*when);
+      if (!settings.hysteresis.empty()) hysteresis(settings, rule);
+      if (rule.when.tags.empty()) problem("when", "reads no tag: it would never change");
+    }
+    rule.on_delay = rule.when.delay.value_or(settings.on_delay);
+    if (rule.when.delay && given("on_delay_ms")) problem("on_delay_ms", "contradicts `for` in when: say one of them");
+    if (!settings.clear_when.empty()) {
+      rule.clear_when = expression("clear_when", settings.clear_when, Wanted::condition);
+      if (!settings.hysteresis.empty()) problem("hysteresis", "contradicts clear_when: say one of them");
+    }
+    rule.message = message("message", settings.message.empty() ? default_message(settings) : settings.message);
+    check_number_of_tags(rule);
+    check_actions(settings);
+    return rule;
+  }
+
+  void hysteresis(const RuleSettings& settings, Rule& rule) {
+    if (!rule.when.orders) return problem("hysteresis", "needs a < <= > or >= in `when`");
+    if (rule.when.order_in_equality)
+      return problem("hysteresis", "has no direction where a < <= > or >= is a side of == or !=; use clear_when");
+    if (rule.when.mixed_units)
+      return problem("hysteresis", "has nothing to say where `when` compares in several units; use clear_when");
+    std::vector<Mistake> mistakes;
+    const auto distance = parse_distance(settings.hysteresis, rule.when.compared, mistakes);
+    if (!distance) return problem("hysteresis", text_of(mistakes));
+    rule.hysteresis = *distance;
+  }
+
+  static std::string default_message(const RuleSettings& settings) {
+    std::string text = settings.name + ": ";
+    for (const char c : settings.when) text += c == '{' || c == '}' ? std::string(2, c) : std::string(1, c);
+    return text;
+  }
+
+  // "Level {tank/level} is high": {{ and }} stand for one bracket.
+  std::vector<MessagePiece> message(const std::string& key, std::string_view text) {
+    std::vector<MessagePiece> pieces(1);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      if ((c == '{' || c == '}') && i + 1 < text.size() && text[i + 1] == c) {
+        pieces.back().text += text[i++];
+      } else if (c == '}') {
+        problem(key, std::format("column {}: a bracket closes that none has opened; write }}}} for one", i + 1));
+        return {};
+      } else if (c == '{') {
+        const std::size_t end = text.find('}', i);
+        if (end == std::string_view::npos || pieces.size() > kPiecesMax) {
+          problem(key, end == std::string_view::npos
+                           ? std::format("column {}: this bracket is not closed; write {{{{ for one", i + 1)
+                           : std::format("has more than {} values", kPiecesMax));
+          return {};
+        }
+        pieces.back().value = expression(key, text.substr(i + 1, end - i - 1), Wanted::number);
+        pieces.emplace_back();
+        i = end;
+      } else {
+        pieces.back().text += c;
+      }
+    }
+    return pieces;
+  }
+
+  void check_number_of_tags(const Rule& rule) {
+    std::set<std::size_t> tags(rule.when.tags.begin(), rule.when.tags.end());
+    if (rule.clear_when) tags.insert(rule.clear_when->tags.begin(), rule.clear_when->tags.end());
+    for (const MessagePiece& piece : rule.message)
+      if (piece.value) tags.insert(piece.value->tags.begin(), piece.value->tags.end());
+    if (tags.size() > kTagsOfRuleMax)
+      problem("when", std::format("and what belongs to it read {} tags; {} are the most", tags.size(), kTagsOfRuleMax));
+  }
+
+  void check_actions(const RuleSettings& settings) {
+    if (settings.actions.size() > kActionsMax)
+      problem("actions", std::format("has {} actions; {} are the most", settings.actions.size(), kActionsMax));
+    for (std::size_t i = 0; i < settings.actions.size(); ++i)
+      check_action(std::format("actions[{}]", i), settings.actions[i]);
+  }
+
+  void check_action(const std::string& key, const ActionSettings& action) {
+    using Kind = ActionSettings::Kind;
+    switch (action.kind) {
+      case Kind::alarm:
+        return;
+      case Kind::write:
+        check_write(key, action);
+        return problem(key + ".kind", "write is not supported yet by this version: take the action out");
+      case Kind::publish:
+        if (action.topic.empty() || action.topic.find_first_of("+#") != std::string::npos)
+          problem(key + ".topic", "must be an MQTT topic, without + and #");
+        message(key + ".payload", action.payload);
+        check_ttl(key, action);
+        return problem(key + ".kind", "publish is not supported yet by this version: take the action out");
+      case Kind::capture:
+        if (!around_.tags.is_any() && !std::ranges::contains(around_.captures, action.of))
+          problem(key + ".of", std::format("there is no station or asset '{}'", action.of));
+        return problem(key + ".kind", "capture is not supported yet by this version: take the action out");
+    }
+  }
+
+  void check_ttl(const std::string& key, const ActionSettings& action) {
+    if (action.ttl.count() == 0) problem(key + ".ttl_ms", "is missing; say for how long it may still be done");
+  }
+
+  void check_write(const std::string& key, const ActionSettings& action) {
+    if (!around_.tags.find(action.tag)) problem(key + ".tag", std::format("there is no tag '{}'", action.tag));
+    if (!action.value) problem(key + ".value", "is missing; say what is written");
+    if (!action.min || !action.max) {
+      problem(key + (action.min ? ".max" : ".min"), "is missing; a rule that writes names its limits");
+    } else if (*action.min > *action.max) {
+      problem(key + ".max", "is below min");
+    } else if (action.value && (*action.value < *action.min || *action.value > *action.max)) {
+      problem(key + ".value", std::format("{} is outside of {} to {}", *action.value, *action.min, *action.max));
+    }
+    if (action.interlocks.empty()) problem(key + ".interlocks", "is missing; a rule that writes names its interlocks");
+    for (std::size_t i = 0; i < action.interlocks.size(); ++i)
+      expression(std::format("{}.interlocks[{}]", key, i), action.interlocks[i], Wanted::condition);
+    check_ttl(key, action);
+  }
+
+  // A rule whose writing makes itself read, also by way of other rules.
+  void check_loops(const RulesFile& file, const std::vector<Rule>& rules) {
+    if (around_.tags.is_any()) return;
+    std::map<std::size_t, std::vector<std::size_t>> readers;  // of a tag
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      for (const std::size_t tag : rules[i].when.tags) readers[tag].push_back(i);
+      if (rules[i].clear_when)
+        for (const std::size_t tag : rules[i].clear_when->tags) readers[tag].push_back(i);
+    }
+    std::vector<std::vector<std::size_t>> triggers(rules.size());
+    for (std::size_t i = 0; i < rules.size(); ++i)
+      for (const ActionSettings& action : file.rules[i].actions)
+        if (const auto tag = around_.tags.find(action.tag); tag && action.kind == ActionSettings::Kind::write)
+          triggers[i].insert(triggers[i].end(), readers[*tag].begin(), readers[*tag].end());
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      if (triggers[i].empty()) continue;
+      if (const auto last = way_back(i, triggers))
+        findings_.problem(std::format("rules[{}].actions", i),
+                          *last == i
+                              ? "writes a tag that this rule reads: a loop"
+                              : std::format("makes a loop: what it writes comes back by rule '{}'", rules[*last].name));
+    }
+  }
+
+  // The rule that triggers `start` at the end of a chain that it has begun.
+  static std::optional<std::size_t> way_back(std::size_t start, const std::vector<std::vector<std::size_t>>& triggers) {
+    std::vector<bool> seen(triggers.size());
+    std::vector<std::size_t> todo{start};
+    while (!todo.empty()) {
+      const std::size_t rule = todo.back();
+      todo.pop_back();
+      for (const std::size_t next : triggers[rule]) {
+        if (next == start) return rule;
+        if (!seen[next]) todo.push_back(next);
+        seen[next] = true;
+      }
+    }
+    return std::nullopt;
+  }
+
+  static std::size_t count_windows(const std::vector<Rule>& rules) {
+    std::set<std::pair<std::size_t, nanoseconds>> windows;
+    const auto count = [&](const Expression& expression) {
+      for (const WindowSpec& spec : expression.windows) windows.emplace(spec.tag, spec.length);
+    };
+    for (const Rule& rule : rules) {
+      count(rule.when);
+      if (rule.clear_when) count(*rule.clear_when);
+      for (const MessagePiece& piece : rule.message)
+        if (piece.value) count(*piece.value);
+    }
+    return windows.size();
+  }
+
+  const Surroundings& around_;
+  Findings& findings_;
+  std::string at_;
+};
+
+}  // namespace
+
+Result<std::vector<Rule>> load_rules(const std::filesystem::path& path, const Surroundings& surroundings) {
+  LINESIDE_ASSIGN(const std::string yaml, read_text(path, kFileBytesMax));
+  RulesFile file;
+  Findings findings(path, config::NamedFiles::here);
+  config::read_yaml(yaml, rules_schema(), &file, findings);
+  std::vector<Rule> rules = Checker(surroundings, findings).all(file);
+  if (!findings.empty())
+    return fail(ErrorCode::config_invalid, std::format("{} has {} mistake{}:{}", path.string(), findings.count(),
+                                                       findings.count() == 1 ? "" : "s", findings.text()));
+  return rules;
+}
+
+bool holds_rules(const std::filesystem::path& path) {
+  const auto yaml = read_text(path, kFileBytesMax);
+  if (!yaml) return false;
+  const auto keys = config::top_keys(*yaml);
+  return std::ranges::contains(keys, "rules") && !std::ranges::contains(keys, "gateway");
+}
+
+}  // namespace lineside::rules

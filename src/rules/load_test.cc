@@ -1,0 +1,186 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <format>
+#include <fstream>
+
+#include "base/test_folder.h"
+#include "rules/rule.h"
+
+namespace lineside::rules {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Surroundings boiler_room() {
+  return {
+      TagList(
+          {{"feed/temperature", "°C", 60s}, {"burner/on", "", 0s}, {"feed/pressure", "bar", 0s}, {"valve", "%", 0s}}),
+      {"press-4"}};
+}
+
+Result<std::vector<Rule>> load(const std::string& yaml, const Surroundings& around) {
+  const TestFolder folder;
+  std::ofstream(folder / "rules.yaml") << yaml;
+  return load_rules(folder / "rules.yaml", around);
+}
+
+std::string mistakes(const std::string& yaml) {
+  const auto rules = load(yaml, boiler_room());
+  if (rules) return "";
+  EXPECT_EQ(rules.error().code, ErrorCode::config_invalid);
+  return rules.error().message;
+}
+
+TEST(LoadRules, ReadsARule) {
+  const Surroundings around = boiler_room();
+  const auto rules = load(R"(
+rules:
+  - name: too-hot
+    asset: boiler
+    when: feed/temperature > 120 and burner/on for 30 s
+    hysteresis: 5 K
+    off_delay_ms: 10000
+    latching: true
+    severity: high
+    message: "Feed at {feed/temperature}, {{at most}} {120 - feed/temperature} left"
+    unknown_after_ms: 5000
+)",
+                          around);
+  ASSERT_TRUE(rules) << rules.error().message;
+  ASSERT_EQ(rules->size(), 1U);
+  const Rule& rule = rules->front();
+  EXPECT_EQ(rule.name, "too-hot");
+  EXPECT_EQ(rule.on_delay, 30s);
+  EXPECT_EQ(rule.off_delay, 10s);
+  EXPECT_EQ(rule.hysteresis, 5);
+  EXPECT_TRUE(rule.latching);
+  EXPECT_EQ(rule.severity, Severity::high);
+  ASSERT_EQ(rule.message.size(), 3U);
+  EXPECT_EQ(rule.message[1].text, ", {at most} ");
+  EXPECT_EQ(rule.message[2].text, " left");
+}
+
+TEST(LoadRules, TellsEveryMistakeAtOnceWithItsLine) {
+  const std::string told = mistakes(R"(rules:
+  - name: a
+    when: feed/temprature > 120
+  - name: a
+    when: feed/temperature > 248 degF
+    hysteresis: 2
+  - name: b
+    when: feed/temperature > 120 for 30 s
+    on_delay_ms: 5
+    sevrity: high
+  - name: c
+    when: burner/on and (
+    off_delay_ms: 30 s
+  - name: d
+    when: burner/on
+    hysteresis: 2
+    message: "{feed/temperature"
+  - name: e
+    when: feed/temperature > 3 or feed/pressure > 2
+    hysteresis: 2
+  - name: f
+    when: feed/temperature > 3
+    clear_when: feed/temperature < 2
+    hysteresis: 1
+  - name: g
+    when: 3 > 2
+  - when: burner/on
+  - name: h
+    when: (feed/temperature > 3) == burner/on
+    hysteresis: 2 K
+  - name: i
+    when: feed/temperature > 3
+    hysteresis: 2 bar
+)");
+  for (const char* part : {
+           ":3: rules[0].when: column 1: there is no tag 'feed/temprature'; did you mean feed/temperature?",
+           ":4: rules[1].name: 'a' is already that of another rule",
+           ":5: rules[1].when: column 18: °C and degF begin at different zeros; 248 degF are 120 °C: write that",
+           ":9: rules[2].on_delay_ms: contradicts `for` in when",
+           ":10: rules[2].sevrity: there is no such key; did you mean severity?",
+           ":12: rules[3].when: column 16: the expression ends",
+           ":13: rules[3].off_delay_ms: must be a whole number in ms, not '30 s'; write 30000",
+           ":16: rules[4].hysteresis: needs a < <= > or >=",
+           ":17: rules[4].message: column 1: this bracket is not closed",
+           ":20: rules[5].hysteresis: has nothing to say where `when` compares in several units",
+           ":24: rules[6].hysteresis: contradicts clear_when",
+           ":26: rules[7].when: reads no tag",
+           ":27: rules[8].name: is missing",
+           ":30: rules[9].hysteresis: has no direction",
+           ":33: rules[10].hysteresis: column 3: bar does not fit",
+       })
+    EXPECT_THAT(told, HasSubstr(part));
+  EXPECT_THAT(told, HasSubstr("has 15 mistakes:"));
+}
+
+TEST(LoadRules, ChecksActionsAndRefusesThoseThatItCantCarryOut) {
+  const std::string told = mistakes(R"(rules:
+  - name: a
+    when: feed/temperature > 120
+    actions:
+      - kind: alarm
+      - {kind: write, tag: valve, value: 120, min: 0, max: 100, interlocks: [burner/on, "nothing > 2"], ttl_ms: 5000}
+      - {kind: write, tag: valves}
+      - {kind: publish, topic: "a/#", payload: "{x}"}
+      - {kind: capture, of: press-5}
+)");
+  for (const char* part :
+       {"actions[1].kind: write is not supported yet by this version", "actions[1].value: 120 is outside of 0 to 100",
+        "actions[1].interlocks[1]: column 1: there is no tag 'nothing'", "actions[2].tag: there is no tag 'valves'",
+        "actions[2].value: is missing", "actions[2].min: is missing", "actions[2].interlocks: is missing",
+        "actions[2].ttl_ms: is missing", "actions[3].topic: must be an MQTT topic",
+        "actions[3].payload: column 1: there is no tag 'x'", "actions[3].ttl_ms: is missing",
+        "actions[3].kind: publish is not supported yet", "actions[4].of: there is no station or asset 'press-5'",
+        "actions[4].kind: capture is not supported yet"})
+    EXPECT_THAT(told, HasSubstr(part));
+  EXPECT_THAT(told, Not(HasSubstr("actions[0]")));
+}
+
+TEST(LoadRules, FindsRulesThatTriggerThemselves) {
+  const auto rule = [](const char* name, const char* reads, const char* writes) {
+    return std::format(
+        "  - name: {}\n    when: {} > 1\n    actions:\n      - {{kind: write, tag: {}, value: 1, min: 0, max: 1, "
+        "interlocks: [burner/on], ttl_ms: 1000}}\n",
+        name, reads, writes);
+  };
+  EXPECT_THAT(mistakes("rules:\n" + rule("a", "valve", "valve")),
+              HasSubstr("rules[0].actions: writes a tag that this rule reads: a loop"));
+  const std::string three =
+      mistakes("rules:\n" + rule("a", "valve", "feed/pressure") + rule("b", "feed/pressure", "feed/temperature") +
+               rule("c", "feed/temperature", "valve"));
+  EXPECT_THAT(three, HasSubstr("rules[0].actions: makes a loop: what it writes comes back by rule 'c'"));
+  EXPECT_THAT(three, HasSubstr("rules[2].actions: makes a loop: what it writes comes back by rule 'b'"));
+  EXPECT_THAT(
+      mistakes("rules:\n" + rule("a", "valve", "feed/pressure") + rule("b", "feed/pressure", "feed/temperature")),
+      Not(HasSubstr("loop")));
+}
+
+TEST(LoadRules, BoundsTheNumberOfRulesAndWindows) {
+  std::string many = "rules:\n", windows = "rules:\n";
+  for (int i = 0; i < 1001; ++i) many += std::format("  - {{name: r{}, when: burner/on}}\n", i);
+  EXPECT_THAT(mistakes(many), HasSubstr("has 1001 rules; 1000 are the most"));
+  for (int i = 0; i < 1000; ++i)
+    windows += std::format(
+        "  - {{name: r{}, when: \"mean(valve, {} s) > 1 or mean(valve, {} s) > 1 or mean(valve, {} s) > 1\"}}\n", i,
+        10 + i, 2000 + i, 4000 + i);
+  EXPECT_THAT(mistakes(windows), HasSubstr("have 3000 different windows; 2000 are the most"));
+  EXPECT_THAT(mistakes("rules: []"), HasSubstr("has no rule"));
+  EXPECT_THAT(mistakes("{}"), HasSubstr("rules: is missing"));
+  EXPECT_THAT(mistakes("rules: {"), HasSubstr("is not valid YAML"));
+}
+
+TEST(LoadRules, ExamplesLoadWithoutTheirGateway) {
+  const auto rules = load_rules(LINESIDE_SOURCE_DIR "/examples/rules.yaml", {TagList::any()});
+  ASSERT_TRUE(rules) << rules.error().message;
+  EXPECT_TRUE(holds_rules(LINESIDE_SOURCE_DIR "/examples/rules.yaml"));
+  EXPECT_FALSE(holds_rules(LINESIDE_SOURCE_DIR "/examples/gateway.yaml"));
+}
+
+}  // namespace
+}  // namespace lineside::rules
