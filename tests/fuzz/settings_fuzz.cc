@@ -1,34 +1,14 @@
 // Fuzz target of the settings files: each program's reader on any text. A file is taken, or refused with a message that
 // names it.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <string>
 
 #include "config/load.h"
-#include "fuzz.h"
+#include "memory_file.h"
 
 namespace lineside::fuzz {
 namespace {
-
-// A file in memory, since the readers take a path.
-class MemoryFile {
- public:
-  explicit MemoryFile(std::span<const std::uint8_t> bytes) : fd_(::memfd_create("settings", MFD_CLOEXEC)) {
-    require(fd_ >= 0);
-    require(::write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-  }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-  ~MemoryFile() { ::close(fd_); }
-  std::filesystem::path path() const { return "/proc/self/fd/" + std::to_string(fd_); }
-
- private:
-  int fd_;
-};
 
 template <class Settings>
 void check(const Result<Settings>& settings, const std::filesystem::path& path) {
