@@ -5,6 +5,7 @@
 #include "bundle/bundle.h"
 #include "condition/asset.h"
 #include "config/load.h"
+#include "rules/rule.h"
 #include "toolbox/commands.h"
 
 namespace lineside::toolbox {
@@ -38,24 +39,30 @@ Result<void> check_named_files(const std::string& file) {
   return {};
 }
 
+// What the file is, for people.
 Result<std::string> check_file(const std::string& file, bool elsewhere) {
   using config::NamedFiles;
+  if (rules::holds_rules(file)) {
+    LINESIDE_TRY(rules::load_rules(file, {rules::TagList::any()}));
+    return "rules, no mistakes as far as can be told without their tags (lineside rules check)";
+  }
   auto kind = config::check_settings_file(file, elsewhere ? NamedFiles::elsewhere : NamedFiles::here);
   if (kind && *kind == "gateway" && !elsewhere) LINESIDE_TRY(check_named_files(file));
-  return kind;
+  if (!kind) return kind;
+  return std::format("settings of lineside-{}, no mistakes", *kind);
 }
 
 // All files are checked, so that one run shows every mistake; the first error decides the exit code.
 Result<int> check(const CheckOptions& options) {
   std::optional<Error> failed;
   for (const std::string& file : options.files) {
-    const auto kind = check_file(file, options.elsewhere);
-    if (kind) {
-      std::fputs(std::format("{}: settings of lineside-{}, no mistakes\n", file, *kind).c_str(), stdout);
+    const auto found = check_file(file, options.elsewhere);
+    if (found) {
+      std::fputs(std::format("{}: {}\n", file, *found).c_str(), stdout);
     } else if (!failed) {
-      failed = kind.error();
+      failed = found.error();
     } else {
-      failed->message += "\n" + kind.error().message;
+      failed->message += "\n" + found.error().message;
     }
   }
   if (failed) return std::unexpected(*failed);
@@ -79,7 +86,8 @@ cli::Command check_command() {
   const auto options = std::make_shared<CheckOptions>();
   cli::Command command{.name = "check", .summary = "checks settings files without starting anything"};
   command.details =
-      "Tells by its keys whether a file holds the settings of lineside-gateway, lineside-hub or lineside-plant, and "
+      "Tells by its keys whether a file holds the settings of lineside-gateway, lineside-hub or lineside-plant, or "
+      "rules, and "
       "lists every mistake with file, line, key and limits, exactly as that program would at its start. Of a gateway's "
       "settings the bundles are opened too (whole, and signed by a trusted key?), and what is said of machines is "
       "read.";

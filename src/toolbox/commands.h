@@ -14,6 +14,7 @@ cli::Command score_command();     // lineside score
 cli::Command quantize_command();  // lineside quantize
 cli::Command filter_command();    // lineside filter
 cli::Command rebuild_command();   // lineside rebuild SEGMENTS
+cli::Command rules_commands();    // lineside rules check|test
 cli::Command opcua_commands();    // lineside opcua browse URL
 cli::Command outbox_commands();   // lineside outbox show|verify
 

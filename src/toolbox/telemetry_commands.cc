@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "condition/inflate.h"
 #include "telemetry/filter.h"
 #include "toolbox/commands.h"
+#include "toolbox/recording.h"
 
 namespace lineside::toolbox {
 namespace {
@@ -22,17 +22,6 @@ struct FilterCommand {
 struct RebuildCommand {
   fs::path segments, out;
 };
-
-Result<telemetry::Table> read_table(const fs::path& path) {
-  LINESIDE_ASSIGN(std::string text, read_text(path, kInputBytesMax));
-  if (text.starts_with("\x1f\x8b")) {
-    const std::span packed(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-    LINESIDE_ASSIGN(const auto plain,
-                    condition::inflate(packed, condition::Packing::zlib_or_gzip, kInputBytesMax, path.string()));
-    text.assign(plain.begin(), plain.end());
-  }
-  return telemetry::Table::parse(std::move(text), path.string());
-}
 
 nlohmann::ordered_json report_of(const telemetry::Filtered& filtered, double seconds) {
   nlohmann::ordered_json report{{"samples", filtered.samples},

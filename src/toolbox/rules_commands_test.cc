@@ -1,0 +1,122 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <format>
+#include <fstream>
+
+#include "base/test_folder.h"
+#include "toolbox/commands.h"
+#include "toolbox/recording.h"
+
+namespace lineside::toolbox {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kRules = R"(rules:
+  - name: hot
+    when: t > 80 and on for 10 s
+    hysteresis: 2
+    severity: high
+    message: "At {t}, {mean(t, 20 s)} on average"
+    unknown_after_ms: 15000
+)";
+constexpr const char* kRecording =
+    "time;t;on;remark\n"
+    "2026-03-01 10:00:00;70,5;false;a\n"
+    "2026-03-01 10:00:05;85;true;b\n"
+    "2026-03-01 10:00:10;;;nothing read\n"
+    "2026-03-01 10:00:20;79;true;in the hysteresis\n"
+    "2026-03-01 10:00:30;Bad;true;\n"
+    "2026-03-01 10:01:00;70;true;\n";
+
+struct Done {
+  int exit_code;
+  std::string out, err;
+};
+
+Done lineside(std::vector<std::string> words) {
+  std::vector<const char*> argv{"lineside"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  const int code = cli::run(toolbox_program(), static_cast<int>(argv.size()), argv.data());
+  return {code, ::testing::internal::GetCapturedStdout(), ::testing::internal::GetCapturedStderr()};
+}
+
+class RulesTest : public ::testing::Test {
+ protected:
+  RulesTest() {
+    write("rules.yaml", kRules);
+    write("data.csv", kRecording);
+  }
+  void write(const std::string& name, const std::string& text) { std::ofstream(folder_ / name) << text; }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  TestFolder folder_;
+};
+
+TEST_F(RulesTest, PrintsWhatARecordingWouldHaveRaised) {
+  const Done done = lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv")});
+  EXPECT_EQ(done.exit_code, 0) << done.err;
+  EXPECT_EQ(done.out,
+            "2026-03-01 10:00:15.000  raised   hot  At 85, 80.1667 on average (t 85, on 1)\n"
+            "2026-03-01 10:00:45.000  unknown  hot  hot can't be judged: t is bad (t no good reading, on 1)\n"
+            "2026-03-01 10:01:00.000  known    hot  hot is judged again (t 70, on 1)\n"
+            "2026-03-01 10:01:00.000  cleared  hot  At 70, not known on average (t 70, on 1)\n"
+            "6 rows from 2026-03-01 10:00:00.000 to 2026-03-01 10:01:00.000, 14 readings\n"
+            "  hot: raised 1, cleared 1, unknown 1, active for 45 s, at the end normal\n");
+}
+
+TEST_F(RulesTest, PrintsJsonLines) {
+  const Done done = lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--json"});
+  EXPECT_THAT(done.out,
+              HasSubstr(R"({"time":"2026-03-01T10:00:15.000Z","event":"raised","rule":"hot","severity":"high",)"
+                        R"("message":"At 85, 80.1667 on average","values":{"t":85.0,"on":1.0}})"));
+  EXPECT_THAT(done.out,
+              HasSubstr(R"({"rule":"hot","raised":1,"cleared":1,"unknown":1,"active_s":45.0,"state":"normal",)"
+                        R"("known":true})"));
+}
+
+TEST_F(RulesTest, ExitCodesTellScriptsWhatHappened) {
+  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--fail-on-alarm"}).exit_code,
+            1);
+  write("wrong.yaml", "rules: [{name: a, when: tt > 3}]");
+  const Done wrong = lineside({"rules", "test", path("wrong.yaml"), "--data", path("data.csv")});
+  EXPECT_EQ(wrong.exit_code, 78);
+  EXPECT_THAT(wrong.err, HasSubstr("wrong.yaml:1: rules[0].when: column 1: there is no tag 'tt'; did you mean t?"));
+  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("none.csv")}).exit_code, 66);
+  write("untimed.csv", "t,on\n1,2\n2,3\n");
+  const Done untimed = lineside({"rules", "test", path("rules.yaml"), "--data", path("untimed.csv")});
+  EXPECT_EQ(untimed.exit_code, 2);
+  EXPECT_THAT(untimed.err, HasSubstr("--time-column"));
+  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("untimed.csv"), "--period", "1"}).exit_code,
+            0);
+}
+
+TEST_F(RulesTest, TakesTagsAndUnitsOfAGateway) {
+  write("gateway.yaml",
+        "gateway: g\ndata_dir: data\ntag_sources: [{name: f, kind: file, path: data.csv}]\n"
+        "tags: [{name: t, source: f, unit: °C, max_silence_ms: 8000}, {name: 'on', source: f}]\n");
+  const Done checked = lineside({"rules", "check", path("rules.yaml"), "--config", path("gateway.yaml")});
+  EXPECT_EQ(checked.exit_code, 0) << checked.err;
+  write("wrong.yaml", "rules: [{name: a, when: t > 3 bar}]");
+  const Done wrong = lineside({"rules", "check", path("wrong.yaml"), "--config", path("gateway.yaml")});
+  EXPECT_EQ(wrong.exit_code, 78);
+  EXPECT_THAT(wrong.err, HasSubstr("°C on the left does not fit bar on the right"));
+  const Done tested =
+      lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--config", path("gateway.yaml")});
+  EXPECT_THAT(tested.out, HasSubstr("hot: raised 0,"));  // stale before its delay had ended
+}
+
+TEST(RowTimes, ReadsTimesOfDayOverMidnightAndPlainNumbers) {
+  const auto table = telemetry::Table::parse("clock,ms,v\n23:59:58,1700000000000,1\n00:00:01,1700000001500,2\n", "t");
+  auto clock = RowTimes::find(*table, "", {}).value();
+  const WallTime first = clock.next(*table, 0).value();
+  EXPECT_EQ(clock.next(*table, 1).value() - first, std::chrono::seconds{3});
+  auto numbers = RowTimes::find(*table, "ms", {}).value();
+  EXPECT_EQ(numbers.next(*table, 1).value(), WallTime{std::chrono::milliseconds{1'700'000'001'500}});
+  EXPECT_EQ(RowTimes::find(*table, "nothing", {}).error().code, ErrorCode::usage);
+}
+
+}  // namespace
+}  // namespace lineside::toolbox
