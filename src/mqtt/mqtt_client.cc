@@ -77,7 +77,7 @@ class Client::Impl {
     if (options_.broker.tls) LINESIDE_TRY(set_tls());
     if (!options_.will_topic.empty())
       mosquitto_will_set(mosquitto_, options_.will_topic.c_str(), static_cast<int>(options_.will_payload.size()),
-                         options_.will_payload.data(), 1, true);
+                         options_.will_payload.data(), 1, options_.will_retained);
     set_callbacks();
     thread_ = std::thread([self] { self->run(); });
     return {};
@@ -255,6 +255,7 @@ class Client::Impl {
       mosquitto_disconnect(mosquitto_);
       return std::generic_category().message(error);
     }
+    if (code == MOSQ_ERR_SUCCESS && steady_clock::now() < give_up) tell([](Handler& handler) { handler.on_reached(); });
     while (code == MOSQ_ERR_SUCCESS && !stopping()) {
       code = mosquitto_loop(mosquitto_, kLoopMs, 1);
       if (code == MOSQ_ERR_SUCCESS && !connected_ && steady_clock::now() > give_up) {
@@ -263,6 +264,7 @@ class Client::Impl {
       }
     }
     if (stopping() && options_.reconnect) say_goodbye();
+    if (stopping() && !options_.reconnect) mosquitto_loop(mosquitto_, 20, 1);  // the goodbye that stop() has queued
     return code == MOSQ_ERR_ERRNO ? std::generic_category().message(errno) : mosquitto_strerror(code);
   }
 

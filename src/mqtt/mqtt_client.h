@@ -18,7 +18,8 @@ struct ClientOptions {
   BrokerAccess broker;
   std::string client_id;                   // empty: the broker makes one
   std::string will_topic;                  // empty: no last will
-  std::string will_payload;                // retained, QoS 1
+  std::string will_payload;                // QoS 1
+  bool will_retained = true;
   std::vector<std::string> subscriptions;  // topic filters asked for at each connect
   int subscription_qos = 1;
   std::chrono::seconds keep_alive{20};
@@ -32,10 +33,12 @@ struct ClientOptions {
 class Handler {
  public:
   virtual ~Handler() = default;
+  virtual void on_reached() {}      // the TCP connection stands: from now on the broker may know the will
   virtual void on_connected() = 0;  // accepted by the broker; other subscriptions than the options' are made here
   virtual void on_subscribed() {}   // the broker confirmed a subscription
-  virtual void on_disconnected(const std::string& why) = 0;                  // also each time that connecting fails
-  virtual void on_acknowledged(int message) { static_cast<void>(message); }  // QoS 1: the broker has it
+  virtual void on_disconnected(const std::string& why) = 0;  // also each time that connecting fails
+  // QoS 1: the broker has it; QoS 0: it was handed to the network.
+  virtual void on_acknowledged(int message) { static_cast<void>(message); }
   virtual void on_message(std::string_view topic, std::span<const std::uint8_t> payload) {
     static_cast<void>(topic), static_cast<void>(payload);
   }
