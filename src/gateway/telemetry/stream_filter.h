@@ -22,7 +22,7 @@ class StreamFilter {
   // False, and nothing was added: the block is full and has to be closed first.
   bool add(std::size_t group, std::size_t tag, const Sample& sample, WallTime time, MonoTime now);
   std::uint64_t samples() const { return samples_; }  // gathered
-  MonoTime since() const { return since_; }  // when the block that is open got its first reading
+  MonoTime since() const { return since_; }           // when the block that is open got its first reading
   // Codes what was gathered. `now`: generations are named by it. Errors: internal (the proof failed, even of exact
   // readings): these readings are lost.
   Result<TagBlock> close(WallTime now);
