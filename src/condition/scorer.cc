@@ -59,6 +59,10 @@ WindowFeatures waveform_window(const Model& model, std::span<const std::span<con
   result.x = extractor.extract(spans);
   result.speed = extractor.speed();
   result.signs = extractor.signs();
+  if (!std::ranges::all_of(result.x, [](float value) { return std::isfinite(value); })) {
+    result.fault += result.fault.empty() ? "values that no sensor gives" : "; values that no sensor gives";
+    result.x.clear();
+  }
   return result;
 }
 

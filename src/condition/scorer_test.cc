@@ -124,6 +124,14 @@ TEST(Scorer, SensorFaults_AreNeverAnomalies) {
   EXPECT_TRUE(all_are(score(model, machine(30, 8'000, 10), 8'000), Verdict::sensor_fault)) << "the file's own rate";
 }
 
+TEST(Scorer, AbsurdSamples_AreASensorFault) {
+  const Model model = waveform_model();
+  std::vector<float> spike = machine(30, 8'000, 18);
+  for (std::size_t i = 700; i < spike.size(); i += 1000) spike[i] = 3e38F;
+  for (const auto& x : {spike, machine(30, 8'000, 19, 1e25), machine(30, 8'000, 20, 1e37)})
+    EXPECT_TRUE(all_are(score(model, x), Verdict::sensor_fault));
+}
+
 TEST(Scorer, AMissingChannel_IsASensorFault) {
   const Scorer scorer(waveform_model(), {});
   const auto scores = scorer.score({.file = "x", .names = {"y"}, .channels = {machine(30, 8'000, 11)}}, kRate);

@@ -36,7 +36,8 @@ std::vector<float> ratios_of(std::span<const float> power, std::size_t count) {
   return ratios;
 }
 
-float prominence(float ratio) { return std::log(ratio + static_cast<float>(kTiny)); }
+// Finite, also for the infinite power of absurd samples.
+float prominence(float ratio) { return std::log(std::min(ratio, 1e30F) + static_cast<float>(kTiny)); }
 
 // Of the bins around; 0 beyond the ends.
 double prominence_around(std::span<const float> ratios, double bin_hz, double hz) {

@@ -255,8 +255,8 @@ LINESIDE_FOR_EACH_CPU float kth_smallest(std::span<const float> values, std::siz
 }
 
 std::size_t largest_at(std::span<const float> values) {
-  const float largest = extent_of(values).high;
-  return static_cast<std::size_t>(std::ranges::find(values, largest) - values.begin());
+  const auto found = std::ranges::find(values, extent_of(values).high);
+  return found == values.end() ? 0 : static_cast<std::size_t>(found - values.begin());
 }
 
 std::vector<float> local_medians(std::span<const float> power, std::size_t count) {
