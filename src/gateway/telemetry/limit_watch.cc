@@ -1,5 +1,6 @@
 #include "gateway/telemetry/limit_watch.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 
@@ -47,6 +48,7 @@ double LimitWatch::limit_between(Level from, Level to) const {
 
 std::optional<LimitWatch::Change> LimitWatch::add(double value, MonoTime now) {
   level_ = level_of(value);
+  value_ = value;
   return look(now);
 }
 
@@ -55,9 +57,11 @@ std::optional<LimitWatch::Change> LimitWatch::look(MonoTime now) {
   const int is = static_cast<int>(level_), was = static_cast<int>(told_);
   const bool worse = std::abs(is) > std::abs(was) || is * was < 0;
   if (!worse && now < quiet_until_) return std::nullopt;
-  const Change change{told_, level_, limit_between(told_, level_)};
+  const Change change{told_, level_, limit_between(told_, level_), value_};
   told_ = level_;
-  quiet_until_ = now + kPause;
+  pause_ = now - told_at_ > kCalm ? nanoseconds{kPause} : worse ? std::min<nanoseconds>(pause_ * 2, kPauseMax) : pause_;
+  told_at_ = now;
+  quiet_until_ = now + pause_;
   return change;
 }
 

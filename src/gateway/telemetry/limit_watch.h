@@ -14,11 +14,12 @@ const char* event_type(Level level);  // "tag.high_high" ... "tag.normal"
 Severity severity_of(Level level);
 
 // Owner thread only. A limit is crossed by a value beyond it, and left by one that is back by more than the deadband.
-// What gets worse is told at once; what gets better at the earliest kPause after the last word, so that a value that
-// dances on a limit can't flood anybody: the last state is always told.
+// What gets worse is told at once; what gets better at the earliest a pause after the last word. The pause begins at
+// kPause and doubles up to kPauseMax while better and worse follow on each other, so that a value that dances on a
+// limit can't flood anybody: the last state is always told.
 class LimitWatch {
  public:
-  static constexpr std::chrono::seconds kPause{1};
+  static constexpr std::chrono::seconds kPause{1}, kPauseMax{64}, kCalm{300};  // kCalm: after it kPause counts again
 
   explicit LimitWatch(const config::TagSettings& settings);
   bool has_limits() const { return low_low_ || low_ || high_ || high_high_; }
@@ -26,6 +27,7 @@ class LimitWatch {
   struct Change {
     Level from = Level::normal, to = Level::normal;
     double limit = 0;  // the one that was crossed or left
+    double value = 0;  // newest good one
   };
   std::optional<Change> add(double value, MonoTime now);  // of good quality
   std::optional<Change> look(MonoTime now);               // whether something is still to be told
@@ -37,7 +39,9 @@ class LimitWatch {
   std::optional<double> low_low_, low_, high_, high_high_;
   double deadband_;
   Level level_ = Level::normal, told_ = Level::normal;
-  MonoTime quiet_until_{};
+  double value_ = 0;
+  MonoTime quiet_until_{}, told_at_{};
+  nanoseconds pause_{kPause};
 };
 
 }  // namespace lineside::gateway

@@ -37,6 +37,7 @@ bool StreamFilter::add(std::size_t group, std::size_t tag, const Sample& sample,
   }
   rows.readings[tag].back() = reading_of(sample);
   if (samples_++ == 0) since_ = now;
+  newest_ = time;
   return true;
 }
 

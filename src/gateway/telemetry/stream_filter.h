@@ -22,6 +22,7 @@ class StreamFilter {
   // False, and nothing was added: the block is full and has to be closed first.
   bool add(std::size_t group, std::size_t tag, const Sample& sample, WallTime time, MonoTime now);
   std::uint64_t samples() const { return samples_; }  // gathered
+  WallTime newest() const { return newest_; }         // time of the reading that was added last
   MonoTime since() const { return since_; }           // when the block that is open got its first reading
   // Codes what was gathered. `now`: generations are named by it. Errors: internal (the proof failed, even of exact
   // readings): these readings are lost.
@@ -36,6 +37,7 @@ class StreamFilter {
   std::vector<telemetry::GroupRows> rows_;
   std::uint64_t samples_ = 0, generation_ = 0;
   MonoTime since_{};
+  WallTime newest_{};
 };
 
 }  // namespace lineside::gateway

@@ -15,7 +15,8 @@ namespace {
 using Kind = config::TagSourceSettings::Kind;
 
 constexpr std::chrono::minutes kAheadMax{1};
-constexpr WallTime kEarliest{std::chrono::sys_days{std::chrono::year{2000} / 1 / 1}};
+constexpr std::chrono::hours kBlockSpanMax{1};  // between two readings of a block
+constexpr WallTime kEarliest{std::chrono::sys_days{std::chrono::year{2020} / 1 / 1}};
 constexpr std::size_t kNamesMax = 5;      // of tags in one event; more are counted
 constexpr std::uint64_t kJsonEvery = 64;  // readings, of which one is measured
 
@@ -50,7 +51,7 @@ struct TagFilter::Instruments {
                                 "Readings that came faster than the filter could take them.")),
         bad_values(metrics.counter("lineside_telemetry_bad_values_total", "What sources could not use.")),
         wrong_times(metrics.counter("lineside_telemetry_wrong_times_total",
-                                    "Readings with times before 2000 or from the future; they got that of receipt.")),
+                                    "Readings with times before 2020 or from the future; they got that of receipt.")),
         blocks(metrics.counter("lineside_telemetry_blocks_total", "Blocks of readings put into the outbox.")),
         generations(metrics.counter("lineside_telemetry_generations_total", "Times that a stream began anew.")),
         bytes(metrics.counter("lineside_telemetry_bytes_total", "Bytes of blocks and plans, before the batch.")),
@@ -135,8 +136,10 @@ void TagFilter::take(Sample sample, MonoTime now) {
     instruments_->json.add(kJsonEvery * json_bytes(settings_.tags[sample.tag].name, sample.value));
   newest_[sample.tag] = sample;
   watch(tag, sample, now);
-  if (tag.summary) return tag.summary->add(sample, time);
+  if (tag.summary) return tag.summary->add(sample, time, now);
   StreamFilter& stream = streams_[tag.stream];
+  // The hub moves a block of a wrong clock as a whole: readings before and after the clock was put right are in two.
+  if (stream.samples() > 0 && std::chrono::abs(time - stream.newest()) > kBlockSpanMax) close(stream);
   if (stream.add(tag.group, tag.place, sample, time, now)) return;
   close(stream);
   static_cast<void>(stream.add(tag.group, tag.place, sample, time, now));
@@ -232,7 +235,7 @@ void TagFilter::close_all() {
 }
 
 void TagFilter::look_at_summaries(bool end) {
-  const WallTime now = parts_.clock.wall();
+  const MonoTime now = parts_.clock.mono();
   for (const std::size_t i : summarized_)
     if (auto summary = tags_[i].summary->take(now, end)) parts_.records.put(Lane::bulk, std::move(*summary));
 }
@@ -297,7 +300,7 @@ void TagFilter::tell_quality(std::size_t source, bool bad, std::span<const std::
 void TagFilter::tell_limit(std::size_t i, const LimitWatch::Change& change) {
   const auto& tag = settings_.tags[i];
   const Sample& sample = newest_[i];
-  const std::string value = number_text(sample.value) + (tag.unit.empty() ? "" : " " + tag.unit);
+  const std::string value = number_text(change.value) + (tag.unit.empty() ? "" : " " + tag.unit);
   const std::string limit = number_text(change.limit) + (tag.unit.empty() ? "" : " " + tag.unit);
   const std::string type = event_type(change.to);
   std::string state = type.substr(4);
@@ -305,7 +308,7 @@ void TagFilter::tell_limit(std::size_t i, const LimitWatch::Change& change) {
   tell(type, tag.name, severity_of(change.to),
        change.to == Level::normal ? std::format("{} is back to normal: {} (limit {}).", tag.name, value, limit)
                                   : std::format("{} is {}: {} (limit {}).", tag.name, state, value, limit),
-       {{"value", number_text(sample.value)},
+       {{"value", number_text(change.value)},
         {"limit", number_text(change.limit)},
         {"unit", tag.unit},
         {"before", std::string(event_type(change.from)).substr(4)},

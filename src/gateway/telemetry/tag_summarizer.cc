@@ -8,8 +8,9 @@ namespace lineside::gateway {
 TagSummarizer::TagSummarizer(const config::TagSettings& settings)
     : tag_(settings.name), unit_(settings.unit), high_(settings.high), period_(settings.summary_period) {}
 
-void TagSummarizer::add(const Sample& sample, WallTime time) {
+void TagSummarizer::add(const Sample& sample, WallTime time, MonoTime now) {
   if (!open_) {
+    since_ = now;
     open_ = TagSummary{.tag = tag_, .unit = unit_, .from = time, .to = time, .above_high_s = high_ ? 0.0 : -1.0};
     squares_ = 0;
   }
@@ -32,8 +33,8 @@ void TagSummarizer::add(const Sample& sample, WallTime time) {
   squares_ += off * (sample.value - s.mean);
 }
 
-std::optional<TagSummary> TagSummarizer::take(WallTime now, bool end) {
-  if (!open_ || (!end && now - open_->from < period_)) return std::nullopt;
+std::optional<TagSummary> TagSummarizer::take(MonoTime now, bool end) {
+  if (!open_ || (!end && now - since_ < period_)) return std::nullopt;
   TagSummary done = std::move(*open_);
   open_.reset();
   done.deviation = done.count > 1 ? std::sqrt(std::max(squares_, 0.0) / static_cast<double>(done.count - 1)) : 0;

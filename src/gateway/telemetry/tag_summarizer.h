@@ -13,9 +13,9 @@ class TagSummarizer {
  public:
   explicit TagSummarizer(const config::TagSettings& settings);
   // `time` of the reading. The time above the limit `high` runs from one reading to the next of the same tag.
-  void add(const Sample& sample, WallTime time);
-  // The period's summary when it is over, or with `end`; nothing without any reading.
-  std::optional<TagSummary> take(WallTime now, bool end);
+  void add(const Sample& sample, WallTime time, MonoTime now);
+  // The period's summary when it is over by the gateway's own clock, or with `end`; nothing without any reading.
+  std::optional<TagSummary> take(MonoTime now, bool end);
 
  private:
   std::string tag_, unit_;
@@ -23,6 +23,7 @@ class TagSummarizer {
   nanoseconds period_;
   std::optional<TagSummary> open_;
   WallTime last_{};
+  MonoTime since_{};  // when the period's first reading came
   bool above_ = false;
   double squares_ = 0;  // of distances from the mean (Welford 1962)
 };

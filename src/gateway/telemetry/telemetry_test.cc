@@ -275,6 +275,47 @@ TEST(TagFilter, ATagOfSummariesOnlySendsNoReadings) {
   EXPECT_NEAR(summaries[0].above_high_s, 29, 1e-9);
 }
 
+TEST(TagFilter, ASummaryTakesItsWholePeriod_WhenTheSourcesClockIsBehind) {
+  auto settings = settings_of(1, Kind::modbus);
+  settings.tags[0].summary_only = true;
+  Filtered f(settings);
+  for (int i = 0; i < 30; ++i) {
+    Sample sample = f.sample(0, 10, Quality::good);
+    sample.source_time = sample.received - 3h;
+    f.filter->take({&sample, 1});
+    f.pass(1s);
+  }
+  EXPECT_TRUE(f.records.of<TagSummary>().empty());
+}
+
+TEST(TagFilter, ReadingsOfAnotherHourAreInAnotherBlock) {
+  Filtered f(settings_of(1, Kind::modbus));
+  for (const auto ago : {0h, 3h, 3h, 0h}) {
+    Sample sample = f.sample(0, 10, Quality::good);
+    sample.source_time = sample.received - ago;
+    f.filter->take({&sample, 1});
+  }
+  f.filter->close_all();
+  const auto blocks = f.records.of<TagBlock>();
+  ASSERT_EQ(blocks.size(), 3U);
+  EXPECT_EQ(blocks[1].samples, 2U);
+}
+
+TEST(LimitWatch, AValueThatDancesOnALimitIsToldEverMoreSeldom) {
+  config::TagSettings settings;
+  settings.high = 10;
+  LimitWatch watch(settings);
+  MonoTime now{std::chrono::hours{1}};
+  int told = 0;
+  for (int i = 0; i < 3600 * 10; ++i, now += 100ms) told += watch.add(i % 2 == 0 ? 11 : 9, now) ? 1 : 0;
+  EXPECT_GT(told, 20);
+  EXPECT_LT(told, 140) << "an hour: two for each 64 s, and some more at first";
+  while (!watch.look(now += 1s) && now < MonoTime{std::chrono::hours{3}}) continue;
+  const auto change = watch.add(12, now + 10min);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->value, 12);
+}
+
 TEST(TagFilter, ADefectOfTheCoderIsTold_AndNoReadingLeavesOutOfItsBound) {
   int blocks = 0;
   Filtered f(settings_of(1, Kind::modbus), [&](std::vector<std::uint8_t>& bytes) {
