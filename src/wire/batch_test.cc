@@ -180,7 +180,7 @@ TEST(Batch, CallsASummaryUnreadable_WhenItsScoresAreNoNumbersOrItsListsDoNotFit)
 }
 
 TEST(Batch, BringsTagsBackAsTheyWere) {
-  TagBlock block{.stream = "boiler/2", .generation = 1'764'000'000'000, .from = at(5), .to = at(15)};
+  TagBlock block{.stream = "boiler/2", .generation = 1'764'000'000'000, .from = at(5'000'000), .to = at(15'000'000)};
   block.rows = 10, block.samples = 640, block.check = 0xfedcba98, block.bytes = {0, 255, 3}, block.plan = {1, 9};
   TagBlock next = block;
   next.index = 7;
