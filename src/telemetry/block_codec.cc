@@ -43,7 +43,7 @@ bool can_hold(const ColumnPlan& column, double value) {
 }
 
 BlockCodec::BlockCodec(const Plan& plan)
-    : BlockCodec(plan, {.group_of_column = {}, .groups = 1, .rows_max = plan.rows_per_block()}) {}
+    : BlockCodec(plan, {.group_of_column = {}, .groups = 1, .rows_max = plan.rows_per_block(), .texts = {}}) {}
 
 BlockCodec::BlockCodec(const Plan& plan, const Grouping& grouping)
     : grouping_(grouping), lag_(Predictor::kLagMin), rows_before_(grouping.groups) {
@@ -83,13 +83,13 @@ std::array<std::size_t, kExpectCount> BlockCodec::expectations(std::size_t colum
 
 template <class Bits>
 std::string_view BlockCodec::code_text(Bits& bits, Column& column, std::string_view wanted) {
-  if (!column.text) column.text.emplace();
-  if (!text_model_) text_model_.emplace();
-  const std::string_view found = column.text->code(bits, *text_model_, wanted);
+  if (!column.text) column.text.emplace(grouping_.texts);
+  const std::string_view found = column.text->code(bits, text_model_, grouping_.texts, wanted);
   if constexpr (!Bits::kReads) return found;
   if (found.empty()) return {};
   if (found != column.last_text) {
     arena_bytes_ += found.size() + sizeof(std::string);
+    work_ += found.size();
     column.last_text = arena_.emplace_back(found);
   }
   return column.last_text;
@@ -223,6 +223,7 @@ Result<std::vector<Cells>> BlockCodec::decode_columns(BitReader& bits, std::span
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const Kind kind = columns_[i]->plan->kind;
     const std::size_t count = rows[grouping_.group_of_column[i]];
+    work_ += count;
     columns_[i]->last_text = {};
     if (kind == Kind::number) cells[i].numbers.resize(count);
     if (kind == Kind::time) cells[i].times.resize(count, kNoTime);

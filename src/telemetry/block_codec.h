@@ -22,10 +22,12 @@ struct Cells {
 // Whether a number can be kept within the column's bound; if not, its text has to be.
 bool can_hold(const ColumnPlan& column, double value);
 
-// Which columns have the same rows, and how many rows a block has at most. No column helps one of another group.
+// Which columns have the same rows, how many rows a block has at most, and what its texts may take. No column helps one
+// of another group.
 struct Grouping {
   std::vector<std::uint32_t> group_of_column;
   std::size_t groups = 1, rows_max = 0;
+  TextLimits texts;
 };
 
 // Owner thread only. The same class is a sender's and a receiver's; an object is only ever one of them.
@@ -48,6 +50,9 @@ class BlockCodec {
     std::vector<std::size_t> rows;  // of each group
   };
   Result<Groups> decode(std::span<const std::uint8_t> bytes);  // errors: file_format
+
+  // What reading has taken so far, also of blocks that were refused: cells, and letters of texts.
+  std::uint64_t work() const { return work_; }
 
   // How often a column's stretches were coded with each expectation. Of a sender.
   std::array<std::size_t, kExpectCount> expectations(std::size_t column) const;
@@ -79,6 +84,7 @@ class BlockCodec {
   std::vector<std::size_t> rows_before_;  // of each group
   std::deque<std::string> arena_;         // texts of the block that was read last
   std::size_t arena_bytes_ = 0;
+  std::uint64_t work_ = 0;
 };
 
 }  // namespace lineside::telemetry

@@ -23,7 +23,9 @@ constexpr double kExact = 9007199254740992.0;  // 2^53
 template <class Bits>
 class PlanCoder {
  public:
-  explicit PlanCoder(Bits bits) : bits_(bits) {}
+  PlanCoder(Bits bits, const PlanLimits& limits)
+      : bits_(bits), limits_(limits), model_({.bytes = limits.text_bytes, .known = {}}) {}
+  std::size_t columns_max() const { return limits_.columns; }
 
   void style(TableStyle& style) {
     letter(style.delimiter);
@@ -120,6 +122,7 @@ class PlanCoder {
   }
 
   Bits bits_;
+  PlanLimits limits_;
   TextModel model_;
   std::array<Counter, 16> flags_;
   Lengths numbers_, exponents_, helper_counts_, helpers_;
@@ -134,8 +137,8 @@ std::string code_plan(PlanCoder<Bits>& coder, Plan& plan, std::size_t bytes) {
   coder.flag(plan.ragged, 14);
   coder.number(columns);
   // A column takes at least a bit: a few bytes can't ask for much memory.
-  if (period > kPeriodMax || columns > kColumnsMax + 1 || columns > 8 * bytes + 16 || period * columns > kHistoryMax ||
-      (plan.ragged && columns == 0))
+  if (period > kPeriodMax || columns > coder.columns_max() || columns > 8 * bytes + 16 ||
+      period * columns > kHistoryMax || (plan.ragged && columns == 0))
     return "sizes that can't be";
   plan.period = static_cast<std::uint32_t>(period);
   plan.columns.resize(columns);
@@ -181,9 +184,9 @@ double round_bound(double bound) {
   return std::ldexp(digits, exponent - kMantissaBits);
 }
 
-std::vector<std::uint8_t> encode_plan(const Plan& plan) {
+std::vector<std::uint8_t> encode_plan(const Plan& plan, const PlanLimits& limits) {
   BitEncoder encoder;
-  PlanCoder<BitWriter<BitEncoder>> coder{BitWriter<BitEncoder>(encoder)};
+  PlanCoder<BitWriter<BitEncoder>> coder(BitWriter<BitEncoder>(encoder), limits);
   Plan copy = plan;
   code_plan(coder, copy, std::numeric_limits<std::size_t>::max() / 16);
   auto bytes = encoder.finish();
@@ -191,9 +194,9 @@ std::vector<std::uint8_t> encode_plan(const Plan& plan) {
   return bytes;
 }
 
-Result<Plan> decode_plan(std::span<const std::uint8_t> bytes) {
+Result<Plan> decode_plan(std::span<const std::uint8_t> bytes, const PlanLimits& limits) {
   BitDecoder decoder(bytes);
-  PlanCoder<BitReader> coder{BitReader(decoder)};
+  PlanCoder<BitReader> coder(BitReader(decoder), limits);
   Plan plan;
   std::string fault = code_plan(coder, plan, bytes.size());
   for (std::size_t i = 0; i < plan.columns.size() && fault.empty(); ++i) {

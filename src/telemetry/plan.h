@@ -46,9 +46,15 @@ struct Plan {
 // The largest bound not above `bound` that a plan can hold (12 digits of its mantissa), 0 if it can't be used at all.
 double round_bound(double bound);
 
-std::vector<std::uint8_t> encode_plan(const Plan& plan);
+// What is read of a plan at most; both ends have to have the same.
+struct PlanLimits {
+  std::size_t columns = kColumnsMax + 1;
+  std::size_t text_bytes = kTextBytesMax;  // of a name; longer ones are cut
+};
+
+std::vector<std::uint8_t> encode_plan(const Plan& plan, const PlanLimits& limits = {});
 // Errors: file_format, saying what is wrong.
-Result<Plan> decode_plan(std::span<const std::uint8_t> bytes);
+Result<Plan> decode_plan(std::span<const std::uint8_t> bytes, const PlanLimits& limits = {});
 
 // A rebuilt number as it is printed, and the number that this is.
 std::string_view print_number(double value, int decimals, std::array<char, 40>& buffer);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 constexpr std::array<double, kFormDigitsMax + 1> kPowers{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+constexpr PlanLimits kPlanLimits{.columns = 2 * kStreamTagsMax, .text_bytes = kStreamTextMax};
 constexpr double kWholeBound = 0.25;  // of whole numbers: with their own resolution they come out exactly
 
 class Writer {
@@ -125,7 +126,10 @@ std::int32_t order_of(float value) {
 }  // namespace
 
 Grouping StreamPlan::grouping() const {
-  Grouping grouping{.group_of_column = {}, .groups = groups.size(), .rows_max = kStreamRowsMax};
+  // Streams are many: where tags are bad or missing, a column needs no more than its two texts; the letters' model is
+  // small, since it only sees digits.
+  const TextLimits texts{.bytes = kStreamCellMax, .slots = 1U << 9, .recent = 32, .known = {kBadText, ""}};
+  Grouping grouping{.group_of_column = {}, .groups = groups.size(), .rows_max = kStreamRowsMax, .texts = texts};
   for (std::uint32_t i = 0; i < groups.size(); ++i)
     grouping.group_of_column.insert(grouping.group_of_column.end(), groups[i].size() + 1, i);
   return grouping;
@@ -162,7 +166,7 @@ std::vector<std::uint8_t> encode_stream_plan(const StreamPlan& stream) {
     out.number(group.size());
     for (const StreamTag& tag : group) write_tag(out, tag);
   }
-  const auto plan = encode_plan(stream.plan);
+  const auto plan = encode_plan(stream.plan, kPlanLimits);
   out.bytes.insert(out.bytes.end(), plan.begin(), plan.end());
   return std::move(out.bytes);
 }
@@ -185,7 +189,7 @@ Result<StreamPlan> decode_stream_plan(std::span<const std::uint8_t> bytes) {
     for (std::uint64_t t = 0; t < size && !in.bad; ++t) group.push_back(read_tag(in));
   }
   if (in.bad) return refuse("is damaged");
-  LINESIDE_ASSIGN(stream.plan, decode_plan(in.rest));
+  LINESIDE_ASSIGN(stream.plan, decode_plan(in.rest, kPlanLimits));
   if (!take_columns(stream)) return refuse("has columns that are not those of its tags");
   return stream;
 }

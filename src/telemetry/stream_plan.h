@@ -16,6 +16,12 @@ namespace lineside::telemetry {
 inline constexpr std::size_t kStreamTagsMax = 64;   // of one stream
 inline constexpr std::size_t kStreamRowsMax = 256;  // of a group in one block
 inline constexpr std::size_t kStreamTextMax = 256;  // bytes of a name or unit
+inline constexpr std::size_t kStreamCellMax = 40;   // letters of a reading that is no coded number
+
+// Readings that are no coded number are texts: this one is bad, one with kUncertainMark before its digits uncertain,
+// nothing is a tag without a reading in this row.
+inline constexpr std::string_view kBadText = "b";
+inline constexpr char kUncertainMark = 'u';
 
 // Values that are kept exactly are whole numbers of something.
 enum class Form : std::uint8_t {

@@ -11,8 +11,6 @@ namespace {
 
 using State = Reading::State;
 
-constexpr std::string_view kBad = "b";
-constexpr char kUncertain = 'u';         // before the number's digits
 constexpr std::uint32_t kTryForms = 16;  // blocks, at least, before forms are chosen anew
 
 // Of what a receiver finds; any difference changes it (but for one in 2^32).
@@ -48,14 +46,14 @@ std::string digits_of(const Reading& reading) {
   std::array<char, 40> buffer;
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), reading.value).ptr;
   std::string text(buffer.data(), end);
-  return reading.state == State::uncertain ? kUncertain + text : text;
+  return reading.state == State::uncertain ? kUncertainMark + text : text;
 }
 
 // What a text stands for; nothing if it is none of ours.
 std::optional<Reading> reading_of(std::string_view text) {
   if (text.empty()) return Reading{};
-  if (text == kBad) return Reading{.state = State::bad};
-  Reading reading{.value = 0, .state = text.front() == kUncertain ? State::uncertain : State::good};
+  if (text == kBadText) return Reading{.state = State::bad};
+  Reading reading{.value = 0, .state = text.front() == kUncertainMark ? State::uncertain : State::good};
   if (reading.state == State::uncertain) text.remove_prefix(1);
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), reading.value);
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(reading.value)) return std::nullopt;
@@ -159,7 +157,7 @@ Cells StreamEncoder::cells_of(const StreamTag& tag, const ColumnPlan& column, st
     if (reading.state == State::none) continue;
     ++samples_;
     if (reading.state == State::bad) {
-      put_text(row, kBad);
+      put_text(row, kBadText);
       continue;
     }
     const auto coded = exactly || reading.state != State::good ? std::nullopt : to_coded(tag, column, reading.value);

@@ -46,6 +46,8 @@ class StreamDecoder {
   // The next block; by groups. Errors: file_format, also when what was found is not what the sender proved (`check`):
   // then nothing of this generation can be read any more.
   Result<std::vector<GroupRows>> decode(std::span<const std::uint8_t> bytes, std::uint32_t check);
+  // What that has taken so far, refused blocks too: readings, and letters of those that are written out.
+  std::uint64_t work() const { return codec_->work(); }
 
  private:
   friend class StreamEncoder;

@@ -205,6 +205,64 @@ TEST(TagStream, BeginsAnew_WhenTold_AfterManyBlocksAndWhenAFormNoLongerFits) {
   EXPECT_EQ(put(0.001, 50), 0U);
 }
 
+// What a sender of bad will would send: the same code without the limits.
+TEST(TagStream, LongNamesAreNotDecoded) {
+  Plan plan;
+  for (int i = 0; i < 4; ++i) {
+    ColumnPlan& column = plan.columns.emplace_back();
+    column.name.assign(100'000, 'x');
+    column.kind = Kind::text;
+  }
+  const auto bytes = encode_plan(plan);
+  ASSERT_LT(bytes.size(), 10'000U);
+  ASSERT_EQ(decode_plan(bytes).value().columns[3].name.size(), 100'000U) << "files have limits of their own";
+  const auto found = decode_plan(bytes, {.columns = 4, .text_bytes = 256});
+  for (std::size_t i = 0; found && i < 4; ++i) EXPECT_LE(found->columns[i].name.size(), 256U);
+  EXPECT_FALSE(decode_plan(bytes, {.columns = 3, .text_bytes = kTextBytesMax}).has_value());
+
+  auto whole = encode_stream_plan(make_stream_plan(tags_with({0.5})));
+  whole.resize(whole.size() - encode_plan(make_stream_plan(tags_with({0.5})).plan).size());
+  whole.insert(whole.end(), bytes.begin(), bytes.end());
+  EXPECT_FALSE(decode_stream_plan(whole).has_value());
+}
+
+TEST(TagStream, LongReadingsAreNotDecoded) {
+  const StreamPlan plan = make_stream_plan(tags_with({0.5}));
+  Grouping endless = plan.grouping();
+  endless.texts.bytes = kTextBytesMax;
+  BlockCodec codec(plan.plan, endless);
+  std::vector<std::string> texts;
+  for (std::size_t row = 0; row < kStreamRowsMax; ++row)
+    texts.push_back("1." + std::string(20'000, '0') + std::to_string(row));
+  std::vector<Cells> cells(2);
+  cells[0].times.resize(kStreamRowsMax, 1'700'000'000'000);
+  cells[0].texts.resize(kStreamRowsMax);
+  cells[1].numbers.resize(kStreamRowsMax, std::nan(""));
+  cells[1].texts.assign(texts.begin(), texts.end());
+  const std::vector<std::size_t> rows{kStreamRowsMax};
+  const auto bytes = codec.encode(cells, rows);
+  auto decoder = StreamDecoder::begin(encode_stream_plan(plan)).value();
+  EXPECT_FALSE(decoder.decode(bytes, 0).has_value());
+  EXPECT_GT(decoder.work(), kStreamRowsMax);
+  EXPECT_LE(decoder.work(), kStreamRowsMax * (2 + kStreamCellMax)) << "a block takes no more, and what it took is told";
+}
+
+TEST(TagStream, AnOutageOfAllTagsCostsNearlyNothing) {
+  StreamTags tags(1);
+  for (std::size_t t = 0; t < kStreamTagsMax; ++t) tags[0].push_back({.name = "t" + std::to_string(t), .bound = 0.5});
+  StreamEncoder encoder(tags);
+  const auto put = [&](State state) {
+    const GroupRows rows{.times = {1'700'000'000'000},
+                         .readings = std::vector(kStreamTagsMax, std::vector<Reading>{{.value = 20, .state = state}})};
+    const auto coded = encoder.encode({&rows, 1});
+    EXPECT_TRUE(coded.has_value());
+    return coded->bytes.size();
+  };
+  put(State::good);
+  EXPECT_LT(put(State::bad), 40U) << "no letters: the state is known from the start";
+  EXPECT_LT(put(State::none), 40U);
+}
+
 TEST(TagStream, PlansAndBlocksOfAnybodyDoNoHarm) {
   const StreamTags tags = tags_with({0.01, 0, 0.3});
   Plant plant(3);

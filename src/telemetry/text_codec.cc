@@ -21,8 +21,8 @@ constexpr std::uint32_t kEnd = 256;  // node of the question whether the text en
 
 }  // namespace
 
-TextModel::TextModel() {
-  for (auto& counters : counters_) counters.resize(kSlots);
+TextModel::TextModel(const TextLimits& limits) : bytes_max_(limits.bytes), slots_(limits.slots) {
+  for (auto& counters : counters_) counters.resize(slots_);
   BitCost nowhere;
   BitWriter<BitCost> bits(nowhere);
   for (std::string_view rest = kPrimer; !rest.empty();) {
@@ -38,7 +38,7 @@ bool TextModel::code_bit(Bits& bits, std::uint32_t node, bool wanted) {
   for (std::uint32_t order = 0; order < 4; ++order) {
     const std::uint32_t context = letters_ & ((1U << (8 * order)) - 1);
     const std::uint32_t hash = (context * 0x9e3779b1U + order) * 0x85ebca6bU + node * 0xc2b2ae35U;
-    inputs[order] = &counters_[order][(hash ^ hash >> 15) % kSlots];
+    inputs[order] = &counters_[order][(hash ^ hash >> 15) & (slots_ - 1)];
   }
   return bits.mixed(mixers_[node == kEnd ? 8 : static_cast<std::size_t>(std::bit_width(node) - 1)], inputs, wanted);
 }
@@ -47,7 +47,8 @@ template <class Bits>
 std::string TextModel::code(Bits& bits, std::string_view wanted) {
   std::string found;
   letters_ = '\n';
-  for (std::size_t i = 0; i < kTextBytesMax; ++i) {
+  wanted = wanted.substr(0, bytes_max_);
+  for (std::size_t i = 0; i < bytes_max_; ++i) {
     if (code_bit(bits, kEnd, i >= wanted.size()) || bits.beyond_end()) break;
     const auto letter = i < wanted.size() ? static_cast<std::uint8_t>(wanted[i]) : std::uint8_t{0};
     std::uint32_t node = 1;
@@ -59,8 +60,12 @@ std::string TextModel::code(Bits& bits, std::string_view wanted) {
   return found;
 }
 
+TextCodec::TextCodec(const TextLimits& limits)
+    : recent_max_(limits.recent), recent_(limits.known.begin(), limits.known.end()) {}
+
 template <class Bits>
-std::string_view TextCodec::code(Bits& bits, TextModel& model, std::string_view wanted) {
+std::string_view TextCodec::code(Bits& bits, std::optional<TextModel>& model, const TextLimits& limits,
+                                 std::string_view wanted) {
   const bool begun = !recent_.empty();
   if (!begun) recent_.reserve(4);
   const auto run =
@@ -81,15 +86,16 @@ std::string_view TextCodec::code(Bits& bits, TextModel& model, std::string_view 
                 recent_.begin() + static_cast<std::ptrdiff_t>(rank) + 1);
     return recent_.front();
   }
-  if (recent_.size() == kRecentMax) recent_.pop_back();
-  recent_.insert(recent_.begin(), model.code(bits, wanted));
+  if (!model) model.emplace(limits);
+  if (recent_.size() == recent_max_) recent_.pop_back();
+  recent_.insert(recent_.begin(), model->code(bits, wanted));
   return recent_.front();
 }
 
 using Encoding = BitWriter<BitEncoder>;
 template std::string TextModel::code(Encoding&, std::string_view);
 template std::string TextModel::code(BitReader&, std::string_view);
-template std::string_view TextCodec::code(Encoding&, TextModel&, std::string_view);
-template std::string_view TextCodec::code(BitReader&, TextModel&, std::string_view);
+template std::string_view TextCodec::code(Encoding&, std::optional<TextModel>&, const TextLimits&, std::string_view);
+template std::string_view TextCodec::code(BitReader&, std::optional<TextModel>&, const TextLimits&, std::string_view);
 
 }  // namespace lineside::telemetry

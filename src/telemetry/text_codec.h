@@ -3,6 +3,7 @@
 // that the letters before give (contexts of 0 to 3 letters, mixed). The letters' model knows usual names of
 // measurements from the start.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,11 +14,19 @@ namespace lineside::telemetry {
 
 inline constexpr std::size_t kTextBytesMax = 1U << 20;  // of one text
 
+// What texts may take. A receiver decodes no more than that, whatever the bytes say; both ends have to have the same.
+struct TextLimits {
+  std::size_t bytes = kTextBytesMax;    // of one text; longer ones are cut
+  std::size_t slots = 1U << 14;         // of the letters' model in each of its four contexts: a power of two
+  std::size_t recent = 256;             // texts of a column that are kept
+  std::vector<std::string_view> known;  // those that each column has from the start, the likeliest first
+};
+
 // Owner thread only. One for all texts of a file.
 class TextModel {
  public:
-  TextModel();
-  // `wanted` (at most kTextBytesMax bytes), or what was found; cut short when the bytes end early.
+  explicit TextModel(const TextLimits& limits = {});
+  // `wanted` or what was found; cut short when the bytes end early.
   template <class Bits>
   std::string code(Bits& bits, std::string_view wanted);
 
@@ -25,7 +34,7 @@ class TextModel {
   template <class Bits>
   bool code_bit(Bits& bits, std::uint32_t node, bool wanted);
 
-  static constexpr std::size_t kSlots = 1U << 14;
+  std::size_t bytes_max_, slots_;
   std::vector<Counter> counters_[4];
   std::array<Mixer, 9> mixers_;
   std::uint32_t letters_ = 0;  // the last three
@@ -34,12 +43,14 @@ class TextModel {
 // Owner thread only. One for each column that has texts.
 class TextCodec {
  public:
-  // Returns `wanted`, or what was found; valid until the next call.
+  explicit TextCodec(const TextLimits& limits = {});
+  // Returns `wanted`, or what was found; valid until the next call. `model` is made by `limits` when a text comes that
+  // is not among those kept: most columns of numbers never have one.
   template <class Bits>
-  std::string_view code(Bits& bits, TextModel& model, std::string_view wanted);
+  std::string_view code(Bits& bits, std::optional<TextModel>& model, const TextLimits& limits, std::string_view wanted);
 
  private:
-  static constexpr std::size_t kRecentMax = 256;
+  std::size_t recent_max_;
   std::vector<std::string> recent_;  // the last one first
   unsigned history_ = 0;             // whether each of the last ones was the same as before it
   int run_ = 0;
