@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 
+#include "model/tag_limits.h"
 #include "uplink.pb.h"
 
 namespace lineside::wire {
@@ -224,6 +225,11 @@ TEST(Batch, CallsABlockOfTagsUnreadable_WhenItLies) {
       [](auto& b) { b.set_from_ms(~0ULL); },
       [](auto& b) { b.set_length_ms(1ULL << 43); },
       [](auto& b) { b.set_generation(1ULL << 63); },
+      [](auto& b) { b.set_samples(kTagSamplesMax + 1); },
+      [](auto& b) { b.set_rows(kTagSamplesMax + 1); },
+      [](auto& b) { b.set_plan(std::string(kTagPlanBytesMax + 1, 'p')); },
+      [](auto& b) { b.set_content(std::string(kTagBlockBytesMax + 1, 'c')); },
+      [](auto& b) { b.set_plan(""), b.set_index(kTagBlocksMax); },
   };
   for (std::size_t i = 0; i <= lies.size(); ++i) {
     pb::Batch message = message_of(1);

@@ -4,6 +4,7 @@
 #include <format>
 #include <limits>
 
+#include "model/tag_limits.h"
 #include "wire/batch.h"
 
 namespace lineside::wire {
@@ -324,8 +325,11 @@ Result<RecordBody> body_of(pb::AssetSummary&& from) {
 Result<RecordBody> body_of(pb::TagBlock&& from) {
   constexpr std::uint64_t kMillisecondsMax = 1ULL << 43;  // in nanoseconds they fit into 63 bits
   if (from.from_ms() >= kMillisecondsMax || from.length_ms() >= kMillisecondsMax - from.from_ms() ||
-      !storable(from.generation()) || from.index() >= 1U << 31)
+      !storable(from.generation()) || from.index() >= kTagBlocksMax)
     return out_of_range("generation, index or time");
+  if (from.samples() > kTagSamplesMax || from.rows() > kTagSamplesMax) return out_of_range("count of readings");
+  if (from.plan().size() > kTagPlanBytesMax || from.content().size() > kTagBlockBytesMax)
+    return out_of_range("size of plan or content");
   if (!is_text(from.stream()) || from.stream().empty()) return out_of_range("text");
   if ((from.index() == 0) == from.plan().empty()) return out_of_range("plan");
   TagBlock to;
