@@ -21,6 +21,7 @@ CREATE TABLE tag_block (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tag_block_in_order ON tag_block (tenant, gateway, stream, generation, block, readable);
 CREATE INDEX tag_block_by_time ON tag_block (tenant, gateway, stream, to_ns, generation);
+CREATE INDEX tag_block_ends ON tag_block (tenant, gateway, stream, generation, to_ns);
 CREATE INDEX tag_block_by_age ON tag_block (to_ns);
 CREATE INDEX tag_generation ON tag_block (tenant, gateway, stream, epoch, sequence) WHERE block = 0;
 CREATE TABLE tag_summary (

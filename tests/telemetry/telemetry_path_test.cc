@@ -126,7 +126,7 @@ class TelemetryPath : public ::testing::Test {
   std::unique_ptr<Store> store_;
   Outgoing outgoing_;
   std::unique_ptr<gateway::TagFilter> filter_;
-  TagDesk desk_;
+  TagDesk desk_{clock_};
   std::uint64_t sequence_ = 0;
   std::mt19937 random_{4};
   std::array<std::vector<Read>, 3> read_;
@@ -165,7 +165,7 @@ TEST_F(TelemetryPath, IsTheSameAfterARestartOfTheHub_AndAfterOneOfTheGateway) {
   deliver();
   newest();
   open();
-  TagDesk other;
+  TagDesk other(clock_);
   auto queries = Queries::open(folder_ / "hub.db").value();
   const auto list = other.newest(queries, "t1", "g1").value();
   ASSERT_EQ(list.tags.size(), 3U);

@@ -57,9 +57,7 @@ Result<void> Board::load_tenant(Queries& queries, const std::string& name) {
     auto& gateway = gateway_of(tenant.gateways, row.gateway);
     gateway.online = row.online;
     gateway.last_seen = row.last_seen;
-    LINESIDE_ASSIGN(const auto streams, queries.tag_streams(name, row.gateway));
-    LINESIDE_ASSIGN(const auto summarized, queries.summarized_tags(name, row.gateway));
-    gateway.has_tags = !streams.empty() || !summarized.empty();
+    LINESIDE_ASSIGN(gateway.has_tags, queries.has_tags(name, row.gateway));
   }
   LINESIDE_ASSIGN(const auto ids, queries.stations(name));
   const auto today = day_start(clock_.wall());

@@ -105,19 +105,27 @@ class Queries {
   Result<std::vector<AssetEvent>> asset_events(const std::string& tenant, const AssetId& id,
                                                int limit);  // newest first
 
-  // Tags (hub/tags makes readings of the blocks). Streams and tags in order of their names.
-  Result<std::vector<std::string>> tag_streams(const std::string& tenant, const std::string& gateway);
+  // Tags (hub/tags makes readings of the blocks). The first `most` streams and tags in order of their names.
+  Result<std::vector<std::string>> tag_streams(const std::string& tenant, const std::string& gateway, std::size_t most);
+  Result<std::vector<std::string>> summarized_tags(const std::string& tenant, const std::string& gateway,
+                                                   std::size_t most);
+  Result<bool> has_tags(const std::string& tenant, const std::string& gateway);
   // The one that was begun last.
   Result<std::optional<TagGeneration>> newest_generation(const std::string& tenant, const std::string& gateway,
                                                          const std::string& stream);
-  // Those with a block that ends in the period; at most 1000. One whose first block never came has no plan.
-  Result<std::vector<TagGeneration>> generations_between(const std::string& tenant, const std::string& gateway,
-                                                         const std::string& stream, WallTime from, WallTime to);
-  // From block `first` on, in order; a block that came twice stands twice.
+  // The first `limit` of those with a block that ends in the period, and one of them.
+  Result<std::vector<std::uint64_t>> generations_between(const std::string& tenant, const std::string& gateway,
+                                                         const std::string& stream, WallTime from, WallTime to,
+                                                         int limit);
+  Result<TagGeneration> tag_generation(const std::string& tenant, const std::string& gateway, const std::string& stream,
+                                       std::uint64_t generation);
+  // The last block that has something of the period.
+  Result<std::optional<std::uint32_t>> last_tag_block(const std::string& tenant, const std::string& gateway,
+                                                      const TagGeneration& of, WallTime from, WallTime to);
+  // Blocks `first` to `last` in order, at most `limit` of them.
   Result<std::vector<TagBlockRow>> tag_blocks(const std::string& tenant, const std::string& gateway,
-                                              const std::string& stream, std::uint64_t generation, std::uint32_t first,
+                                              const TagGeneration& of, std::uint32_t first, std::uint32_t last,
                                               int limit);
-  Result<std::vector<std::string>> summarized_tags(const std::string& tenant, const std::string& gateway);
   // Newest first, of those that end in (from, to].
   Result<std::vector<TagSummary>> tag_summaries(const std::string& tenant, const std::string& gateway,
                                                 const std::string& tag, WallTime from, WallTime to, int limit);
@@ -131,7 +139,7 @@ class Queries {
   explicit Queries(std::unique_ptr<State> state);
   Result<std::optional<AssetRow>> newest_of(const std::string& tenant, const AssetId& id);
   Result<std::vector<std::string>> names_by_walk(std::string_view sql, const std::string& tenant,
-                                                 const std::string& gateway);
+                                                 const std::string& gateway, std::size_t most);
   std::unique_ptr<State> state_;
 };
 

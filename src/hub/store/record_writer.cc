@@ -4,6 +4,7 @@
 #include <format>
 
 #include "base/json_text.h"
+#include "hub/store/tag_sql.h"
 
 namespace lineside::hub {
 namespace {
@@ -16,14 +17,6 @@ WHERE tenant = ?1 AND gateway = ?2 AND lane = ?3 AND epoch = ?4 AND cause = ?7 A
   AND first_sequence = (SELECT max(first_sequence) FROM loss
                         WHERE tenant = ?1 AND gateway = ?2 AND lane = ?3 AND epoch = ?4 AND first_sequence < ?5)
 RETURNING 1)";
-
-constexpr std::string_view kTagBlock = R"(
-INSERT INTO tag_block (tenant, gateway, lane, epoch, sequence, stream, generation, block, from_ns, to_ns, moved_ns,
-                       rows, samples, check_sum, plan, content, readable)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-        ?8 = 0 OR EXISTS (SELECT 1 FROM tag_block WHERE tenant = ?1 AND gateway = ?2 AND stream = ?6
-                          AND generation = ?7 AND block = ?8 - 1 AND readable = 1))
-RETURNING readable)";
 
 std::int64_t count_ns(WallTime time) { return time.time_since_epoch().count(); }
 
@@ -132,7 +125,7 @@ Result<RecordWriter> RecordWriter::create(Database& database) {
            "asset, from_ns, to_ns, mode, progress, trouble, state, sensor, alarm, windows, anomalies, unknown, "
            "sensor_faults, score_min, score_mean, score_max, threshold, raw_bytes, lost_samples, "
            "velocity_mm_s, model_version, features_json, spectra_json"));
-  LINESIDE_ASSIGN(writer.tag_block_, database.prepare(kTagBlock));
+  LINESIDE_ASSIGN(writer.tag_block_, database.prepare(tag_sql::kInsert));
   LINESIDE_TRY(make(writer.tag_summary_, "tag_summary", kPlace,
                     "tag, unit, from_ns, to_ns, count, bad, mean, min, max, deviation, above_high_s"));
   return writer;
@@ -200,7 +193,8 @@ Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t se
   LINESIDE_ASSIGN(const bool row, tag_block_->step());
   if (row && tag_block_->integer(0) == 0) ++unreadable_;
   tag_block_->reset();
-  return {};
+  if (row) return {};
+  return write_loss(place, {place.lane, sequence, sequence, "hub.tag_block_repeated", block.to});
 }
 
 Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const TagSummary& summary) {

@@ -24,7 +24,8 @@ class RecordWriter {
   // Sequences [first, last] of the place's lane will not come; last = first - 1: nobody knows how many. What follows
   // on a loss of the same cause without a gap makes that row longer, and gives it its time.
   Result<void> write_loss(const RecordPlace& place, const LossRecord& loss);
-  // Blocks of tags written since the last call that nobody can read, because one before them never came.
+  // Blocks of tags written since the last call that nobody can read, because one before them never came. Whoever rolls
+  // back takes them, too: they are not stored.
   std::uint64_t take_unreadable_blocks() { return std::exchange(unreadable_, 0); }
 
  private:

@@ -9,8 +9,10 @@
 
 #include "base/log.h"
 #include "base/sqlite.h"
-#include "hub/store/known_assets.h"
+#include "hub/store/known_names.h"
 #include "hub/store/record_writer.h"
+#include "hub/store/tag_sql.h"
+#include "model/tag_limits.h"
 
 namespace lineside::hub {
 namespace {
@@ -97,6 +99,8 @@ class Store::Impl {
         stale_(metrics.counter("lineside_hub_stale_batches_total", "Batches of an outbox that has been replaced")),
         assets_refused_(metrics.counter("lineside_hub_asset_limit_records_total",
                                         "Summaries of assets above the most that a gateway may have")),
+        tags_refused_(metrics.counter("lineside_hub_tag_limit_records_total",
+                                      "Blocks and summaries of tags above the most that a gateway may have")),
         unreadable_tags_(metrics.counter("lineside_hub_unreadable_tag_blocks_total",
                                          "Blocks of tags that can't be read, because one before them never came")),
         commit_time_(metrics.histogram("lineside_hub_commit_seconds", "Time for storing one group of batches")) {}
@@ -188,8 +192,8 @@ class Store::Impl {
       remove.bind(1, limit.time_since_epoch().count()).bind(2, static_cast<std::int64_t>(rows_max - deleted));
       LINESIDE_TRY(remove.run());
       deleted += static_cast<std::uint64_t>(database_.changes());
-      if (database_.changes() > 0 && table == "asset_summary") assets_.forget();
     }
+    if (deleted > 0) names_.forget_full();
     return deleted;
   }
 
@@ -226,14 +230,8 @@ class Store::Impl {
     return done;
   }
 
-  // A block is of use as long as one behind it in its generation is.
   Result<std::uint64_t> delete_tags(WallTime limit, std::uint64_t rows_max) {
-    LINESIDE_ASSIGN(Statement remove, database_.prepare(R"(
-DELETE FROM tag_block WHERE (tenant, gateway, lane, epoch, sequence) IN (
-  SELECT tenant, gateway, lane, epoch, sequence FROM tag_block AS old WHERE to_ns < ?1 AND NOT EXISTS (
-    SELECT 1 FROM tag_block AS kept WHERE kept.tenant = old.tenant AND kept.gateway = old.gateway
-      AND kept.stream = old.stream AND kept.to_ns >= ?1 AND kept.generation = old.generation)
-  ORDER BY to_ns LIMIT ?2))"));
+    LINESIDE_ASSIGN(Statement remove, database_.prepare(tag_sql::kDeleteOld));
     LINESIDE_TRY(remove.bind(1, limit.time_since_epoch().count()).bind(2, static_cast<std::int64_t>(rows_max)).run());
     return static_cast<std::uint64_t>(database_.changes());
   }
@@ -288,7 +286,8 @@ DELETE FROM tag_block WHERE (tenant, gateway, lane, epoch, sequence) IN (
 
   void roll_back() {
     database_.rollback();
-    assets_.forget();
+    writer_.take_unreadable_blocks();
+    names_.forget();
   }
 
   void count_asset_limit(const wire::Batch& batch, std::uint64_t records) {
@@ -296,6 +295,16 @@ DELETE FROM tag_block WHERE (tenant, gateway, lane, epoch, sequence) IN (
     assets_log_.log(
         LogLevel::warning, "store",
         std::format("a gateway has more than {} assets; the summaries of further ones are declared lost", kAssetsMax),
+        {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
+  }
+
+  void count_tag_limit(const wire::Batch& batch, std::uint64_t records) {
+    tags_refused_.add(records);
+    tag_names_log_.log(
+        LogLevel::warning, "store",
+        std::format("a gateway has more than {} streams of tags or {} summarised ones; what further ones "
+                    "send is declared lost",
+                    kTagStreamsMax, kSummaryTagsMax),
         {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
   }
 
@@ -341,9 +350,10 @@ DELETE FROM tag_block WHERE (tenant, gateway, lane, epoch, sequence) IN (
   Result<void> store_records(const wire::Batch& incoming, std::int64_t epoch, CommitOutcome& outcome,
                              std::vector<Change>& changes) {
     LINESIDE_ASSIGN(outcome.watermark, watermark_of(incoming, incoming.lane));
-    LINESIDE_ASSIGN(const auto fitting, assets_.without_too_many(database_, incoming, outcome.watermark));
+    LINESIDE_ASSIGN(const auto fitting, names_.without_too_many(database_, incoming, outcome.watermark));
     const wire::Batch& batch = fitting.batch ? *fitting.batch : incoming;
-    if (fitting.refused > 0) count_asset_limit(batch, fitting.refused);
+    if (fitting.assets_refused > 0) count_asset_limit(batch, fitting.assets_refused);
+    if (fitting.tags_refused > 0) count_tag_limit(batch, fitting.tags_refused);
     const RecordPlace place{batch.tenant, batch.gateway, batch.lane, epoch};
     for (const Record& record : batch.records) {
       const std::uint64_t next = outcome.watermark + 1;
@@ -388,11 +398,11 @@ DELETE FROM tag_block WHERE (tenant, gateway, lane, epoch, sequence) IN (
   Statements statements_;
   RecordWriter writer_;
   Clock& clock_;
-  KnownAssets assets_;
-  LogLimiter assets_log_, tags_log_;
+  KnownNames names_;
+  LogLimiter assets_log_, tags_log_, tag_names_log_;
   std::shared_mutex listeners_mutex_;
   std::vector<ChangeListener*> listeners_;
-  Counter &records_, &duplicates_, &gaps_, &stale_, &assets_refused_, &unreadable_tags_;
+  Counter &records_, &duplicates_, &gaps_, &stale_, &assets_refused_, &tags_refused_, &unreadable_tags_;
   LatencyHistogram& commit_time_;
 };
 

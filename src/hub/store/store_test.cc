@@ -10,6 +10,8 @@
 #include "base/sqlite.h"
 #include "base/test_folder.h"
 #include "hub/store/queries.h"
+#include "hub/store/tag_sql.h"
+#include "model/tag_limits.h"
 
 namespace lineside::hub {
 namespace {
@@ -351,6 +353,79 @@ TEST_F(StoreTest, AnAssetThatIsNotStoredTakesNoPlace) {
   EXPECT_EQ(commit(summaries(1, 10, "again")).duplicates, 10U);
   EXPECT_EQ(commit(summaries(kAssetsMax, kAssetsMax, "last")).stored, 1U);
   EXPECT_EQ(number("SELECT count(*) FROM loss"), 0);
+}
+
+TagBlock block(const std::string& stream, std::uint64_t generation, std::uint32_t index, WallTime to) {
+  TagBlock made{.stream = stream, .generation = generation, .index = index, .from = to - 1s, .to = to};
+  if (index == 0) made.plan = {1};
+  return made;
+}
+
+// Without the index's name SQLite takes another one and reads all that a stream or a gateway keeps.
+TEST_F(StoreTest, QuestionsAboutTagsReadNoMoreThanTheirRows) {
+  const auto how = [&](std::string_view sql) {
+    auto database = Database::open(file_, Durability::full, true).value();
+    auto plan = database.prepare("EXPLAIN QUERY PLAN " + std::string(sql)).value();
+    std::string all;
+    while (plan.step().value()) all += plan.text(3) + "\n";
+    return all;
+  };
+  const std::string generation = "(tenant=? AND gateway=? AND stream=? AND generation=?";
+  for (const auto sql : {tag_sql::kPlan, tag_sql::kBlocks, tag_sql::kLast})
+    EXPECT_NE(how(sql).find("INDEX tag_block_in_order " + generation), std::string::npos) << how(sql);
+  EXPECT_NE(how(tag_sql::kPlan).find(generation + " AND block=?"), std::string::npos) << how(tag_sql::kPlan);
+  const std::string remove = how(tag_sql::kDeleteOld);
+  EXPECT_NE(remove.find("INDEX tag_block_ends " + generation + " AND to_ns>?)"), std::string::npos) << remove;
+  EXPECT_NE(remove.find("INDEX tag_block_by_age (to_ns<?)"), std::string::npos) << remove;
+  for (const auto sql : {tag_sql::kNewest, tag_sql::kNextStream, tag_sql::kNextSummarized, tag_sql::kBetween})
+    EXPECT_EQ(how(sql).find("SCAN"), std::string::npos) << how(sql);
+  EXPECT_EQ(remove.find("SCAN tag"), std::string::npos) << remove;
+}
+
+TEST_F(StoreTest, DeclaresWhatTooManyTagsSendLost) {
+  std::vector<Record> records;
+  const auto add = [&](RecordBody body) {
+    const std::uint64_t next = records.size() + 1;
+    records.push_back({next, std::move(body)});
+  };
+  for (std::size_t i = 0; i <= kTagStreamsMax; ++i) add(block("s" + std::to_string(i), 1, 0, WallTime{9s}));
+  for (std::size_t i = 0; i <= kSummaryTagsMax; ++i)
+    add(TagSummary{.tag = "t" + std::to_string(i), .to = WallTime{9s}});
+  add(block("s0", 1, 1, WallTime{9s}));
+  const std::uint64_t all = records.size();
+  EXPECT_EQ(commit(batch(std::move(records), kEpoch, Lane::bulk)).watermark, all) << "the sum holds";
+  EXPECT_EQ(number("SELECT sum(last_sequence - first_sequence + 1) FROM loss WHERE cause = 'hub.tags_max'"), 2);
+  EXPECT_EQ(number("SELECT count(*) FROM tag_block"), static_cast<int>(kTagStreamsMax) + 1);
+  EXPECT_EQ(metrics_.counter("lineside_hub_tag_limit_records_total", "").value(), 2U);
+  auto queries = Queries::open(file_).value();
+  EXPECT_TRUE(queries.has_tags("t1", "g1").value());
+  EXPECT_FALSE(queries.has_tags("t2", "g1").value());
+  EXPECT_EQ(queries.tag_streams("t1", "g1", 3).value(), (std::vector<std::string>{"s0", "s1", "s10"}));
+  ASSERT_TRUE(store_->delete_older_than(WallTime{10s}, 100'000).has_value());
+  const std::vector<Record> more{{all + 1, block("new", 1, 0, WallTime{20s})}};
+  commit(batch(more, kEpoch, Lane::bulk));
+  EXPECT_EQ(number("SELECT count(*) FROM tag_block"), 1) << "there is room again";
+}
+
+TEST_F(StoreTest, ABlockWhoseNumberIsTakenIsDeclaredLost) {
+  commit(batch({{1, block("s", 1, 0, WallTime{1s})}, {2, block("s", 1, 1, WallTime{2s})}}, kEpoch, Lane::bulk));
+  const std::vector<Record> again{{3, block("s", 1, 1, WallTime{90s})}, {4, block("s", 2, 0, WallTime{90s})}};
+  EXPECT_EQ(commit(batch(again, kEpoch, Lane::bulk)).watermark, 4U);
+  EXPECT_EQ(number("SELECT first_sequence FROM loss WHERE cause = 'hub.tag_block_repeated'"), 3);
+  EXPECT_EQ(number("SELECT count(*) FROM tag_block"), 3);
+  EXPECT_EQ(store_->delete_older_than(WallTime{50s}).value(), 2U) << "nobody keeps a generation by repeating a block";
+}
+
+TEST_F(StoreTest, BlocksOfARolledBackGroupAreNotCountedForTheNext) {
+  const IncomingBatch unreadable = batch({{1, block("s", 1, 5, WallTime{1s})}}, kEpoch, Lane::bulk);
+  int failures = 0;
+  for (std::uint64_t nth = 0; nth < 1000; ++nth, ++failures) {
+    const FaultPlan plan(nth, ENOSPC);
+    if (store_->commit({&unreadable, 1}).has_value()) break;
+  }
+  EXPECT_GT(failures, 1);
+  commit(batch({verdict(1)}, kEpoch, Lane::bulk, "g2"));
+  EXPECT_EQ(metrics_.counter("lineside_hub_unreadable_tag_blocks_total", "").value(), 1U);
 }
 
 TEST_F(StoreTest, TellsListenersOnlyWhatIsNew) {

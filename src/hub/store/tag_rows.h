@@ -12,16 +12,14 @@ namespace lineside::hub {
 struct TagGeneration {
   std::string stream;
   std::uint64_t generation = 0;
-  std::vector<std::uint8_t> plan;
+  std::vector<std::uint8_t> plan;  // empty: its first block never came
 };
 
 struct TagBlockRow {
   std::uint32_t index = 0;
   WallTime from{}, to{};
   nanoseconds moved{};
-  std::uint64_t samples = 0;
   std::uint32_t check = 0;
-  bool readable = true;  // false: one before it never came
   std::vector<std::uint8_t> content;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <format>
 
+#include "model/tag_limits.h"
 #include "telemetry/tag_stream.h"
 #include "wire/batch.h"
 
@@ -13,8 +14,21 @@ using telemetry::GroupRows;
 using telemetry::Reading;
 using telemetry::StreamDecoder;
 
-constexpr int kBlocksAtOnce = 64;
+constexpr int kBlocksAtOnce = 16;
+constexpr int kGenerationsMax = 1000;  // of a stream in one question
+constexpr std::size_t kGapsMax = 1000;
 constexpr std::chrono::hours kBlockLengthMax{1};
+constexpr std::uint64_t kBlockWork = 100, kPlanWork = 1000;
+
+static_assert(kTagBlocksMax == telemetry::StreamEncoder::kGenerationBlocks);
+static_assert(kTagSamplesMax == telemetry::kStreamTagsMax * telemetry::kStreamRowsMax);
+
+std::uint64_t letters_in(const telemetry::StreamTags& groups) {
+  std::uint64_t letters = 0;
+  for (const auto& group : groups)
+    for (const auto& tag : group) letters += tag.name.size() + tag.unit.size();
+  return letters;
+}
 
 // Whatever a gateway claims, it is a time.
 WallTime time_of(std::int64_t ms, nanoseconds moved) {
@@ -61,37 +75,16 @@ class GenerationReader {
     ++next_;
     return std::move(*rows);
   }
+  // What decoding has taken since the last call.
+  std::uint64_t take_work() { return decoder_.work() - std::exchange(told_, decoder_.work()); }
 
  private:
   explicit GenerationReader(StreamDecoder decoder) : decoder_(std::move(decoder)) {}
   StreamDecoder decoder_;
   std::uint32_t next_ = 0;
+  std::uint64_t told_ = 0;
   std::string fault_;
 };
-
-// Several readings as one point, by equal steps of time.
-std::vector<TagPoint> reduce(const std::vector<TagPoint>& points, std::size_t most) {
-  const nanoseconds whole = points.back().time - points.front().time;
-  const nanoseconds step = whole / static_cast<std::int64_t>(most) + nanoseconds{1};
-  std::vector<TagPoint> reduced;
-  std::int64_t place = -1;
-  for (const TagPoint& point : points) {
-    const std::int64_t at = (point.time - points.front().time) / step;
-    if (at != place || reduced.empty()) {
-      reduced.push_back(point);
-      place = at;
-      continue;
-    }
-    TagPoint& sum = reduced.back();
-    sum.quality = std::max(sum.quality, point.quality);
-    if (point.count == 0) continue;
-    if (sum.count == 0) sum.min = point.min, sum.max = point.max;
-    sum.value += (point.value - sum.value) / static_cast<double>(++sum.count);
-    sum.min = std::min(sum.min, point.min);
-    sum.max = std::max(sum.max, point.max);
-  }
-  return reduced;
-}
 
 struct Place {
   std::size_t group = 0, tag = 0;
@@ -104,17 +97,57 @@ bool find_place(const telemetry::StreamTags& tags, const std::string& name, Plac
   return false;
 }
 
-// One tag's readings of a period out of one generation.
+}  // namespace
+
+class TagBudget {
+ public:
+  TagBudget(Clock& clock, std::uint64_t work) : clock_(clock), until_(clock.mono() + TagDesk::kTimeMax), work_(work) {}
+  void charge(std::uint64_t work) { work_ -= std::min(work, work_); }
+  bool spent() const { return work_ == 0 || clock_.mono() >= until_; }
+
+ private:
+  Clock& clock_;
+  MonoTime until_;
+  std::uint64_t work_;
+};
+
+namespace {
+
+// One tag's readings of a period out of one generation after the other.
 class HistoryReader {
  public:
-  HistoryReader(TagHistory& history, const std::string& tag, WallTime from, WallTime to)
-      : history_(history), tag_(tag), from_(from), to_(to) {}
+  HistoryReader(Queries& queries, TagBudget& budget, TagHistory& history, PointSeries& points)
+      : queries_(queries), budget_(budget), history_(history), points_(points) {}
 
-  Result<bool> read(Queries& queries, const std::string& tenant, const std::string& gateway,
-                    const TagGeneration& generation, std::uint64_t& budget) {
+  struct Wanted {
+    const std::string &tenant, &gateway, &tag;
+    WallTime from, to;
+  };
+  // Whether the stream has the tag in the period.
+  Result<bool> read_stream(const Wanted& wanted, const std::string& stream) {
+    LINESIDE_ASSIGN(auto generations, queries_.generations_between(wanted.tenant, wanted.gateway, stream, wanted.from,
+                                                                   wanted.to + kBlockLengthMax, kGenerationsMax + 1));
+    if (generations.size() > kGenerationsMax) {
+      generations.resize(kGenerationsMax);
+      history_.complete = false;
+    }
+    bool known = false;
+    for (const std::uint64_t one : generations) {
+      if (budget_.spent()) return history_.complete = false, known;
+      LINESIDE_ASSIGN(const auto generation, queries_.tag_generation(wanted.tenant, wanted.gateway, stream, one));
+      LINESIDE_ASSIGN(const bool has, read(wanted, generation));
+      known = known || has;
+    }
+    return known;
+  }
+
+ private:
+  Result<bool> read(const Wanted& wanted, const TagGeneration& generation) {
+    budget_.charge(kPlanWork + generation.plan.size());
     auto reader = GenerationReader::begin(generation.plan);
     Place place;
-    if (reader && !find_place(reader->tags(), tag_, place)) return false;
+    if (reader) budget_.charge(letters_in(reader->tags()));
+    if (reader && !find_place(reader->tags(), wanted.tag, place)) return false;
     if (reader) {
       const auto& tag = reader->tags()[place.group][place.tag];
       history_.unit = wire::clean_text(tag.unit);
@@ -123,53 +156,57 @@ class HistoryReader {
     const std::string fault = generation.plan.empty() ? "the first block of its generation was lost on its way"
                               : reader                ? ""
                                                       : reader.error().message;
+    LINESIDE_ASSIGN(const auto last,
+                    queries_.last_tag_block(wanted.tenant, wanted.gateway, generation, wanted.from, wanted.to));
     std::uint32_t first = 0;
-    for (bool more = true; more && history_.complete;) {
-      LINESIDE_ASSIGN(const auto blocks, queries.tag_blocks(tenant, gateway, generation.stream, generation.generation,
-                                                            first, kBlocksAtOnce));
+    for (bool more = last.has_value(); more;) {
+      LINESIDE_ASSIGN(const auto blocks,
+                      queries_.tag_blocks(wanted.tenant, wanted.gateway, generation, first, *last, kBlocksAtOnce));
       more = blocks.size() == kBlocksAtOnce;
       for (const TagBlockRow& block : blocks) {
         first = block.index + 1;
-        if (block.from > to_) continue;
-        if (block.samples > budget) return history_.complete = false, true;
-        budget -= block.samples;
+        if (budget_.spent()) return history_.complete = false, reader.has_value();
+        budget_.charge(kBlockWork + block.content.size());
         const auto rows = reader ? reader->read(block) : std::nullopt;
+        if (reader) budget_.charge(reader->take_work());
         if (rows)
-          take((*rows)[place.group], place.tag, block.moved);
+          take(wanted, (*rows)[place.group], place.tag, block.moved);
         else if (!reader || !reader->fault().empty())
-          miss(block, reader ? reader->fault() : fault);
+          miss(wanted, block, reader ? reader->fault() : fault);
       }
     }
     return reader.has_value();
   }
-
- private:
-  void take(const GroupRows& rows, std::size_t tag, nanoseconds moved) {
+  void take(const Wanted& wanted, const GroupRows& rows, std::size_t tag, nanoseconds moved) {
     for (std::size_t row = 0; row < rows.times.size(); ++row) {
       const Reading& reading = rows.readings[tag][row];
       if (reading.state == Reading::State::none) continue;
       const TagPoint point = point_of(reading, rows.times[row], moved);
-      if (point.time >= from_ && point.time <= to_) history_.points.push_back(point);
+      if (point.time >= wanted.from && point.time <= wanted.to) points_.add(point);
     }
   }
-  void miss(const TagBlockRow& block, const std::string& why) {
-    if (block.to < from_) return;
+  void miss(const Wanted& wanted, const TagBlockRow& block, const std::string& why) {
+    if (block.to < wanted.from || block.from > wanted.to) return;
     auto& gaps = history_.gaps;
     if (!gaps.empty() && gaps.back().why == why && block.from >= gaps.back().from)
       gaps.back().to = std::max(gaps.back().to, block.to);
-    else
+    else if (gaps.size() < kGapsMax)
       gaps.push_back({block.from, block.to, why});
+    else
+      history_.complete = false;
   }
 
+  Queries& queries_;
+  TagBudget& budget_;
   TagHistory& history_;
-  const std::string& tag_;
-  const WallTime from_, to_;
+  PointSeries& points_;
 };
 
 }  // namespace
 
 struct TagDesk::Stream {
-  std::uint64_t generation = 0, used = 0;
+  std::mutex mutex;  // of all of it
+  std::uint64_t generation = 0;
   std::optional<GenerationReader> reader;
   std::string trouble;
   std::map<std::string, TagNow> tags;
@@ -189,9 +226,10 @@ struct TagDesk::Stream {
           now.trend.erase(now.trend.begin(), now.trend.end() - static_cast<std::ptrdiff_t>(kTrend));
       }
   }
-  void begin(const TagGeneration& newest) {
+  void begin(const TagGeneration& newest, TagBudget& budget) {
     generation = newest.generation;
     trouble.clear();
+    budget.charge(kPlanWork + newest.plan.size());
     auto begun = GenerationReader::begin(newest.plan);
     if (!begun) {
       reader.reset();
@@ -199,6 +237,7 @@ struct TagDesk::Stream {
       return;
     }
     reader.emplace(std::move(*begun));
+    budget.charge(letters_in(reader->tags()));
     std::map<std::string, TagNow> kept;
     for (const auto& group : reader->tags())
       for (const auto& tag : group) {
@@ -211,34 +250,63 @@ struct TagDesk::Stream {
   }
 };
 
-TagDesk::TagDesk() = default;
+TagDesk::TagDesk(Clock& clock, std::uint64_t work_max) : clock_(clock), work_max_(work_max) {}
 TagDesk::~TagDesk() = default;
 
-TagDesk::Stream& TagDesk::stream_of(const Key& key) {
-  auto& stream = streams_[key];
-  if (!stream) stream = std::make_unique<Stream>();
-  stream->used = ++clock_;
-  if (streams_.size() > kStreamsMax) {
-    const auto oldest = std::ranges::min_element(streams_, {}, [](const auto& entry) { return entry.second->used; });
-    streams_.erase(oldest);
-  }
-  return *streams_[key];
+std::size_t TagDesk::streams(const std::string& tenant) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = tenants_.find(tenant);
+  return found == tenants_.end() ? 0 : found->second.size();
 }
 
-Result<void> TagDesk::advance(Queries& queries, const Key& key, Stream& stream, std::uint64_t& budget) {
-  LINESIDE_ASSIGN(const auto newest, queries.newest_generation(key.tenant, key.gateway, key.stream));
+// Forgets the stream that was not used for the longest time, but none of this question: a walk over more streams than
+// there is room for would otherwise forget each one just before it is needed.
+bool TagDesk::make_room(Streams& of, std::uint64_t question) {
+  const auto oldest = std::ranges::min_element(of, {}, [](const auto& entry) { return entry.second.used; });
+  if (oldest == of.end() || oldest->second.used >= question) return false;
+  of.erase(oldest);
+  --kept_;
+  return true;
+}
+
+std::shared_ptr<TagDesk::Stream> TagDesk::stream_of(const std::string& tenant, const Name& name,
+                                                    std::uint64_t question) {
+  const std::lock_guard lock(mutex_);
+  Streams& mine = tenants_[tenant];
+  if (const auto found = mine.find(name); found != mine.end()) {
+    found->second.used = std::max(found->second.used, question);
+    return found->second.stream;
+  }
+  auto stream = std::make_shared<Stream>();
+  bool room = mine.size() < kTenantStreamsMax || make_room(mine, question);
+  // Where all have too much, the tenant with the most gives.
+  if (room && kept_ >= kStreamsMax)
+    room =
+        make_room(std::ranges::max_element(tenants_, {}, [](const auto& entry) { return entry.second.size(); })->second,
+                  question);
+  if (!room) return stream;  // for this question only
+  mine[name] = {stream, question};
+  ++kept_;
+  return stream;
+}
+
+Result<void> TagDesk::advance(Queries& queries, const std::string& tenant, const Name& name, Stream& stream,
+                              TagBudget& budget) {
+  LINESIDE_ASSIGN(const auto newest, queries.newest_generation(tenant, name.gateway, name.stream));
   if (!newest) {
     stream.trouble = "the first block of its generation was lost on its way";
     return {};
   }
-  if (stream.generation != newest->generation || (!stream.reader && stream.trouble.empty())) stream.begin(*newest);
+  if (stream.generation != newest->generation || (!stream.reader && stream.trouble.empty()))
+    stream.begin(*newest, budget);
   while (stream.reader && stream.trouble.empty()) {
-    LINESIDE_ASSIGN(const auto blocks, queries.tag_blocks(key.tenant, key.gateway, key.stream, stream.generation,
-                                                          stream.reader->next(), kBlocksAtOnce));
+    LINESIDE_ASSIGN(const auto blocks, queries.tag_blocks(tenant, name.gateway, *newest, stream.reader->next(),
+                                                          kTagBlocksMax, kBlocksAtOnce));
     for (const TagBlockRow& block : blocks) {
-      if (block.samples > budget) return budget = 0, Result<void>();
-      budget -= block.samples;
-      if (const auto rows = stream.reader->read(block)) stream.take(*rows, block.moved);
+      if (budget.spent()) return {};
+      const auto rows = stream.reader->read(block);
+      budget.charge(kBlockWork + block.content.size() + stream.reader->take_work());
+      if (rows) stream.take(*rows, block.moved);
       if (stream.trouble.empty() && !stream.reader->fault().empty())
         stream.trouble = std::format("what came after {} can't be shown until its next generation: {}",
                                      to_rfc3339(block.from), stream.reader->fault());
@@ -248,29 +316,51 @@ Result<void> TagDesk::advance(Queries& queries, const Key& key, Stream& stream, 
   return {};
 }
 
-Result<TagList> TagDesk::newest(Queries& queries, const std::string& tenant, const std::string& gateway) {
-  LINESIDE_ASSIGN(const auto names, queries.tag_streams(tenant, gateway));
-  TagList list;
-  std::uint64_t budget = kSamplesMax;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const std::string& name : names) {
-      const Key key{tenant, gateway, name};
-      Stream& stream = stream_of(key);
-      LINESIDE_TRY(advance(queries, key, stream, budget));
-      for (const auto& [tag, now] : stream.tags) list.tags.push_back(now);
-      if (!stream.trouble.empty()) list.troubles.push_back(std::format("{}: {}", name, stream.trouble));
-    }
+Result<void> TagDesk::add_summarized(Queries& queries, const std::string& tenant, const std::string& gateway,
+                                     const TagBudget& budget, TagList& list) {
+  const std::size_t room = kTagsMax - std::min(kTagsMax, list.tags.size());
+  LINESIDE_ASSIGN(auto summarized, queries.summarized_tags(tenant, gateway, room + 1));
+  if (summarized.size() > room) {
+    summarized.resize(room);
+    list.complete = false;
   }
-  list.complete = budget > 0;
-  LINESIDE_ASSIGN(const auto summarized, queries.summarized_tags(tenant, gateway));
   for (const std::string& tag : summarized) {
+    if (budget.spent()) return list.complete = false, Result<void>();
     LINESIDE_ASSIGN(auto newest, queries.tag_summaries(tenant, gateway, tag, WallTime{}, WallTime::max(), 1));
     if (newest.empty()) continue;
     TagNow now{.tag = tag, .unit = newest.front().unit, .newest = std::nullopt, .trend = {}, .summary = {}};
     now.summary = std::move(newest.front());
     list.tags.push_back(std::move(now));
   }
+  return {};
+}
+
+Result<TagList> TagDesk::newest(Queries& queries, const std::string& tenant, const std::string& gateway) {
+  LINESIDE_ASSIGN(const auto names, queries.tag_streams(tenant, gateway, kTagStreamsMax));
+  TagList list;
+  TagBudget budget(clock_, work_max_);
+  std::uint64_t question = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    question = ++questions_;
+  }
+  for (const std::string& name : names) {
+    if (list.tags.size() >= kTagsMax || budget.spent()) {
+      list.complete = false;
+      break;
+    }
+    const auto stream = stream_of(tenant, {gateway, name}, question);
+    const std::lock_guard lock(stream->mutex);
+    LINESIDE_TRY(advance(queries, tenant, {gateway, name}, *stream, budget));
+    for (const auto& [tag, now] : stream->tags)
+      if (list.tags.size() < kTagsMax)
+        list.tags.push_back(now);
+      else
+        list.complete = false;
+    if (!stream->trouble.empty()) list.troubles.push_back(std::format("{}: {}", name, stream->trouble));
+  }
+  list.complete = list.complete && !budget.spent();
+  LINESIDE_TRY(add_summarized(queries, tenant, gateway, budget, list));
   std::ranges::sort(list.tags, {}, &TagNow::tag);
   return list;
 }
@@ -279,26 +369,26 @@ Result<std::optional<TagHistory>> TagDesk::history(Queries& queries, const std::
                                                    const std::string& gateway, const std::string& tag, WallTime from,
                                                    WallTime to, std::size_t points_max) {
   TagHistory history;
-  HistoryReader reader(history, tag, from, to);
-  std::uint64_t budget = kSamplesMax;
+  PointSeries points(points_max);
+  TagBudget budget(clock_, work_max_);
+  HistoryReader reader(queries, budget, history, points);
   bool known = false;
-  LINESIDE_ASSIGN(const auto streams, queries.tag_streams(tenant, gateway));
+  LINESIDE_ASSIGN(const auto streams, queries.tag_streams(tenant, gateway, kTagStreamsMax));
   for (const std::string& stream : streams) {
-    LINESIDE_ASSIGN(const auto generations,
-                    queries.generations_between(tenant, gateway, stream, from, to + kBlockLengthMax));
-    for (const TagGeneration& generation : generations) {
-      LINESIDE_ASSIGN(const bool has, reader.read(queries, tenant, gateway, generation, budget));
-      known = known || has;
+    if (budget.spent()) {
+      history.complete = false;
+      break;
     }
+    LINESIDE_ASSIGN(const bool has, reader.read_stream({tenant, gateway, tag, from, to}, stream));
+    known = known || has;
   }
   constexpr int kSummariesMax = 2000;
   LINESIDE_ASSIGN(history.summaries, queries.tag_summaries(tenant, gateway, tag, from, to, kSummariesMax));
   std::ranges::reverse(history.summaries);
   if (!history.summaries.empty() && !known) history.unit = history.summaries.back().unit;
-  if (!known && history.summaries.empty()) return std::optional<TagHistory>();
-  std::ranges::stable_sort(history.points, {}, &TagPoint::time);
-  history.reduced = history.points.size() > points_max;
-  if (history.reduced) history.points = reduce(history.points, points_max);
+  if (!known && history.complete && history.summaries.empty()) return std::optional<TagHistory>();
+  history.reduced = points.reduced();
+  history.points = points.take();
   return history;
 }
 
