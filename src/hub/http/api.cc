@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kPrefix = "/api/v1/";
 constexpr std::size_t kBodyMax = 16 * 1024;
 
+// At least one.
 std::vector<std::string> segments(std::string_view path) {
   std::vector<std::string> parts;
   while (!path.empty()) {
@@ -26,6 +27,7 @@ std::vector<std::string> segments(std::string_view path) {
     if (end == std::string_view::npos) break;
     path.remove_prefix(end + 1);
   }
+  if (parts.empty()) parts.emplace_back();
   return parts;
 }
 
@@ -143,6 +145,10 @@ bool same_origin(const std::string& origin, const std::string& host) {
   if (origin.empty()) return true;  // not a browser, or a browser's plain GET
   const auto scheme_end = origin.find("://");
   return scheme_end != std::string::npos && !host.empty() && origin.substr(scheme_end + 3) == host;
+}
+
+bool asks_for_tags(std::string_view path) {
+  return path.starts_with(kPrefix) && segments(path.substr(kPrefix.size())).front() == "tags";
 }
 
 Answer problem(int status, const Error& error) {

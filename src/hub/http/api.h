@@ -56,6 +56,9 @@ bool same_origin(const std::string& origin, const std::string& host);
 // Percent-decoding of one path segment.
 std::string decode_segment(std::string_view text);
 
+// Whether a path is about tags: their readings are decoded for the answer, which may take seconds.
+bool asks_for_tags(std::string_view path);
+
 Answer problem(int status, const Error& error);
 Answer problem(const Error& error);  // status by code
 

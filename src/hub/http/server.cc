@@ -165,6 +165,7 @@ struct Server::State {
   Counter& refused;
   BoundedQueue<Job> queries{"http.queries", 128, WhenFull::reject_new};
   BoundedQueue<Job> passwords{"http.passwords", 32, WhenFull::reject_new};
+  BoundedQueue<Job> tags{"http.tags", 32, WhenFull::reject_new};  // seconds each: nobody else waits for them
   std::vector<std::jthread> workers;
   std::jthread loop;
 };
@@ -194,7 +195,7 @@ void Server::State::handle(const HttpRequestPtr& request, Reply&& reply) {
     return now(to_response(problem({ErrorCode::not_found, "There is nothing at this address."})));
   }
   const bool checks_password = !reads && (path.ends_with("/session") || path.ends_with("/password"));
-  auto& queue = checks_password ? passwords : queries;
+  auto& queue = checks_password ? passwords : asks_for_tags(request->getOriginalPath()) ? tags : queries;
   if (queue.push({to_request(request, proxies, secure), reply})) return;
   refused.add();
   auto busy = to_response(problem(503, {ErrorCode::limit_reached, "The hub is busy; try again in a moment."}));
@@ -244,6 +245,7 @@ Server::~Server() {
   if (!state_) return;
   state_->queries.close();
   state_->passwords.close();
+  state_->tags.close();
   state_->workers.clear();
   if (state_->loop.joinable()) drogon::app().quit();
 }
@@ -267,11 +269,12 @@ Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, Ap
   auto* state = server->state_.get();
   state->secure = secure;
   state->proxies = settings.trusted_proxies;
-  for (int i = 0; i <= kQueryWorkers; ++i) {
+  std::vector<BoundedQueue<State::Job>*> queues(kQueryWorkers, &state->queries);
+  queues.insert(queues.end(), {&state->passwords, &state->tags});
+  for (BoundedQueue<State::Job>* queue : queues) {
     LINESIDE_ASSIGN(auto queries, Queries::open(settings.database));
-    auto& queue = i < kQueryWorkers ? state->queries : state->passwords;
     state->workers.emplace_back(
-        [state, &queue, api = Api(context, std::move(queries))]() mutable { state->work(queue, std::move(api)); });
+        [state, queue, api = Api(context, std::move(queries))]() mutable { state->work(*queue, std::move(api)); });
   }
   state->configure(settings);
   drogon::app().registerController(std::make_shared<LiveController>(feed, settings.trusted_proxies, secure));

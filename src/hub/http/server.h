@@ -23,7 +23,8 @@ struct ServerSettings {
 };
 
 // One in a process, and once (Drogon's application is a singleton). Threads: Drogon's own, two that answer queries, one
-// that checks passwords. Requests wait in bounded queues; when these are full the answer is 503.
+// that checks passwords, one that decodes readings of tags. Requests wait in bounded queues; when these are full the
+// answer is 503.
 class Server {
  public:
   // Checks address, port and certificates first, because Drogon ends the process when it can't listen, and refuses

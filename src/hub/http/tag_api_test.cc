@@ -64,7 +64,7 @@ class TagApi : public ::testing::Test {
   std::unique_ptr<Accounts> accounts_ = Accounts::open(folder_ / "hub.db", clock_, 12h).value();
   Queries queries_ = Queries::open(folder_ / "hub.db").value();
   std::unique_ptr<Board> board_ = Board::load(queries_, clock_).value();
-  TagDesk desk_;
+  TagDesk desk_{clock_};
   ApiContext context_{*accounts_, *board_, clock_, metrics_};
   Api api_{context_, Queries::open(folder_ / "hub.db").value()};
 };
@@ -100,6 +100,14 @@ TEST_F(TagApi, GivesReadingsBetweenTwoTimes) {
   EXPECT_EQ(ask("acme", "/api/v1/tags/gw1/history", {{"tag", "nothing"}}).status, 404);
   EXPECT_EQ(ask("acme", "/api/v1/tags/gw1/history").status, 404);
   EXPECT_EQ(ask("acme", "/api/v1/tags/gw1/more").status, 404);
+}
+
+TEST_F(TagApi, QuestionsAboutTagsAreKnownByTheirPath) {
+  for (const char* path : {"/api/v1/tags/gw1", "/api/v1/tags/gw1/history", "/api/v1/%74ags/gw1", "/api/v1/tags"})
+    EXPECT_TRUE(asks_for_tags(path)) << path;
+  for (const char* path : {"/api/v1/", "/api/v1/gateways", "/api/v1/tagsx/gw1", "/healthz", "/api/v1//tags"})
+    EXPECT_FALSE(asks_for_tags(path)) << path;
+  EXPECT_EQ(ask("acme", "/api/v1/").status, 404);
 }
 
 TEST_F(TagApi, AnotherTenantSeesNothing) {
