@@ -259,8 +259,8 @@ TEST(TagStream, AnOutageOfAllTagsCostsNearlyNothing) {
     return coded->bytes.size();
   };
   put(State::good);
-  EXPECT_LT(put(State::bad), 40U) << "no letters: the state is known from the start";
-  EXPECT_LT(put(State::none), 40U);
+  EXPECT_LT(put(State::bad), kStreamTagsMax) << "no letters: the states are known from the start";
+  EXPECT_LT(put(State::none), kStreamTagsMax);
 }
 
 TEST(TagStream, PlansAndBlocksOfAnybodyDoNoHarm) {

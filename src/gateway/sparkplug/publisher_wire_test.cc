@@ -52,7 +52,7 @@ struct Published {
 
 class WireBroker {
  public:
-  WireBroker() { listener_ = mqtt::testing::listen_somewhere(port_); }
+  WireBroker() { listener_ = lineside::listen_somewhere(port_); }
   ~WireBroker() {
     hang_up();
     ::close(listener_);

@@ -128,7 +128,7 @@ class Store::Impl {
       }
       commit_time_.record(clock_.mono() - began);
     }
-    count(outcomes);
+    count(batches, outcomes);
     const std::shared_lock lock(listeners_mutex_);
     for (const Change& change : changes)
       for (ChangeListener* listener : listeners_)
@@ -376,7 +376,7 @@ class Store::Impl {
       outcome.watermark = record.sequence;
       ++outcome.stored;
     }
-    if (const auto unreadable = writer_.take_unreadable_blocks(); unreadable > 0) count_unreadable(batch, unreadable);
+    outcome.unreadable_tags = writer_.take_unreadable_blocks();
     if (outcome.stored == 0) return {};
     const std::span<const Record> all(batch.records);
     changes.push_back(
@@ -384,12 +384,14 @@ class Store::Impl {
     return set_watermark(batch, batch.lane, epoch, outcome.watermark);
   }
 
-  void count(const std::vector<CommitOutcome>& outcomes) {
-    for (const CommitOutcome& outcome : outcomes) {
+  void count(std::span<const IncomingBatch> batches, const std::vector<CommitOutcome>& outcomes) {
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      const CommitOutcome& outcome = outcomes[i];
       records_.add(outcome.stored);
       duplicates_.add(outcome.duplicates);
       if (outcome.gap) gaps_.add();
       if (outcome.stale_epoch) stale_.add();
+      if (outcome.unreadable_tags > 0) count_unreadable(batches[i].batch, outcome.unreadable_tags);
     }
   }
 

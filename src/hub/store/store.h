@@ -26,12 +26,13 @@ struct IncomingBatch {
 };
 
 struct CommitOutcome {
-  std::uint64_t watermark = 0;   // after the commit: to be acknowledged
-  std::uint64_t stored = 0;      // records stored now, losses included
-  std::uint64_t duplicates = 0;  // records that were stored before
-  bool gap = false;              // the batch did not connect to the watermark: nothing stored
-  bool stale_epoch = false;      // of an outbox that has been replaced: nothing stored, nothing to acknowledge
-  bool refused = false;          // the hub has as many gateways as it takes: nothing stored, nothing to acknowledge
+  std::uint64_t watermark = 0;        // after the commit: to be acknowledged
+  std::uint64_t stored = 0;           // records stored now, losses included
+  std::uint64_t duplicates = 0;       // records that were stored before
+  std::uint64_t unreadable_tags = 0;  // blocks among those stored that nobody can read: one before them never came
+  bool gap = false;                   // the batch did not connect to the watermark: nothing stored
+  bool stale_epoch = false;           // of an outbox that has been replaced: nothing stored, nothing to acknowledge
+  bool refused = false;  // the hub has as many gateways as it takes: nothing stored, nothing to acknowledge
 };
 
 // What a gateway says of itself in its `state`.
