@@ -1,5 +1,6 @@
 #include "condition/fft.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <numbers>

@@ -88,7 +88,7 @@ struct Spectrum::Plans {
 };
 
 Spectrum::Spectrum(std::size_t samples, double rate_hz)
-    : samples_(samples), rate_hz_(rate_hz), plans_(std::make_unique<Plans>(samples)), power_(plans_->plain.re.size()) {
+    : samples_(samples), plans_(std::make_unique<Plans>(samples)), power_(plans_->plain.re.size()) {
   bin_hz_ = rate_hz / static_cast<double>(plans_->forward.size());
 }
 

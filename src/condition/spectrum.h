@@ -38,7 +38,7 @@ class Spectrum {
  private:
   struct Plans;
   std::size_t samples_;
-  double rate_hz_, bin_hz_;
+  double bin_hz_;
   std::unique_ptr<Plans> plans_;
   std::vector<float> power_;
 };

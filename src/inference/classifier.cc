@@ -1,5 +1,6 @@
 #include "inference/classifier.h"
 
+#include <algorithm>
 #include <cmath>
 #include <format>
 

@@ -4,6 +4,7 @@
 
 #include <format>
 #include <iostream>
+#include <mutex>
 #include <streambuf>
 
 #include "base/log.h"

@@ -16,9 +16,9 @@ namespace lineside::mqtt {
 
 struct ClientOptions {
   BrokerAccess broker;
-  std::string client_id;                   // empty: the broker makes one
-  std::string will_topic;                  // empty: no last will
-  std::string will_payload;                // QoS 1
+  std::string client_id;     // empty: the broker makes one
+  std::string will_topic;    // empty: no last will
+  std::string will_payload;  // QoS 1
   bool will_retained = true;
   std::vector<std::string> subscriptions;  // topic filters asked for at each connect
   int subscription_qos = 1;

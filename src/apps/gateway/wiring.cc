@@ -260,9 +260,10 @@ Result<std::unique_ptr<Gateway>> Gateway::start(const config::GatewaySettings& s
   auto parts = std::make_unique<Parts>(settings, clock);
   LINESIDE_TRY(parts->open_stores());
   LINESIDE_TRY(parts->make_stations());
-  parts->tell("gateway.started", Severity::info,
-              std::format("Gateway {} with {}, {} and {}.", settings.gateway, count(settings.stations.size(), "station"),
-                          count(settings.assets.size(), "asset"), count(settings.telemetry.tags.size(), "tag")));
+  parts->tell(
+      "gateway.started", Severity::info,
+      std::format("Gateway {} with {}, {} and {}.", settings.gateway, count(settings.stations.size(), "station"),
+                  count(settings.assets.size(), "asset"), count(settings.telemetry.tags.size(), "tag")));
   for (const auto& station : parts->stations) station->start();
   parts->make_telemetry();
   parts->open_doors();
