@@ -3,8 +3,6 @@
 link to the hub is down: the event arrives with its explanation, nothing is lost. Then its sensors fail one way after
 the other: each is told as the sensor's fault and none as the machine's."""
 import json
-import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +12,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(PROJECT / 'tests' / 'station'), str(PROJECT / 'tools' / 'demo')]
-from gateway import BIN, Failure, Gateway, expect, free_port, main, run, wait_for  # noqa: E402
+from gateway import BIN, Failure, Gateway, expect, free_port, main, wait_for  # noqa: E402
+from hub import Hub, Programs  # noqa: E402
 import report  # noqa: E402
 
 LEARNING = {'minutes': 0.4, 'recordings': 20, 'recording_s': 1, 'shadow_minutes': 0.1}
@@ -23,75 +22,12 @@ AT_THE_KILL_MAX = 5
 SENSOR_TROUBLES = {'gone': 'silent', 'flat': 'signal', 'rate': 'rate', 'backwards': 'time', 'gap': 'gap', 'gain': 'signal'}
 
 
-def listening(port):
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(('127.0.0.1', port)) == 0
-
-
-class Programs:
-    """Started programs by name; none is left behind."""
-
-    def __init__(self, work):
-        self.work, self.running = work, {}
-
-    def start(self, name, *command, **more):
-        log = open(self.work / f'{name}.log', 'ab')
-        self.running[name] = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, **more)
-        return self.running[name]
-
-    def stop(self, name, seconds=20):
-        program = self.running.pop(name)
-        program.terminate()
-        try:
-            program.wait(seconds)
-        except subprocess.TimeoutExpired:
-            program.kill()
-            program.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for name in reversed(list(self.running)):
-            self.stop(name, 5)
-
-
-class Hub:
-    def __init__(self, work, programs):
-        self.data, self.programs, self.broker_port = work / 'hub', programs, free_port()
-        run(BIN / 'lineside-hub', 'init', '--data', self.data, '--broker-port', self.broker_port, '--http-port',
-            free_port())
-        run(BIN / 'lineside-hub', 'enroll', '--data', self.data, '--gateway', 'g1', '--out', work / 'enrolled')
-        self.broker_config = self.data / 'mosquitto.conf'
-        if os.geteuid() == 0:  # it would become a user who can't read the keys
-            self.broker_config.write_text(self.broker_config.read_text() + 'user root\n')
-        self.uplink = {'enabled': True, 'port': self.broker_port, 'ca_file': str(work / 'enrolled' / 'ca.crt'),
-                       'cert_file': str(work / 'enrolled' / 'gateway.crt'),
-                       'key_file': str(work / 'enrolled' / 'gateway.key'), 'reconnect_max_ms': 1000}
-        self.link_up()
-        programs.start('hub', BIN / 'lineside-hub', 'serve', '--config', self.data / 'hub.yaml')
-
-    def link_up(self):
-        self.programs.start('broker', 'mosquitto', '-c', self.broker_config)
-        wait_for('the broker', lambda: listening(self.broker_port))
-
-    def link_down(self):
-        self.programs.stop('broker')
-
-    def events(self, kind):
-        db = sqlite3.connect(f'file:{self.data / "hub.db"}?mode=ro', uri=True, timeout=10)
-        rows = db.execute('SELECT message, evidence_json, severity FROM event WHERE type = ? ORDER BY time_ns',
-                          (kind,)).fetchall()
-        db.close()
-        return [(message, json.loads(evidence), severity) for message, evidence, severity in rows]
-
-    def summaries(self):
-        db = sqlite3.connect(f'file:{self.data / "hub.db"}?mode=ro', uri=True, timeout=10)
-        rows = db.execute('SELECT mode, windows, score_max, threshold, spectra_json FROM asset_summary ORDER BY to_ns'
-                          ).fetchall()
-        db.close()
-        return rows
+def summaries(hub):
+    db = sqlite3.connect(f'file:{hub.data / "hub.db"}?mode=ro', uri=True, timeout=10)
+    rows = db.execute('SELECT mode, windows, score_max, threshold, spectra_json FROM asset_summary ORDER BY to_ns'
+                      ).fetchall()
+    db.close()
+    return rows
 
 
 def asset(gateway):
@@ -109,7 +45,7 @@ def learn(gateway):
     gateway.process.kill()
     gateway.process.wait()
     gateway.start()
-    expect(asset(gateway)['mode'] in ('training', 'waiting', 'shadow'), 'what was recorded before the kill is gone')
+    expect(asset(gateway)['mode'] in ('training', 'queued', 'waiting', 'shadow'), 'what was recorded before the kill is gone')
     wait_for_mode(gateway, 'scoring', 200)
 
 
@@ -125,12 +61,12 @@ def fault_while_the_link_is_down(gateway, hub, order):
     expect(evidence.get('feature1') and evidence['channels'] and evidence['state'], f'no explanation: {evidence}')
     expect(severity >= 1 and 'motor1' in message, f'{severity} {message}')
     print(f'{message} window to event {evidence["window_to_event_ms"]} ms', flush=True)
-    wait_for('a spectrum at the hub', lambda: any(row[4] for row in hub.summaries()), 30)
+    wait_for('a spectrum at the hub', lambda: any(row[4] for row in summaries(hub)), 30)
     order('machine motor1 ok')
     try:
         wait_for('the anomaly ends', lambda: hub.events('condition.normal'), 90)
     except Failure as failure:
-        raise Failure(f'{failure}; newest summaries: {[row[:4] for row in hub.summaries()[-20:]]}') from None
+        raise Failure(f'{failure}; newest summaries: {[row[:4] for row in summaries(hub)[-20:]]}') from None
 
 
 def sensors_fail(gateway, hub, order):

@@ -9,7 +9,7 @@ import sqlite3
 import statistics
 from collections import defaultdict
 
-RECORD_TABLES = ('verdict', 'station_summary', 'event', 'picture', 'asset_summary')
+RECORD_TABLES = ('verdict', 'station_summary', 'event', 'picture', 'asset_summary', 'tag_block', 'tag_summary')
 NS = 1_000_000_000
 
 

@@ -63,7 +63,7 @@ class Run:
         outbox.close()
         hub = sqlite3.connect(folder / 'hub.db')
         hub.execute('PRAGMA synchronous = OFF')
-        for schema in ('hub.sql', 'hub-2.sql'):
+        for schema in ('hub.sql', 'hub-2.sql', 'hub-3.sql'):
             hub.executescript((PROJECT / 'schema' / schema).read_text())
         hub.execute("INSERT INTO epoch VALUES ('default', 'gw1', 1, ?, 0)", (OUTBOX,))
         hub.executemany("INSERT INTO watermark VALUES ('default', 'gw1', ?, 1, ?)", self.watermarks.items())
