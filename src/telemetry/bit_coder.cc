@@ -52,12 +52,14 @@ constexpr CoderTables make_tables() {
 constinit const CoderTables kCoderTables = make_tables();
 
 std::vector<std::uint8_t> BitEncoder::finish() {
-  // Any number from low to high ends it; the decoder reads zeros behind.
+  // Any number from low to high ends it; the decoder reads zeros behind, but no more than four bytes: of those that
+  // were shifted out none may be left away, or it would take what is there for cut off.
+  const std::size_t shifted = bytes_.size();
   const std::uint32_t end = low_ + ((high_ - low_) >> 1);
   int bytes = 1;
   while (bytes < 4 && ((end >> (32 - 8 * bytes)) << (32 - 8 * bytes)) < low_) ++bytes;
   for (int i = 0; i < bytes; ++i) bytes_.push_back(static_cast<std::uint8_t>(end >> (24 - 8 * i)));
-  while (!bytes_.empty() && bytes_.back() == 0) bytes_.pop_back();
+  while (bytes_.size() > shifted && bytes_.back() == 0) bytes_.pop_back();
   low_ = 0, high_ = 0xffffffff;
   return std::exchange(bytes_, {});
 }

@@ -107,6 +107,17 @@ TEST(Plan, PrintsWhatItCountsWith) {
   }
 }
 
+TEST(BitCoder, IsReadToItsEnd_WhenAllThatWasExpectedCame) {
+  for (int decisions = 1; decisions < 200'000; decisions = decisions * 3 / 2 + 1) {
+    BitEncoder encoder;
+    for (int i = 0; i < decisions; ++i) encoder.encode(true, 65'000);  // its bytes are zeros
+    const auto bytes = encoder.finish();
+    BitDecoder decoder(bytes);
+    for (int i = 0; i < decisions; ++i) ASSERT_TRUE(decoder.decode(65'000));
+    EXPECT_FALSE(decoder.beyond_end()) << decisions;
+  }
+}
+
 TEST(BlockCodec, GoesOnWithWhatItLearned_BlockByBlock) {
   Plan plan;
   plan.columns.resize(1);
