@@ -140,8 +140,9 @@ Table<TagSettings>& add_filter(Table<TagSettings>& table) {
                  "0: exactly the same.")
       .number("span_low", &Tag::span_low, "", -kAny, kAny, "Lower end of the instrument's range.")
       .number("span_high", &Tag::span_high, "", -kAny, kAny, "Its upper end.")
-      .milliseconds("max_silence_ms", &Tag::max_silence, 100, 24 * kHourMs,
-                    "A value is sent at least so often, however little it changes.")
+      .milliseconds(
+          "max_silence_ms", &Tag::max_silence, 100, 24 * kHourMs,
+          "Without a reading for so long a rule takes the tag for unknown. Every reading is sent, so none is repeated.")
       .number("low_low", &Tag::low_low, "", -kAny, kAny, "Alarm limit; crossing one is sent at once.")
       .number("low", &Tag::low, "", -kAny, kAny, "Alarm limit.")
       .number("high", &Tag::high, "", -kAny, kAny, "Alarm limit.")

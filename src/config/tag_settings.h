@@ -94,7 +94,7 @@ struct TagSettings {
   double max_error = 0;
   bool max_error_of_span = false;
   std::optional<double> span_low, span_high;
-  std::chrono::milliseconds max_silence{60'000};        // a value is sent at least so often, however little it changes
+  std::chrono::milliseconds max_silence{60'000};        // of the source; after it rules take the tag for unknown
   std::optional<double> low_low, low, high, high_high;  // alarm limits (ISA-18.2): crossing one is sent at once
   double deadband = 0;                                  // a limit is left again only by so much (hysteresis)
   bool summary_only = false;                            // nobody needs it in detail: count, mean, min, max ... only

@@ -17,6 +17,7 @@ class SampleQueue {
   explicit SampleQueue(std::size_t capacity) : ring_(capacity == 0 ? 1 : capacity) {}
 
   // Of one poll or message: they get the first one's time of receipt, so that they can share it.
+  // All get the time of receipt of the first: they came together, and make one row.
   void push(std::span<const Sample> samples);
   // Adds the oldest to `into`, at most `most`, as soon as there are any; none after `wait_max` or when closed and
   // empty.
