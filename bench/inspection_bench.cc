@@ -61,6 +61,7 @@ class ReplaySource final : public gateway::FrameSource {
     stopping_ = true;
     if (thread_.joinable()) thread_.join();
   }
+  void pause(bool paused) { paused_ = paused; }
   bool done() const { return done_; }
   int given() const { return given_; }
 
@@ -73,6 +74,9 @@ class ReplaySource final : public gateway::FrameSource {
       if (period_ > 0ns) {
         clock.sleep_until(next);
         next += period_;
+      } else if (paused_) {
+        std::this_thread::sleep_for(1ms);
+        continue;
       } else if (!sink.wait_ready(100ms)) {
         continue;
       }
@@ -89,7 +93,7 @@ class ReplaySource final : public gateway::FrameSource {
   const std::vector<Image>& pictures_;
   const nanoseconds period_, phase_;
   const int items_;
-  std::atomic<bool> stopping_{false}, done_{false};
+  std::atomic<bool> stopping_{false}, paused_{false}, done_{false};
   std::atomic<int> given_{0};
   std::thread thread_;
 };
@@ -320,58 +324,92 @@ double preprocess_ms(gateway::Classifier& model, const Image& picture) {
   return quantile_ms(ms, 0.5);
 }
 
-// `cameras` threads that only run the model, against as many stations that take frames as fast as they can.
+// Threads that do nothing but run the model, whenever it is their turn.
+class BareModels {
+ public:
+  ~BareModels() { stop(); }
+  Result<void> add(std::unique_ptr<gateway::Classifier> model, const ImageView& picture) {
+    LINESIDE_TRY(model->warm_up());
+    LINESIDE_TRY(model->preprocess(picture));
+    threads_.emplace_back([this, one = std::shared_ptr<gateway::Classifier>(std::move(model))] {
+      while (!stopping_) {
+        turn_.wait(false);
+        if (one->infer()) runs_.fetch_add(1, std::memory_order_relaxed);
+      }
+    });
+    return {};
+  }
+  void let_run(bool run) {
+    turn_ = run;
+    turn_.notify_all();
+  }
+  std::uint64_t runs() const { return runs_; }
+
+ private:
+  void stop() {
+    stopping_ = true;
+    let_run(true);
+    for (auto& thread : threads_) thread.join();
+  }
+  std::atomic<bool> stopping_{false}, turn_{false};
+  std::atomic<std::uint64_t> runs_{0};
+  std::vector<std::thread> threads_;
+};
+
+// `cameras` threads that only run the model, against as many stations that take frames as fast as they can. They take
+// turns of a quarter of a second, so that a machine whose speed changes changes it for both.
 Result<int> throughput(const Options& options) {
+  constexpr auto kTurn = 250ms, kSettle = 25ms;
   MetricsRegistry metrics;
   const auto pictures = make_pictures(options);
-  std::atomic<std::uint64_t> bare{0};
-  std::atomic<bool> stop{false};
+  BareModels bare;
   double prepare_ms = 0;
-  {
-    std::vector<std::thread> threads;
-    std::vector<std::unique_ptr<gateway::Classifier>> models;
-    for (int i = 0; i < options.cameras; ++i) {
-      LINESIDE_ASSIGN(auto model, loader_for(options, metrics)(0));
-      models.push_back(std::move(model.classifier));
-    }
-    prepare_ms = preprocess_ms(*models[0], pictures[0]);
-    for (auto& model : models)
-      threads.emplace_back([&, one = model.get()] {
-        static_cast<void>(one->warm_up());
-        static_cast<void>(one->preprocess(pictures[0].view()));
-        while (!stop)
-          if (one->infer()) bare.fetch_add(1, std::memory_order_relaxed);
-      });
-    std::this_thread::sleep_for(500ms);
-    const auto before = bare.load();
-    std::this_thread::sleep_for(std::chrono::seconds(options.seconds));
-    bare = bare.load() - before;
-    stop = true;
-    for (auto& thread : threads) thread.join();
+  for (int i = 0; i < options.cameras; ++i) {
+    LINESIDE_ASSIGN(auto model, loader_for(options, metrics)(0));
+    if (i == 0) prepare_ms = preprocess_ms(*model.classifier, pictures[0]);
+    LINESIDE_TRY(bare.add(std::move(model.classifier), pictures[0].view()));
   }
   Log log;
   WireCounter wire;
   LINESIDE_ASSIGN(Line line, make_line(options, pictures, 0ns, log, wire, metrics, false));
-  const auto given = [&] {
+  const auto issued = [&line] {
     std::uint64_t sum = 0;
     for (const auto& station : line.stations) sum += station->verdicts_issued();
     return sum;
   };
-  while (given() < 20) std::this_thread::sleep_for(10ms);
-  std::this_thread::sleep_for(500ms);
-  const auto before = given();
-  std::this_thread::sleep_for(std::chrono::seconds(options.seconds));
-  const auto pipeline = given() - before;
+  const auto let_stations_run = [&line](bool run) {
+    for (ReplaySource* source : line.sources) source->pause(!run);
+  };
+  while (issued() < 20) std::this_thread::sleep_for(10ms);
+  const auto per_s = [&](const auto& let_run, const auto& count) {
+    let_run(true);
+    std::this_thread::sleep_for(kSettle);
+    const auto begin = system_clock().mono();
+    const auto before = count();
+    std::this_thread::sleep_for(kTurn);
+    const auto done = static_cast<double>(count() - before);
+    const double took_s = ms_between(begin, system_clock().mono()) / 1e3;
+    let_run(false);
+    std::this_thread::sleep_for(kSettle);
+    return done / took_s;
+  };
+  std::vector<double> alone, stations, ratios;
+  let_stations_run(false);
+  for (nanoseconds left = std::chrono::seconds(options.seconds); left > 0ns; left -= kTurn) {
+    alone.push_back(per_s([&](bool run) { bare.let_run(run); }, [&] { return bare.runs(); }));
+    stations.push_back(per_s(let_stations_run, issued));
+    ratios.push_back(stations.back() / alone.back());
+  }
   for (auto& station : line.stations) station->stop();
   std::uint64_t fail_safe = 0;
   for (const Verdict& verdict : log.take()) fail_safe += is_fail_safe(verdict.reason) ? 1 : 0;
-  const double seconds = options.seconds;
+  for (auto* values : {&alone, &stations, &ratios}) std::ranges::sort(*values);
   std::printf(
       "%s\n",
       std::format(
-          R"({{"cameras":{},"bare_per_s":{:.1f},"pipeline_per_s":{:.1f},"fail_safe":{},"preprocess_ms":{:.4f}}})",
-          options.cameras, static_cast<double>(bare.load()) / seconds, static_cast<double>(pipeline) / seconds,
-          fail_safe, prepare_ms)
+          R"({{"cameras":{},"bare_per_s":{:.1f},"pipeline_per_s":{:.1f},"of_bare":{:.4f},"fail_safe":{},"preprocess_ms":{:.4f}}})",
+          options.cameras, quantile_ms(alone, 0.5), quantile_ms(stations, 0.5), quantile_ms(ratios, 0.5), fail_safe,
+          prepare_ms)
           .c_str());
   return 0;
 }
