@@ -317,6 +317,8 @@ void TagFilter::tell_limit(std::size_t i, const LimitWatch::Change& change) {
 
 void TagFilter::tell(const std::string& type, const std::string& asset, Severity severity, const std::string& message,
                      std::map<std::string, std::string> evidence) {
+  log(severity >= Severity::medium ? LogLevel::warning : LogLevel::info, "telemetry", message,
+      {{"asset", asset}, {"event", type}});
   parts_.records.put(Lane::urgent, EventRecord{make_uuid(parts_.clock), type, asset, severity, parts_.clock.wall(),
                                                message, std::move(evidence)});
 }
