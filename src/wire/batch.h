@@ -34,6 +34,7 @@ struct Batch {
   std::uint64_t first_sequence = 0;
   std::vector<Record> records;
   WallTime created{};
+  std::size_t bytes = 0;       // before compression, as it was decoded
   std::size_t unreadable = 0;  // records that could not be read; each stands here as a loss "record.unreadable"
 };
 
@@ -77,7 +78,8 @@ Result<Batch> decode_batch(ByteView compressed);
 // A gateway whose clock is wrong: times that lie more than a minute after `now`, or before 2020 (a clock that was never
 // set), become `now`. Otherwise one record from the future would stay the newest for ever, and old ones be deleted as
 // aged. A summary keeps its length: a station's at most an hour, others at most a day. A tag block
-// says by how much it was moved. Returns how many records were changed.
+// says by how much it was moved. Where `now` itself is before 2020, nothing is known to be wrong. Returns how many
+// records were changed.
 std::uint64_t correct_times(Batch& batch, WallTime now);
 
 Bytes encode_ack(const Ack& ack);

@@ -460,5 +460,12 @@ TEST(Batch, GivesRecordsOfAWrongClockTheTimeOfReceipt) {
   EXPECT_EQ(std::get<TagBlock>(batch.records[9].body).moved, 0s);
 }
 
+TEST(Batch, IsNotCorrected_WhereTheReceiversClockWasNeverSet) {
+  const WallTime good{std::chrono::sys_days{std::chrono::year{2026} / 11 / 23}};
+  Batch batch{.records = {{1, VerdictRecord{.time = good}}}};
+  EXPECT_EQ(correct_times(batch, WallTime{std::chrono::minutes{5}}), 0U);
+  EXPECT_EQ(std::get<VerdictRecord>(batch.records[0].body).time, good);
+}
+
 }  // namespace
 }  // namespace lineside::wire
