@@ -68,8 +68,12 @@ class LaneQueue {
 
  private:
   static std::size_t weight(const RecordBody& body) {
-    const auto* picture = std::get_if<PictureRecord>(&body);
-    return sizeof(Entry) + (picture == nullptr ? 0 : picture->jpeg.size());
+    std::size_t bytes = sizeof(Entry);
+    if (const auto* picture = std::get_if<PictureRecord>(&body)) bytes += picture->jpeg.size();
+    if (const auto* block = std::get_if<TagBlock>(&body)) bytes += block->bytes.size() + block->plan.size();
+    if (const auto* asset = std::get_if<AssetSummary>(&body))
+      for (const AssetSpectrum& one : asset->spectra) bytes += sizeof one + 4 * one.low_hz.size() * sizeof(float);
+    return bytes;
   }
   void place(Entry&& entry) {
     bytes_ += entry.bytes;

@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 inline constexpr std::array kBothLanes{Lane::urgent, Lane::bulk};
-inline constexpr std::size_t kQueueBytesMax = 64u << 20;  // pictures waiting for the disk, for each lane
+inline constexpr std::size_t kQueueBytesMax = 64u << 20;  // of records waiting for the disk, for each lane
 inline constexpr std::size_t kGroupRecordsMax = 2000, kGroupBytesMax = 16u << 20;
 inline constexpr std::uint64_t kDeleteRowsMax = 5000;  // for each commit, so that one commit stays short
 inline constexpr std::uint64_t kReserveAheadMin = 512, kReserveAheadMax = 65'536;

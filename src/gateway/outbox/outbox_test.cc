@@ -12,6 +12,7 @@
 #include "base/sqlite.h"
 #include "base/test_folder.h"
 #include "base/uuid.h"
+#include "gateway/outbox/lane_queue.h"
 #include "gateway/outbox/outbox_test_box.h"
 #include "gateway/outbox/recovery.h"
 #include "gateway/outbox/reservation.h"
@@ -249,6 +250,22 @@ TEST(Outbox, TakesRecordsFromManyThreads) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(everything(*box.outbox, Lane::urgent).size(), 400U);
   EXPECT_EQ(everything(*box.outbox, Lane::bulk).size(), 400U);
+}
+
+// While the disk does not take anything, memory stays bounded whatever the records are.
+TEST(LaneQueue, CountsWhatEachKindOfRecordTakesInMemory) {
+  constexpr std::size_t kBytesMax = 1u << 20;
+  const std::vector<float> bands(10'000);
+  const TagBlock block{
+      .stream = "s", .bytes = std::vector<std::uint8_t>(150'000), .plan = std::vector<std::uint8_t>(10'000)};
+  const AssetSummary asset{.asset = "m", .spectra = {{"x", "g", bands, bands, bands, bands}}};
+  const PictureRecord picture{.jpeg = std::vector<std::uint8_t>(160'000)};
+  for (const RecordBody& body : {RecordBody(block), RecordBody(asset), RecordBody(picture)}) {
+    LaneQueue queue(Lane::bulk, 100, kBytesMax);
+    std::uint64_t kept = 0;
+    while (kept < 100 && queue.push(kept + 1, RecordBody(body), WallTime{})) ++kept;
+    EXPECT_EQ(kept, 6U) << "of kind " << body.index();
+  }
 }
 
 }  // namespace
