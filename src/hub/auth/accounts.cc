@@ -18,8 +18,9 @@ std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-std::string one_user_key(const std::string& tenant, const std::string& name, const std::string& peer) {
-  return peer + '\n' + tenant + '\n' + name;
+// A digest: what somebody types as a name may be long.
+std::string one_user_key(const std::string& tenant, const std::string& name, const std::string& network) {
+  return token_hash(network + '\n' + tenant + '\n' + name);
 }
 
 bool made_of(std::string_view text, std::string_view more) {
@@ -53,8 +54,8 @@ struct Accounts::State {
   Clock& clock;
   const std::chrono::hours life;
   std::string decoy_hash;  // verified for unknown users, so that they take as long as known ones
-  SignInThrottle by_user;  // one peer on one user
-  SignInThrottle by_peer;  // one peer on any user
+  SignInThrottle by_user;  // one network on one user
+  SignInThrottle by_peer;  // one network on any user
 };
 
 Accounts::Accounts() = default;
@@ -161,7 +162,8 @@ Result<std::string> Accounts::stored_hash(const std::string& tenant, const std::
 
 std::chrono::seconds Accounts::sign_in_wait(const std::string& tenant, const std::string& name,
                                             const std::string& peer) const {
-  return std::max(state_->by_user.wait(one_user_key(tenant, name, peer)), state_->by_peer.wait(peer));
+  const std::string network = network_of(peer);
+  return std::max(state_->by_user.wait(one_user_key(tenant, name, network)), state_->by_peer.wait(network));
 }
 
 Result<SignedIn> Accounts::sign_in(const std::string& tenant, const std::string& name, const std::string& password,
@@ -169,12 +171,12 @@ Result<SignedIn> Accounts::sign_in(const std::string& tenant, const std::string&
   if (const auto wait = sign_in_wait(tenant, name, peer); wait.count() > 0)
     return fail(ErrorCode::limit_reached,
                 std::format("Too many wrong passwords. Wait {} s, then try again.", wait.count()));
-  const auto key = one_user_key(tenant, name, peer);
+  const std::string network = network_of(peer), key = one_user_key(tenant, name, network);
   LINESIDE_ASSIGN(const auto hash, stored_hash(tenant, name));
   const bool fits = verify_password(hash.empty() ? state_->decoy_hash : hash, password);
   if (!fits || hash.empty()) {
     state_->by_user.failed(key);
-    state_->by_peer.failed(peer);
+    state_->by_peer.failed(network);
     return fail(ErrorCode::auth_failed, std::string(kWrong));
   }
   state_->by_user.succeeded(key);
@@ -222,7 +224,7 @@ Result<void> Accounts::change_password(const std::string& token, const std::stri
                 std::format("Too many wrong passwords. Wait {} s, then try again.", wait.count()));
   LINESIDE_ASSIGN(const auto hash, stored_hash(who.tenant, who.user));
   if (!verify_password(hash, current)) {
-    state_->by_user.failed(one_user_key(who.tenant, who.user, peer));
+    state_->by_user.failed(one_user_key(who.tenant, who.user, network_of(peer)));
     return fail(ErrorCode::auth_failed, "The current password is wrong.");
   }
   LINESIDE_TRY(check_password_rules(next));

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <format>
+
 #include "base/file.h"
 #include "base/metrics.h"
 #include "base/sqlite.h"
@@ -103,6 +105,21 @@ TEST_F(AccountsTest, GuessingIsSlowedDownEvenWithTheRightPasswordAtLast) {
   EXPECT_TRUE(accounts->sign_in("acme", "ann", kPassword, "10.0.0.2")) << "others are not locked out";
   clock.advance(61s);
   EXPECT_NE(token_of(), "");
+}
+
+TEST_F(AccountsTest, GuessingIsSlowedDown_ForWhoTakesAnotherAddressOfItsNetworkEachTime) {
+  for (int i = 0; i < 6; ++i)
+    EXPECT_FALSE(accounts->sign_in("acme", "ann", "wrong wrong wrong", std::format("2001:db8:1:2:{}::7", i)));
+  EXPECT_GT(accounts->sign_in_wait("acme", "ann", "2001:db8:1:2::ffff"), 0s);
+  EXPECT_EQ(accounts->sign_in_wait("acme", "ann", "2001:db8:1:3::ffff"), 0s);
+}
+
+TEST(Networks, AreThatOfAnAddress) {
+  EXPECT_EQ(network_of("10.1.2.3"), "10.1.2.3");
+  EXPECT_EQ(network_of("::ffff:10.1.2.3"), "10.1.2.3");
+  EXPECT_EQ(network_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+  EXPECT_EQ(network_of("::1"), "::");
+  EXPECT_EQ(network_of("no address"), "no address");
 }
 
 TEST_F(AccountsTest, RefusesNamesPasswordsAndRolesThatCantBe) {

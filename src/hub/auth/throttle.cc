@@ -1,10 +1,23 @@
 #include "hub/auth/throttle.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace lineside::hub {
 
 using std::chrono::seconds;
+
+std::string network_of(const std::string& address) {
+  in6_addr v6{};
+  if (inet_pton(AF_INET6, address.c_str(), &v6) != 1) return address;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return inet_ntop(AF_INET, v6.s6_addr + 12, text.data(), text.size());
+  std::memset(v6.s6_addr + 8, 0, 8);
+  return inet_ntop(AF_INET6, &v6, text.data(), text.size());
+}
 
 SignInThrottle::SignInThrottle(Clock& clock, int free_failures, std::size_t keys_max)
     : clock_(clock), free_failures_(free_failures), keys_max_(keys_max) {}

@@ -9,6 +9,10 @@
 
 namespace lineside::hub {
 
+// Whom a wait or a share is for: an IPv4 address itself, also one written as IPv6; the first 64 bits of an IPv6
+// address, since whoever has one of those has all of them. Anything else as it is.
+std::string network_of(const std::string& address);
+
 // Thread-safe. Bounded: at most `keys_max` keys; when full, the one that failed longest ago is forgotten.
 class SignInThrottle {
  public:
