@@ -6,8 +6,9 @@
 
 #include <future>
 
-#include "base/bounded_queue.h"
+#include "base/fair_queue.h"
 #include "base/log.h"
+#include "hub/auth/throttle.h"
 #include "hub/http/caller.h"
 #include "hub/http/drogon_log.h"
 #include "hub/http/listen_check.h"
@@ -23,7 +24,8 @@ using Reply = std::function<void(const HttpResponsePtr&)>;
 
 constexpr std::size_t kBodyMax = 64 * 1024;
 constexpr auto kStartMax = std::chrono::seconds{10};
-constexpr int kQueryWorkers = 2;
+// In each kind one worker at least is always left for the other tenants.
+constexpr int kQueryWorkers = 3, kTagWorkers = 2;
 
 // No inline scripts or styles, nothing from elsewhere, not inside a frame (CSP level 3).
 constexpr const char* kContentPolicy =
@@ -154,8 +156,10 @@ struct Server::State {
         seconds(context_in.metrics.histogram("lineside_http_request_seconds", "Time to answer a request of the API")),
         refused(context_in.metrics.counter("lineside_http_refused_total", "Requests answered 503: too many waiting")) {}
 
-  void work(BoundedQueue<Job>& queue, Api api);
+  void let_in();
+  void work(FairQueue<Job>& queue, Api api);
   void handle(const HttpRequestPtr& request, Reply&& reply);
+  void refuse(const Job& job);
   void configure(const ServerSettings& settings);
 
   ApiContext& context;
@@ -163,23 +167,45 @@ struct Server::State {
   Proxies proxies;
   LatencyHistogram& seconds;
   Counter& refused;
-  BoundedQueue<Job> queries{"http.queries", 128, WhenFull::reject_new};
-  BoundedQueue<Job> passwords{"http.passwords", 32, WhenFull::reject_new};
-  BoundedQueue<Job> tags{"http.tags", 32, WhenFull::reject_new};  // seconds each: nobody else waits for them
+  // Whose a request is, the database knows: that is not asked on the thread that serves every connection.
+  FairQueue<Job> door{{.waiting = 256, .waiting_each = 128}};                                   // by network
+  FairQueue<Job> queries{{.waiting = 256, .waiting_each = 128, .at_once = kQueryWorkers - 1}};  // by tenant
+  FairQueue<Job> tags{{.waiting = 128, .waiting_each = 32, .at_once = kTagWorkers - 1}};        // too; seconds each
+  FairQueue<Job> passwords{{.waiting = 32, .waiting_each = 8}};                                 // by network
   std::vector<std::jthread> workers;
   std::jthread loop;
 };
 
-void Server::State::work(BoundedQueue<Job>& queue, Api api) {
+// Who is not signed in counts as one tenant.
+void Server::State::let_in() {
+  while (!door.closed()) {
+    const auto turn = door.pop(std::chrono::seconds{1});
+    if (!turn) continue;
+    const Job& job = turn->value;
+    const auto who = context.accounts.session(job.request.token);
+    auto& queue = asks_for_tags(job.request.path) ? tags : queries;
+    if (!queue.push(who ? who->tenant : "", job)) refuse(job);
+  }
+}
+
+void Server::State::work(FairQueue<Job>& queue, Api api) {
   while (!queue.closed()) {
-    auto job = queue.pop(std::chrono::seconds{1});
-    if (!job) continue;
+    const auto turn = queue.pop(std::chrono::seconds{1});
+    if (!turn) continue;
     const auto begin = context.clock.mono();
-    auto response = to_response(api.handle(job->request));
+    auto response = to_response(api.handle(turn->value.request));
     add_security_headers(response, secure);
-    job->reply(response);
+    turn->value.reply(response);
     seconds.record(context.clock.mono() - begin);
   }
+}
+
+void Server::State::refuse(const Job& job) {
+  refused.add();
+  auto busy = to_response(problem(503, {ErrorCode::limit_reached, "The hub is busy; try again in a moment."}));
+  busy->addHeader("Retry-After", "2");
+  add_security_headers(busy, secure);
+  job.reply(busy);
 }
 
 void Server::State::handle(const HttpRequestPtr& request, Reply&& reply) {
@@ -195,12 +221,8 @@ void Server::State::handle(const HttpRequestPtr& request, Reply&& reply) {
     return now(to_response(problem({ErrorCode::not_found, "There is nothing at this address."})));
   }
   const bool checks_password = !reads && (path.ends_with("/session") || path.ends_with("/password"));
-  auto& queue = checks_password ? passwords : asks_for_tags(request->getOriginalPath()) ? tags : queries;
-  if (queue.push({to_request(request, proxies, secure), reply})) return;
-  refused.add();
-  auto busy = to_response(problem(503, {ErrorCode::limit_reached, "The hub is busy; try again in a moment."}));
-  busy->addHeader("Retry-After", "2");
-  now(busy);
+  const Job job{to_request(request, proxies, secure), std::move(reply)};
+  if (!(checks_password ? passwords : door).push(network_of(job.request.peer), job)) refuse(job);
 }
 
 void Server::State::configure(const ServerSettings& settings) {
@@ -243,6 +265,7 @@ Server::Server() = default;
 
 Server::~Server() {
   if (!state_) return;
+  state_->door.close();
   state_->queries.close();
   state_->passwords.close();
   state_->tags.close();
@@ -269,13 +292,15 @@ Result<std::unique_ptr<Server>> Server::start(const ServerSettings& settings, Ap
   auto* state = server->state_.get();
   state->secure = secure;
   state->proxies = settings.trusted_proxies;
-  std::vector<BoundedQueue<State::Job>*> queues(kQueryWorkers, &state->queries);
-  queues.insert(queues.end(), {&state->passwords, &state->tags});
-  for (BoundedQueue<State::Job>* queue : queues) {
+  std::vector<FairQueue<State::Job>*> queues(kQueryWorkers, &state->queries);
+  queues.insert(queues.end(), kTagWorkers, &state->tags);
+  queues.push_back(&state->passwords);
+  for (FairQueue<State::Job>* queue : queues) {
     LINESIDE_ASSIGN(auto queries, Queries::open(settings.database));
     state->workers.emplace_back(
         [state, queue, api = Api(context, std::move(queries))]() mutable { state->work(*queue, std::move(api)); });
   }
+  state->workers.emplace_back([state] { state->let_in(); });
   state->configure(settings);
   drogon::app().registerController(std::make_shared<LiveController>(feed, settings.trusted_proxies, secure));
   auto running = std::make_shared<std::promise<void>>();

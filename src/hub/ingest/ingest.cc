@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/bounded_queue.h"
+#include "base/fair_queue.h"
 #include "base/log.h"
 #include "mqtt/mqtt_client.h"
 #include "wire/batch.h"
@@ -18,7 +18,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kQueueMessages = 1024, kQueueBytesMax = 64u << 20;
-constexpr std::size_t kGroupBatches = 64;
+// Of one gateway, so that one that sends without end slows down nobody but itself.
+constexpr std::size_t kGatewayMessages = 128, kGatewayBytesMax = 24u << 20;
+// What is stored together. Records take several times their bytes in memory.
+constexpr std::size_t kGroupMessages = 64, kGroupBytesMax = 16u << 20;
 constexpr milliseconds kWait{200}, kStorageRest{500};
 constexpr int kStorageFailuresMax = 2;  // in a row, of batches that go alone: it is the storage, not one of them
 constexpr std::chrono::minutes kRetentionPeriod{1};
@@ -147,12 +150,8 @@ class Ingest::Impl final : public mqtt::Handler {
 
   void on_message(std::string_view topic, std::span<const std::uint8_t> payload) override {
     if (payload.size() > wire::kCompressedBytesMax) return garbage_.add();
-    if (queued_bytes_ + payload.size() > kQueueBytesMax) return overflow_.add();
-    queued_bytes_ += payload.size();
-    if (!queue_.push({std::string(topic), {payload.begin(), payload.end()}})) {
-      queued_bytes_ -= payload.size();
-      overflow_.add();
-    }
+    const std::string gateway(topic.substr(0, topic.rfind('/')));
+    if (!queue_.push(gateway, {std::string(topic), {payload.begin(), payload.end()}}, payload.size())) overflow_.add();
   }
 
  private:
@@ -164,15 +163,14 @@ class Ingest::Impl final : public mqtt::Handler {
   void run() {
     while (!stopping()) {
       if (hello_wanted_.exchange(false)) say_hello();
-      auto first = queue_.pop(kWait);
-      if (!first) continue;
+      auto next = queue_.pop(kWait);
       std::vector<IncomingBatch> group;
-      take(*first, group);
-      while (group.size() < kGroupBatches) {
-        auto next = queue_.pop(nanoseconds{0});
-        if (!next) break;
-        take(*next, group);
+      std::size_t bytes = 0;
+      for (std::size_t messages = 1; next; ++messages, next = queue_.pop(nanoseconds{0})) {
+        bytes += take(next->value, group);
+        if (messages == kGroupMessages || bytes >= kGroupBytesMax) break;
       }
+      next.reset();
       if (!group.empty()) commit(group);
     }
   }
@@ -188,11 +186,14 @@ class Ingest::Impl final : public mqtt::Handler {
       acknowledge(mark.tenant, mark.gateway, {mark.lane, mark.epoch, mark.last_sequence, true});
   }
 
-  void take(const Message& message, std::vector<IncomingBatch>& group) {
-    queued_bytes_ -= message.payload.size();
+  // How many bytes of records that added to the group.
+  std::size_t take(const Message& message, std::vector<IncomingBatch>& group) {
     const auto topic = wire::parse_topic(message.topic);
     if (!topic) return drop(message.topic, topic.error().message);
-    if (topic->leaf == "state") return take_state(*topic, message);
+    if (topic->leaf == "state") {
+      take_state(*topic, message);
+      return 0;
+    }
     bytes_.add(mqtt::publish_packet_bytes(message.topic.size(), message.payload.size()));
     auto batch = wire::decode_batch(message.payload);
     if (!batch) return drop(message.topic, batch.error().message);
@@ -205,18 +206,20 @@ class Ingest::Impl final : public mqtt::Handler {
                      {{"tenant", batch->tenant}, {"gateway", batch->gateway}});
     }
     group.push_back({std::move(*batch), mqtt::publish_packet_bytes(message.topic.size(), message.payload.size())});
+    return group.back().batch.bytes;
   }
 
-  void drop(const std::string& topic, const std::string& why) {
+  std::size_t drop(const std::string& topic, const std::string& why) {
     garbage_.add();
     garbage_log_.log(LogLevel::warning, "ingest", "message dropped",
                      {{"topic", wire::clean_text(topic, 200)}, {"reason", why}});
+    return 0;
   }
 
   void take_state(const wire::Topic& topic, const Message& message) {
     if (message.payload.empty()) return;  // a retained message that was cleared
     const auto state = parse_state(message.payload);
-    if (!state) return drop(message.topic, "the state is not understood");
+    if (!state) return void(drop(message.topic, "the state is not understood"));
     if (auto set = store_.set_gateway_state(topic.tenant, topic.gateway, *state); !set)
       log(LogLevel::error, "ingest", "can't store a gateway's state", {{"reason", set.error().message}});
   }
@@ -299,8 +302,10 @@ class Ingest::Impl final : public mqtt::Handler {
   std::condition_variable wake_;
   bool stopping_ = false, connected_ = false;
   std::string last_error_ = "not connected yet";
-  BoundedQueue<Message> queue_{"hub ingest", kQueueMessages, WhenFull::reject_new};
-  std::atomic<std::size_t> queued_bytes_{0};
+  FairQueue<Message> queue_{{.waiting = kQueueMessages,
+                             .waiting_each = kGatewayMessages,
+                             .weight = kQueueBytesMax,
+                             .weight_each = kGatewayBytesMax}};
   std::atomic<bool> hello_wanted_{false};
   bool more_to_delete_ = true;  // the janitor's own
   LogLimiter connection_log_, garbage_log_, clock_log_, commit_log_, refused_log_, stale_log_;

@@ -14,11 +14,19 @@ namespace lineside::hub {
 namespace {
 
 using namespace std::chrono_literals;
+using Bytes = std::vector<std::uint8_t>;
 
 // Takes everything but what comes from the gateway "bad"; its storage fails as often as told.
 class FakeSink final : public BatchSink {
  public:
   Result<std::vector<CommitOutcome>> commit(std::span<const IncomingBatch> batches) override {
+    entered = true;
+    for (int i = 0; held && i < 10'000; ++i) std::this_thread::sleep_for(1ms);
+    std::size_t picture_bytes = 0;
+    for (const IncomingBatch& incoming : batches)
+      for (const Record& record : incoming.batch.records)
+        if (const auto* picture = std::get_if<PictureRecord>(&record.body)) picture_bytes += picture->jpeg.size();
+    most_picture_bytes = std::max(most_picture_bytes.load(), picture_bytes);
     if (failures > 0) {
       --failures;
       return fail(ErrorCode::disk_full, "no room");
@@ -32,6 +40,8 @@ class FakeSink final : public BatchSink {
     return outcomes;
   }
   std::atomic<int> failures{0};
+  std::atomic<bool> held{false}, entered{false};
+  std::atomic<std::size_t> most_picture_bytes{0};  // in one call
 };
 
 // Two gateways in one: publishes batches and waits for acknowledgements.
@@ -41,9 +51,9 @@ class Gateways final : public mqtt::Handler {
     client_ = mqtt::Client::start({.broker = {.port = port, .tls = false}}, *this).value();
     wait([&] { return subscribed_; });
   }
-  void send(const std::string& gateway) {
+  void send(const std::string& gateway, const RecordBody& body = VerdictRecord{.station = "cap", .item = 1}) {
     wire::BatchBuilder batch("t1", gateway, Lane::urgent, "01890a5d-ac96-774b-bcce-b302099a8057", 1, WallTime{});
-    EXPECT_TRUE(batch.add(wire::encode_record({1, VerdictRecord{.station = "cap", .item = 1}})));
+    EXPECT_TRUE(batch.add(wire::encode_record({1, body})));
     EXPECT_TRUE(client_->publish(wire::make_topic("t1", gateway, "up"), batch.finish().value()));
   }
   void say(std::string_view state) {
@@ -157,6 +167,38 @@ TEST_F(IngestTest, SaysThatTwoGatewaysMayShareACertificate_WhenAReplacedOutboxCo
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_NE(log.find("two gateways have the same name and certificate"), std::string::npos) << log;
   EXPECT_NE(log.find("gateway=twin"), std::string::npos) << log;
+}
+
+// A few kB on the wire may be megabytes once they are records.
+TEST_F(IngestTest, StoresOnlySoMuchTogether_HoweverSmallItWasOnTheWire) {
+  constexpr std::size_t kPicture = 7u << 20;
+  Gateways gateways(broker_.port());
+  sink_.held = true;
+  gateways.send("first");
+  for (int i = 0; i < 10'000 && !sink_.entered; ++i) std::this_thread::sleep_for(1ms);
+  for (int i = 0; i < 10; ++i)
+    gateways.send("big" + std::to_string(i), PictureRecord{.station = "cap", .jpeg = Bytes(kPicture, 0)});
+  std::this_thread::sleep_for(500ms);  // that they wait: without it there would be less to be seen
+  gateways.send("good");
+  sink_.held = false;
+  ASSERT_TRUE(gateways.wait_ack());
+  EXPECT_GE(sink_.most_picture_bytes, kPicture);
+  EXPECT_LE(sink_.most_picture_bytes, 3 * kPicture);
+}
+
+TEST_F(IngestTest, AGatewayThatSendsWithoutEndLeavesRoomForTheOthers) {
+  Gateways gateways(broker_.port());
+  sink_.held = true;
+  gateways.send("first");
+  for (int i = 0; i < 10'000 && !sink_.entered; ++i) std::this_thread::sleep_for(1ms);
+  for (int i = 0; i < 2000; ++i) gateways.send("loud");
+  gateways.send("good");  // once: nobody sends it again
+  for (int i = 0; i < 10'000 && count("lineside_hub_ingest_dropped_total") < 1872; ++i)
+    std::this_thread::sleep_for(1ms);
+  std::this_thread::sleep_for(100ms);
+  sink_.held = false;
+  ASSERT_TRUE(gateways.wait_ack());
+  EXPECT_EQ(count("lineside_hub_ingest_dropped_total"), 1872U);
 }
 
 TEST_F(IngestTest, TriesAgain_WhenTheStorageFails) {
