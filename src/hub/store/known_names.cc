@@ -15,13 +15,19 @@ constexpr std::string_view kNextAsset = R"(
 SELECT asset FROM asset_summary INDEXED BY asset_summary_by_time
 WHERE tenant = ?1 AND gateway = ?2 AND asset > ?3 ORDER BY asset LIMIT 1)";
 
+constexpr std::string_view kNextStation = R"(
+SELECT station FROM station_summary INDEXED BY station_summary_by_time
+WHERE tenant = ?1 AND gateway = ?2 AND station > ?3 ORDER BY station LIMIT 1)";
+
 const std::string& name_of(const RecordBody& body) {
+  if (const auto* station = std::get_if<StationSummary>(&body)) return station->station;
   if (const auto* asset = std::get_if<AssetSummary>(&body)) return asset->asset;
   if (const auto* block = std::get_if<TagBlock>(&body)) return block->stream;
   return std::get<TagSummary>(body).tag;
 }
 
 WallTime end_of(const RecordBody& body) {
+  if (const auto* station = std::get_if<StationSummary>(&body)) return station->to;
   if (const auto* asset = std::get_if<AssetSummary>(&body)) return asset->to;
   if (const auto* block = std::get_if<TagBlock>(&body)) return block->to;
   return std::get<TagSummary>(body).to;
@@ -32,17 +38,19 @@ struct Kind {
   std::size_t most = 0;    // of one gateway
   std::string_view cause;  // of the loss
 };
-constexpr std::size_t kAssets = 0;
-constexpr std::array<Kind, 3> kKinds{
+constexpr std::size_t kStations = 0, kAssets = 1;
+constexpr std::array<Kind, 4> kKinds{
+    Kind{kNextStation, kStationsMax, "hub.stations_max"},
     Kind{kNextAsset, kAssetsMax, "hub.assets_max"},
     Kind{tag_sql::kNextStream, kTagStreamsMax, "hub.tags_max"},
     Kind{tag_sql::kNextSummarized, kSummaryTagsMax, "hub.tags_max"},
 };
 
 std::optional<std::size_t> kind_of(const RecordBody& body) {
+  if (std::holds_alternative<StationSummary>(body)) return kStations;
   if (std::holds_alternative<AssetSummary>(body)) return kAssets;
-  if (std::holds_alternative<TagBlock>(body)) return 1;
-  if (std::holds_alternative<TagSummary>(body)) return 2;
+  if (std::holds_alternative<TagBlock>(body)) return 2;
+  if (std::holds_alternative<TagSummary>(body)) return 3;
   return std::nullopt;
 }
 
@@ -83,7 +91,9 @@ Result<KnownNames::Fitting> KnownNames::without_too_many(Database& database, con
       continue;
     }
     if (!changed) changed = std::make_shared<wire::Batch>(batch);
-    ++(*kind == kAssets ? fitting.assets_refused : fitting.tags_refused);
+    ++(*kind == kStations ? fitting.stations_refused
+       : *kind == kAssets ? fitting.assets_refused
+                          : fitting.tags_refused);
     changed->records[i].body =
         LossRecord{batch.lane, sequence, sequence, std::string(kKinds[*kind].cause), end_of(body)};
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Which assets, streams of tags and summarised tags each gateway has, so that one that makes up names does not fill the
-// hub's pages, its memory and the time of those who ask.
+// Which stations, assets, streams of tags and summarised tags each gateway has, so that one that makes up names does
+// not fill the hub's pages, its memory and the time of those who ask.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -13,16 +13,18 @@
 
 namespace lineside::hub {
 
+inline constexpr std::size_t kStationsMax = 1000;  // of one gateway
+
 // Owner thread only, inside the caller's transaction. Reads a gateway's names once, by as many look-ups.
 class KnownNames {
  public:
   struct Fitting {
     std::shared_ptr<const wire::Batch> batch;  // null: all may be stored as they are
-    std::uint64_t assets_refused = 0;          // their summaries are loss records ("hub.assets_max") in it
-    std::uint64_t tags_refused = 0;            // blocks and summaries, too ("hub.tags_max")
+    // Whose names were too many: they are loss records in it, "hub.stations_max", "hub.assets_max" and "hub.tags_max".
+    std::uint64_t stations_refused = 0, assets_refused = 0, tags_refused = 0;
   };
-  // Of what connects to `watermark`, the rest is not stored: the batch without records of names above kAssetsMax,
-  // kTagStreamsMax or kSummaryTagsMax of its gateway. Errors: database.
+  // Of what connects to `watermark`, the rest is not stored: the batch without summaries and blocks of names above
+  // kStationsMax, kAssetsMax, kTagStreamsMax or kSummaryTagsMax of its gateway. Errors: database.
   Result<Fitting> without_too_many(Database& database, const wire::Batch& batch, std::uint64_t watermark);
   void forget();       // what was stored is rolled back
   void forget_full();  // something was deleted: who has the most may have room again

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "hub/store/alarm_rows.h"
 #include "hub/store/asset_rows.h"
 #include "hub/store/tag_rows.h"
 #include "model/record.h"
@@ -105,6 +106,9 @@ class Queries {
   Result<std::vector<AssetEvent>> asset_events(const std::string& tenant, const AssetId& id,
                                                int limit);  // newest first
 
+  // What is there at `now`, and what has returned to normal but nobody has acknowledged for kReturnedAlarmsShown.
+  Result<AlarmList> alarms(const std::string& tenant, WallTime now, int limit);
+
   // Tags (hub/tags makes readings of the blocks). The first `most` streams and tags in order of their names.
   Result<std::vector<std::string>> tag_streams(const std::string& tenant, const std::string& gateway, std::size_t most);
   Result<std::vector<std::string>> summarized_tags(const std::string& tenant, const std::string& gateway,
@@ -113,6 +117,9 @@ class Queries {
   // The one that was begun last.
   Result<std::optional<TagGeneration>> newest_generation(const std::string& tenant, const std::string& gateway,
                                                          const std::string& stream);
+  // As tag_streams.
+  Result<std::vector<TagStreamRow>> stream_generations(const std::string& tenant, const std::string& gateway,
+                                                       std::size_t most);
   // The first `limit` of those with a block that ends in the period, and one of them.
   Result<std::vector<std::uint64_t>> generations_between(const std::string& tenant, const std::string& gateway,
                                                          const std::string& stream, WallTime from, WallTime to,

@@ -108,7 +108,8 @@ Result<RecordWriter> RecordWriter::create(Database& database) {
                     database.prepare(std::format("INSERT INTO {} ({}, {}) VALUES ({})", table, place, columns, marks)));
     return {};
   };
-  RecordWriter writer;
+  LINESIDE_ASSIGN(AlarmBook alarms, AlarmBook::create(database));
+  RecordWriter writer(std::move(alarms));
   LINESIDE_TRY(make(writer.verdict_, "verdict", kPlace,
                     "station, item, time_ns, decision, reason, score, label, model_version, deadline_met, actuated, "
                     "decision_ns, actuation_ns"));
@@ -136,6 +137,7 @@ Result<void> RecordWriter::write(const RecordPlace& place, const Record& record)
 }
 
 Result<void> RecordWriter::write_loss(const RecordPlace& place, const LossRecord& loss) {
+  if (place.lane == Lane::urgent) LINESIDE_TRY(alarms_.doubt(place.tenant, place.gateway));
   const bool exact = loss.last >= loss.first && !loss.cause.ends_with(".at_most");
   if (loss.last >= loss.first) {
     Binder(*longer_loss_, place, loss.first) << loss.last << loss.cause << exact << loss.time;
@@ -155,6 +157,7 @@ Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t se
 }
 
 Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const StationSummary& summary) {
+  LINESIDE_TRY(alarms_.note(place.tenant, place.gateway, summary));
   return (Binder(*summary_, place, sequence)
           << summary.station << summary.from << summary.to << summary.items << summary.passed << summary.rejected
           << summary.fail_safe << summary.late << summary.actuation_failed << summary.raw_bytes
@@ -164,6 +167,7 @@ Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t se
 }
 
 Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const EventRecord& event) {
+  LINESIDE_TRY(alarms_.note(place.tenant, place.gateway, event));
   return (Binder(*event_, place, sequence)
           << event.id << event.type << event.asset << static_cast<std::int64_t>(event.severity) << event.time
           << event.message << json_of(event.evidence))
@@ -177,6 +181,7 @@ Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t se
 }
 
 Result<void> RecordWriter::write_body(const RecordPlace& place, std::uint64_t sequence, const AssetSummary& summary) {
+  LINESIDE_TRY(alarms_.note(place.tenant, place.gateway, summary));
   return (Binder(*asset_, place, sequence)
           << summary.asset << summary.from << summary.to << summary.mode << summary.progress << summary.trouble
           << summary.state << summary.sensor << summary.alarm << summary.windows << summary.anomalies << summary.unknown

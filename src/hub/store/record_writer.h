@@ -1,10 +1,12 @@
 #pragma once
-// Puts one record into the table of its kind. Owner thread only; inside the caller's transaction.
+// Puts one record into the table of its kind, and what it says of alarms into their list. Owner thread only; inside the
+// caller's transaction.
 #include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "base/sqlite.h"
+#include "hub/store/alarm_book.h"
 #include "model/record.h"
 
 namespace lineside::hub {
@@ -27,9 +29,10 @@ class RecordWriter {
   // Blocks of tags written since the last call that nobody can read, because one before them never came. Whoever rolls
   // back takes them, too: they are not stored.
   std::uint64_t take_unreadable_blocks() { return std::exchange(unreadable_, 0); }
+  AlarmBook& alarms() { return alarms_; }
 
  private:
-  RecordWriter() = default;
+  explicit RecordWriter(AlarmBook alarms) : alarms_(std::move(alarms)) {}
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const VerdictRecord& verdict);
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const StationSummary& summary);
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const EventRecord& event);
@@ -40,6 +43,7 @@ class RecordWriter {
   Result<void> write_body(const RecordPlace& place, std::uint64_t sequence, const TagSummary& summary);
 
   std::optional<Statement> verdict_, summary_, event_, picture_, loss_, longer_loss_, asset_, tag_block_, tag_summary_;
+  AlarmBook alarms_;
   std::uint64_t unreadable_ = 0;
 };
 

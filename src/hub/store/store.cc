@@ -97,6 +97,8 @@ class Store::Impl {
         duplicates_(metrics.counter("lineside_hub_duplicate_records_total", "Records that were stored before")),
         gaps_(metrics.counter("lineside_hub_gap_batches_total", "Batches that did not connect and were refused")),
         stale_(metrics.counter("lineside_hub_stale_batches_total", "Batches of an outbox that has been replaced")),
+        stations_refused_(metrics.counter("lineside_hub_station_limit_records_total",
+                                          "Summaries of stations above the most that a gateway may have")),
         assets_refused_(metrics.counter("lineside_hub_asset_limit_records_total",
                                         "Summaries of assets above the most that a gateway may have")),
         tags_refused_(metrics.counter("lineside_hub_tag_limit_records_total",
@@ -193,6 +195,8 @@ class Store::Impl {
       LINESIDE_TRY(remove.run());
       deleted += static_cast<std::uint64_t>(database_.changes());
     }
+    LINESIDE_ASSIGN(Statement returned, database_.prepare("DELETE FROM alarm WHERE cleared_ns > 0 AND cleared_ns < ?"));
+    LINESIDE_TRY(returned.bind(1, limit.time_since_epoch().count()).run());
     if (deleted > 0) names_.forget_full();
     return deleted;
   }
@@ -206,6 +210,11 @@ class Store::Impl {
     add.bind(3, std::string_view(feedback.asset)).bind(4, std::string_view(feedback.event_id));
     add.bind(5, std::string_view(feedback.judgement)).bind(6, std::string_view(feedback.note));
     return add.bind(7, std::string_view(feedback.user)).bind(8, now_ns()).run();
+  }
+
+  Result<void> acknowledge_alarm(const std::string& tenant, const SeenAlarm& seen, const std::string& user) {
+    std::lock_guard lock(mutex_);
+    return transaction([&] { return writer_.alarms().acknowledge(tenant, seen, user, clock_.wall()); });
   }
 
   void add_listener(ChangeListener& listener) {
@@ -230,10 +239,42 @@ class Store::Impl {
     return done;
   }
 
+  struct TagGenerationId {
+    std::string tenant, gateway, stream;
+    std::int64_t number = 0;
+  };
+
+  Result<std::vector<TagGenerationId>> old_generations(std::int64_t before, std::uint64_t most) {
+    std::vector<TagGenerationId> old;
+    LINESIDE_ASSIGN(Statement find, database_.prepare(tag_sql::kOldGenerations));
+    find.bind(1, before).bind(2, static_cast<std::int64_t>(most));
+    for (;;) {
+      LINESIDE_ASSIGN(const bool row, find.step());
+      if (!row) return old;
+      old.push_back({find.text(0), find.text(1), find.text(2), find.integer(3)});
+    }
+  }
+
+  // Whole generations, so that it may be some rows too many: what is left of one could not be read.
   Result<std::uint64_t> delete_tags(WallTime limit, std::uint64_t rows_max) {
-    LINESIDE_ASSIGN(Statement remove, database_.prepare(tag_sql::kDeleteOld));
-    LINESIDE_TRY(remove.bind(1, limit.time_since_epoch().count()).bind(2, static_cast<std::int64_t>(rows_max)).run());
-    return static_cast<std::uint64_t>(database_.changes());
+    const std::int64_t before = limit.time_since_epoch().count();
+    std::uint64_t deleted = 0;
+    const auto work = [&]() -> Result<void> {
+      LINESIDE_ASSIGN(Statement unreadable, database_.prepare(tag_sql::kDeleteUnreadable));
+      LINESIDE_TRY(unreadable.bind(1, before).bind(2, static_cast<std::int64_t>(rows_max)).run());
+      deleted += static_cast<std::uint64_t>(database_.changes());
+      LINESIDE_ASSIGN(const auto old, old_generations(before, rows_max));
+      LINESIDE_ASSIGN(Statement remove, database_.prepare(tag_sql::kDeleteGeneration));
+      for (const TagGenerationId& one : old) {
+        if (deleted >= rows_max) break;
+        remove.bind(1, std::string_view(one.tenant)).bind(2, std::string_view(one.gateway));
+        LINESIDE_TRY(remove.bind(3, std::string_view(one.stream)).bind(4, one.number).run());
+        deleted += static_cast<std::uint64_t>(database_.changes());
+      }
+      return {};
+    };
+    LINESIDE_TRY(transaction(work));
+    return deleted;
   }
 
   Result<void> know_gateway(const std::string& tenant, const std::string& gateway) {
@@ -290,22 +331,19 @@ class Store::Impl {
     names_.forget();
   }
 
-  void count_asset_limit(const wire::Batch& batch, std::uint64_t records) {
-    assets_refused_.add(records);
-    assets_log_.log(
-        LogLevel::warning, "store",
-        std::format("a gateway has more than {} assets; the summaries of further ones are declared lost", kAssetsMax),
-        {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
+  void count_limit(const wire::Batch& batch, std::uint64_t records, Counter& counter, const std::string& most) {
+    if (records == 0) return;
+    counter.add(records);
+    limits_log_.log(LogLevel::warning, "store",
+                    std::format("a gateway has more than {}; what further ones send is declared lost", most),
+                    {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
   }
 
-  void count_tag_limit(const wire::Batch& batch, std::uint64_t records) {
-    tags_refused_.add(records);
-    tag_names_log_.log(
-        LogLevel::warning, "store",
-        std::format("a gateway has more than {} streams of tags or {} summarised ones; what further ones "
-                    "send is declared lost",
-                    kTagStreamsMax, kSummaryTagsMax),
-        {{"tenant", batch.tenant}, {"gateway", batch.gateway}});
+  void count_limits(const wire::Batch& batch, const KnownNames::Fitting& fitting) {
+    count_limit(batch, fitting.stations_refused, stations_refused_, std::format("{} stations", kStationsMax));
+    count_limit(batch, fitting.assets_refused, assets_refused_, std::format("{} assets", kAssetsMax));
+    count_limit(batch, fitting.tags_refused, tags_refused_,
+                std::format("{} streams of tags or {} summarised ones", kTagStreamsMax, kSummaryTagsMax));
   }
 
   void count_unreadable(const wire::Batch& batch, std::uint64_t blocks) {
@@ -352,8 +390,7 @@ class Store::Impl {
     LINESIDE_ASSIGN(outcome.watermark, watermark_of(incoming, incoming.lane));
     LINESIDE_ASSIGN(const auto fitting, names_.without_too_many(database_, incoming, outcome.watermark));
     const wire::Batch& batch = fitting.batch ? *fitting.batch : incoming;
-    if (fitting.assets_refused > 0) count_asset_limit(batch, fitting.assets_refused);
-    if (fitting.tags_refused > 0) count_tag_limit(batch, fitting.tags_refused);
+    count_limits(batch, fitting);
     const RecordPlace place{batch.tenant, batch.gateway, batch.lane, epoch};
     for (const Record& record : batch.records) {
       const std::uint64_t next = outcome.watermark + 1;
@@ -401,10 +438,11 @@ class Store::Impl {
   RecordWriter writer_;
   Clock& clock_;
   KnownNames names_;
-  LogLimiter assets_log_, tags_log_, tag_names_log_;
+  LogLimiter limits_log_, tags_log_;
   std::shared_mutex listeners_mutex_;
   std::vector<ChangeListener*> listeners_;
-  Counter &records_, &duplicates_, &gaps_, &stale_, &assets_refused_, &tags_refused_, &unreadable_tags_;
+  Counter &records_, &duplicates_, &gaps_, &stale_, &stations_refused_, &assets_refused_, &tags_refused_,
+      &unreadable_tags_;
   LatencyHistogram& commit_time_;
 };
 
@@ -442,6 +480,10 @@ Result<std::uint64_t> Store::delete_older_than(WallTime limit, std::uint64_t row
 
 Result<void> Store::add_feedback(const std::string& tenant, const Feedback& feedback) {
   return impl_->add_feedback(tenant, feedback);
+}
+
+Result<void> Store::acknowledge_alarm(const std::string& tenant, const SeenAlarm& seen, const std::string& user) {
+  return impl_->acknowledge_alarm(tenant, seen, user);
 }
 
 void Store::add_listener(ChangeListener& listener) { impl_->add_listener(listener); }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "hub/store/alarm_rows.h"
 #include "hub/store/asset_rows.h"
 #include "model/record.h"
 #include "wire/batch.h"
@@ -88,12 +89,17 @@ class Store final : public BatchSink {
   Result<void> ensure_gateway(const std::string& tenant, const std::string& gateway);
   // Of every gateway's current epoch.
   Result<std::vector<Watermark>> watermarks();
-  // Deletes at most `rows_max` verdicts, summaries, events and pictures older than `limit`; how many it was. Loss
-  // records and watermarks stay: they are the proof of the sum. Call until 0, with pauses.
+  // Deletes about `rows_max` verdicts, summaries, events, pictures and blocks of tags older than `limit` (blocks once
+  // their whole generation is); how many it was. Alarms that have returned before it go, too. Loss records and
+  // watermarks stay: they are the proof of the sum. Call until 0, with pauses.
   Result<std::uint64_t> delete_older_than(WallTime limit, std::uint64_t rows_max = 2000);
 
   // Keeps what a person said of an event, with the time; it is never changed. Errors: database, disk_full.
   Result<void> add_feedback(const std::string& tenant, const Feedback& feedback);
+
+  // One that has returned to normal goes with that. The first acknowledgement counts. Errors: not_found (it is gone, or
+  // has changed since it was seen), database, disk_full.
+  Result<void> acknowledge_alarm(const std::string& tenant, const SeenAlarm& seen, const std::string& user);
 
   void add_listener(ChangeListener& listener);
   void remove_listener(ChangeListener& listener);  // when it returns, no call to it is under way

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/sqlite.h"
 #include "base/test_folder.h"
+#include "hub/store/known_names.h"
 #include "hub/store/queries.h"
 #include "hub/store/tag_sql.h"
 #include "model/tag_limits.h"
@@ -347,6 +348,16 @@ TEST_F(StoreTest, DeclaresSummariesOfTooManyAssetsLost) {
   EXPECT_EQ(number("SELECT count(*) FROM asset_summary"), static_cast<int>(kAssetsMax) + 1);
 }
 
+TEST_F(StoreTest, DeclaresSummariesOfTooManyStationsLost) {
+  std::vector<Record> records;
+  for (std::uint64_t i = 1; i <= kStationsMax + 5; ++i)
+    records.push_back({i, StationSummary{.station = "made-up-" + std::to_string(i), .to = WallTime{1s * i}}});
+  EXPECT_EQ(commit(batch(std::move(records), kEpoch, Lane::bulk)).watermark, kStationsMax + 5) << "the sum holds";
+  EXPECT_EQ(number("SELECT count(*) FROM station_summary"), static_cast<int>(kStationsMax));
+  EXPECT_EQ(number("SELECT sum(last_sequence - first_sequence + 1) FROM loss WHERE cause = 'hub.stations_max'"), 5);
+  EXPECT_EQ(metrics_.counter("lineside_hub_station_limit_records_total", "").value(), 5U);
+}
+
 TEST_F(StoreTest, AnAssetThatIsNotStoredTakesNoPlace) {
   commit(summaries(1, kAssetsMax - 1, "m"));
   EXPECT_TRUE(commit(summaries(5000, 5009, "gap")).gap);
@@ -374,10 +385,13 @@ TEST_F(StoreTest, QuestionsAboutTagsReadNoMoreThanTheirRows) {
   for (const auto sql : {tag_sql::kPlan, tag_sql::kBlocks, tag_sql::kLast})
     EXPECT_NE(how(sql).find("INDEX tag_block_in_order " + generation), std::string::npos) << how(sql);
   EXPECT_NE(how(tag_sql::kPlan).find(generation + " AND block=?"), std::string::npos) << how(tag_sql::kPlan);
-  const std::string remove = how(tag_sql::kDeleteOld);
+  const std::string remove = how(tag_sql::kOldGenerations);
   EXPECT_NE(remove.find("INDEX tag_block_ends " + generation + " AND to_ns>?)"), std::string::npos) << remove;
-  EXPECT_NE(remove.find("INDEX tag_block_by_age (to_ns<?)"), std::string::npos) << remove;
-  for (const auto sql : {tag_sql::kNewest, tag_sql::kNextStream, tag_sql::kNextSummarized, tag_sql::kBetween})
+  EXPECT_NE(remove.find("INDEX tag_generation_by_age (to_ns<?)"), std::string::npos) << remove;
+  EXPECT_NE(how(tag_sql::kDeleteGeneration).find("INDEX tag_block_in_order " + generation), std::string::npos);
+  EXPECT_NE(how(tag_sql::kDeleteUnreadable).find("INDEX tag_unreadable_by_age (to_ns<?)"), std::string::npos);
+  for (const auto sql :
+       {tag_sql::kNewest, tag_sql::kNewestNumber, tag_sql::kNextStream, tag_sql::kNextSummarized, tag_sql::kBetween})
     EXPECT_EQ(how(sql).find("SCAN"), std::string::npos) << how(sql);
   EXPECT_EQ(remove.find("SCAN tag"), std::string::npos) << remove;
 }

@@ -19,13 +19,12 @@ Statement& bind_place(Statement& statement, const std::string& tenant, const std
 Result<std::vector<std::string>> Queries::names_by_walk(std::string_view sql, const std::string& tenant,
                                                         const std::string& gateway, std::size_t most) {
   std::vector<std::string> found;
-  for (std::string last; found.size() < most;) {
-    const auto before = found.size();
-    LINESIDE_TRY(state_->rows(
-        sql, [&](Statement& ask) { bind_place(ask, tenant, gateway, last); },
-        [&](const Statement& row) { found.push_back(row.text(0)); }));
-    if (found.size() == before) break;
-    last = found.back();
+  LINESIDE_ASSIGN(Statement ask, state_->database.prepare(sql));
+  while (found.size() < most) {
+    LINESIDE_ASSIGN(const bool row, bind_place(ask, tenant, gateway, found.empty() ? "" : found.back()).step());
+    if (!row) break;
+    found.push_back(ask.text(0));
+    ask.reset();
   }
   return found;
 }
@@ -53,6 +52,20 @@ Result<std::optional<TagGeneration>> Queries::newest_generation(const std::strin
   LINESIDE_TRY(state_->rows(
       tag_sql::kNewest, [&](Statement& ask) { bind_place(ask, tenant, gateway, stream); },
       [&](const Statement& row) { found = {stream, natural(row.integer(0)), row.blob(1)}; }));
+  return found;
+}
+
+Result<std::vector<TagStreamRow>> Queries::stream_generations(const std::string& tenant, const std::string& gateway,
+                                                              std::size_t most) {
+  LINESIDE_ASSIGN(const auto streams, tag_streams(tenant, gateway, most));
+  LINESIDE_ASSIGN(Statement ask, state_->database.prepare(tag_sql::kNewestNumber));
+  std::vector<TagStreamRow> found;
+  for (const std::string& stream : streams) {
+    found.push_back({stream, std::nullopt});
+    LINESIDE_ASSIGN(const bool row, bind_place(ask, tenant, gateway, stream).step());
+    if (row) found.back().generation = natural(ask.integer(0));
+    ask.reset();
+  }
   return found;
 }
 
