@@ -7,9 +7,9 @@ namespace lineside::hub {
 namespace {
 
 constexpr std::size_t kRecentMax = 600;
-constexpr std::size_t kRejectsMax = 24, kEventsMax = 50;
+constexpr std::size_t kRejectsMax = 24, kEventsMax = 50, kLengthsMax = 4;
 // For each tenant, whatever its gateways claim.
-constexpr std::size_t kStationsMax = 20'000, kAllAssetsMax = 20'000, kAllRejectsMax = 1000;
+constexpr std::size_t kAllStationsMax = 20'000, kAllAssetsMax = 20'000, kAllRejectsMax = 1000;
 constexpr auto kRecentSpan = std::chrono::minutes{1};
 
 GatewayState& gateway_of(std::map<std::string, GatewayState>& gateways, const std::string& name) {
@@ -62,7 +62,7 @@ Result<void> Board::load_tenant(Queries& queries, const std::string& name) {
   LINESIDE_ASSIGN(const auto ids, queries.stations(name));
   const auto today = day_start(clock_.wall());
   for (const auto& id : ids) {
-    if (tenant.stations.size() >= kStationsMax) break;
+    if (tenant.stations.size() >= kAllStationsMax) break;
     LINESIDE_ASSIGN(const auto newest, queries.newest_summaries(name, id, kRecentMax));
     auto& station = tenant.stations[id];
     station.state.id = id;
@@ -73,7 +73,12 @@ Result<void> Board::load_tenant(Queries& queries, const std::string& name) {
     gateway.newest_bulk = std::max(gateway.newest_bulk, station.state.newest);
   }
   LINESIDE_ASSIGN(auto assets, queries.assets(name));
-  for (auto& row : assets) apply_asset(tenant, row.id, std::move(row.newest));
+  for (auto& row : assets) {
+    Machine& machine = tenant.assets[row.id];
+    machine.lengths.push_back(row.period);
+    if (row.newest.alarm) machine.anomaly = row.severity;
+    apply_asset(tenant, row.id, std::move(row.newest));
+  }
   tenant.changed_assets.clear();
   return {};
 }
@@ -105,7 +110,7 @@ void Board::show_newest(Station& station, const StationSummary& summary) {
 
 void Board::apply_summary(Tenant& tenant, const std::string& gateway, const StationSummary& summary) {
   const StationId id{gateway, summary.station};
-  if (tenant.stations.size() >= kStationsMax && !tenant.stations.contains(id)) return;
+  if (tenant.stations.size() >= kAllStationsMax && !tenant.stations.contains(id)) return;
   auto& station = tenant.stations[id];
   station.state.id = id;
   show_newest(station, summary);
@@ -118,13 +123,29 @@ void Board::apply_summary(Tenant& tenant, const std::string& gateway, const Stat
 
 void Board::apply_asset(Tenant& tenant, const AssetId& id, AssetSummary summary) {
   if (tenant.assets.size() >= kAllAssetsMax && !tenant.assets.contains(id)) return;
-  auto& row = tenant.assets[id];
+  Machine& machine = tenant.assets[id];
+  AssetRow& row = machine.row;
   if (summary.to < row.newest.to) return;  // the backlog fills in behind what is newer
   summary.features.clear();
   summary.spectra.clear();
+  machine.lengths.push_back(summary.to - summary.from);
+  if (machine.lengths.size() > kLengthsMax) machine.lengths.pop_front();
   row.id = id;
+  row.period = std::ranges::max(machine.lengths);
   row.newest = std::move(summary);
+  row.severity = row.newest.alarm ? machine.anomaly.value_or(Severity::high) : Severity::info;
   tenant.changed_assets.insert(id);
+}
+
+void Board::apply_event(Tenant& tenant, const std::string& gateway, const EventRecord& event) {
+  tenant.events.push_back({gateway, event});
+  if (tenant.events.size() > kEventsMax) tenant.events.pop_front();
+  const auto machine = tenant.assets.find({gateway, event.asset});
+  if (event.type != "condition.anomaly" || machine == tenant.assets.end()) return;
+  machine->second.anomaly = event.severity;
+  if (!machine->second.row.newest.alarm) return;  // the summary that says so follows
+  machine->second.row.severity = event.severity;
+  tenant.changed_assets.insert(machine->first);
 }
 
 void Board::note_rejects(Tenant& tenant, const std::string& gateway, const VerdictRecord& verdict) {
@@ -148,10 +169,7 @@ void Board::apply(Tenant& tenant, const std::string& gateway, Lane lane, const R
   if (const auto* summary = std::get_if<StationSummary>(&body)) apply_summary(tenant, gateway, *summary);
   if (const auto* summary = std::get_if<AssetSummary>(&body)) apply_asset(tenant, {gateway, summary->asset}, *summary);
   if (const auto* verdict = std::get_if<VerdictRecord>(&body)) note_rejects(tenant, gateway, *verdict);
-  if (const auto* event = std::get_if<EventRecord>(&body)) {
-    tenant.events.push_back({gateway, *event});
-    if (tenant.events.size() > kEventsMax) tenant.events.pop_front();
-  }
+  if (const auto* event = std::get_if<EventRecord>(&body)) apply_event(tenant, gateway, *event);
   // A picture comes after its verdict, in the slower lane: the page asks for the station's rejects again.
   if (const auto* picture = std::get_if<PictureRecord>(&body);
       picture != nullptr && tenant.stations.contains({gateway, picture->station}))
@@ -202,7 +220,7 @@ std::vector<AssetRow> Board::assets(const std::string& tenant) const {
   std::lock_guard lock(mutex_);
   std::vector<AssetRow> rows;
   if (const auto found = tenants_.find(tenant); found != tenants_.end())
-    for (const auto& [id, row] : found->second.assets) rows.push_back(row);
+    for (const auto& [id, machine] : found->second.assets) rows.push_back(machine.row);
   return rows;
 }
 
@@ -219,7 +237,7 @@ std::map<std::string, BoardChanges> Board::take_changes() {
       of_tenant.stations.back().gateway_online = tenant.gateways[id.gateway].online;
     }
     for (const auto& gateway : tenant.changed_gateways) of_tenant.gateways.push_back(tenant.gateways[gateway]);
-    for (const auto& id : tenant.changed_assets) of_tenant.assets.push_back(tenant.assets[id]);
+    for (const auto& id : tenant.changed_assets) of_tenant.assets.push_back(tenant.assets[id].row);
     of_tenant.rejects.assign(tenant.rejects.begin(), tenant.rejects.end());
     of_tenant.events.assign(tenant.events.begin(), tenant.events.end());
     tenant.changed_stations.clear();

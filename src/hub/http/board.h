@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -74,10 +75,15 @@ class Board final : public ChangeListener {
     StationState state;
     std::deque<Recent> recent;  // a minute of summaries, at most 600
   };
+  struct Machine {
+    AssetRow row;
+    std::optional<Severity> anomaly;  // of its newest event
+    std::deque<nanoseconds> lengths;  // of its newest summaries, at most 4
+  };
   struct Tenant {
     std::map<StationId, Station> stations;
     std::map<std::string, GatewayState> gateways;
-    std::map<AssetId, AssetRow> assets;
+    std::map<AssetId, Machine> assets;
     std::set<StationId> changed_stations;
     std::set<AssetId> changed_assets;
     std::set<std::string> changed_gateways;
@@ -89,6 +95,7 @@ class Board final : public ChangeListener {
   void apply(Tenant& tenant, const std::string& gateway, Lane lane, const RecordBody& body);
   void apply_summary(Tenant& tenant, const std::string& gateway, const StationSummary& summary);
   static void apply_asset(Tenant& tenant, const AssetId& id, AssetSummary summary);
+  static void apply_event(Tenant& tenant, const std::string& gateway, const EventRecord& event);
   static void show_newest(Station& station, const StationSummary& summary);
   void note_rejects(Tenant& tenant, const std::string& gateway, const VerdictRecord& verdict);
 

@@ -1,5 +1,6 @@
 #include "hub/http/live.h"
 
+#include <algorithm>
 #include <condition_variable>
 
 #include "hub/http/json_views.h"
@@ -46,13 +47,29 @@ void LiveFeed::stop() {
 
 Result<std::uint64_t> LiveFeed::join(const std::string& token, std::shared_ptr<LivePage> page) {
   LINESIDE_ASSIGN(const auto who, accounts_.session(token));
-  std::lock_guard lock(mutex_);
-  if (pages_.size() >= kPagesMax)
+  std::shared_ptr<LivePage> gives;
+  std::unique_lock lock(mutex_);
+  if (pages_.size() >= kPagesMax && !(gives = take_one_of_the_most(who.tenant)))
     return fail(ErrorCode::limit_reached, std::format("{} pages are open already; close some.", kPagesMax));
   const auto id = next_id_++;
   pages_[id] = {who.tenant, token, std::move(page), 0, true, clock_.mono(), clock_.mono()};
   open_.set(static_cast<double>(pages_.size()));
+  lock.unlock();
+  if (gives) gives->close();
   return id;
+}
+
+// The oldest page of the tenant with the most, unless `tenant` would then have as many.
+std::shared_ptr<LivePage> LiveFeed::take_one_of_the_most(const std::string& tenant) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& [id, page] : pages_) ++counts[page.tenant];
+  const auto most = std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; });
+  if (most->second <= counts[tenant] + 1) return nullptr;
+  const auto oldest =
+      std::ranges::find_if(pages_, [&](const auto& entry) { return entry.second.tenant == most->first; });
+  auto page = std::move(oldest->second.page);
+  pages_.erase(oldest);
+  return page;
 }
 
 void LiveFeed::leave(std::uint64_t id) {
@@ -72,23 +89,17 @@ std::string LiveFeed::snapshot(const std::string& tenant) const {
                    clock_.wall());
 }
 
-void LiveFeed::serve(Page& page, const std::map<std::string, BoardChanges>& changes,
-                     std::map<std::string, std::string>& texts) {
+// Pages of one tenant get the same text: after a restart all of them ask for the snapshot at once.
+void LiveFeed::serve(Page& page, const std::map<std::string, BoardChanges>& changes, Texts& texts) {
   const auto changed = changes.find(page.tenant);
   if (page.in_flight >= kInFlightMax) {
     if (changed != changes.end()) page.needs_snapshot = true;
     return;
   }
-  std::string text;
-  if (page.needs_snapshot) {
-    text = snapshot(page.tenant);
-  } else if (changed != changes.end()) {
-    auto& shared = texts[page.tenant];
-    if (shared.empty()) shared = live_json("update", changed->second, clock_.wall());
-    text = shared;
-  } else {
-    return;
-  }
+  if (!page.needs_snapshot && changed == changes.end()) return;
+  std::string& text = texts[{page.tenant, page.needs_snapshot}];
+  if (text.empty())
+    text = page.needs_snapshot ? snapshot(page.tenant) : live_json("update", changed->second, clock_.wall());
   page.page->send(text);
   page.needs_snapshot = false;
   ++page.in_flight;
@@ -97,7 +108,7 @@ void LiveFeed::serve(Page& page, const std::map<std::string, BoardChanges>& chan
 
 void LiveFeed::tick() {
   const auto changes = board_.take_changes();
-  std::map<std::string, std::string> texts;
+  Texts texts;
   const auto now = clock_.mono();
   std::lock_guard lock(mutex_);
   for (auto entry = pages_.begin(); entry != pages_.end();) {

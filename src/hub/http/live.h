@@ -39,7 +39,8 @@ class LiveFeed {
   void start();  // the thread that calls tick() every 200 ms
   void stop();
 
-  // Its first message is a snapshot. Errors: auth_failed (no session), limit_reached (200 pages are open).
+  // Its first message is a snapshot. When all places are taken, the tenant with the most pages gives its oldest one, so
+  // that nobody keeps the others out. Errors: auth_failed (no session), limit_reached (the most are the caller's own).
   Result<std::uint64_t> join(const std::string& token, std::shared_ptr<LivePage> page);
   void leave(std::uint64_t id);
   void answered(std::uint64_t id);
@@ -54,8 +55,10 @@ class LiveFeed {
     bool needs_snapshot = true;
     MonoTime sent{}, checked{};
   };
-  void serve(Page& page, const std::map<std::string, BoardChanges>& changes, std::map<std::string, std::string>& texts);
+  using Texts = std::map<std::pair<std::string, bool>, std::string>;  // by tenant; true: of a snapshot
+  void serve(Page& page, const std::map<std::string, BoardChanges>& changes, Texts& texts);
   std::string snapshot(const std::string& tenant) const;
+  std::shared_ptr<LivePage> take_one_of_the_most(const std::string& tenant);
 
   Board& board_;
   const Accounts& accounts_;
