@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/time_text.h"
 #include "hub/http/json_views.h"
 #include "hub/http/tag_views.h"
 
@@ -196,6 +197,7 @@ Result<Answer> Api::route(const Request& request) {
   LINESIDE_ASSIGN(const auto who, context_.accounts.session(request.token));
   const auto path = segments(std::string_view(request.path).substr(kPrefix.size()));
   if (path.front() == "assets" && path.size() != 2) return asset_routes(request, who, path);
+  if (path.front() == "alarms") return alarm_routes(request, who, path);
   if (!reads) return nothing_here();
   return data_routes(request, who, path);
 }
@@ -321,11 +323,38 @@ Result<Answer> Api::asset_routes(const Request& request, const Principal& who, c
   return json_answer(asset_series_json(points, to - span, to, step));
 }
 
+Result<Answer> Api::alarm_routes(const Request& request, const Principal& who, const std::vector<std::string>& path) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (path.size() == 1 && reads) {
+    LINESIDE_ASSIGN(const int limit, number(request, "limit", 100, 1, 2000));
+    LINESIDE_ASSIGN(const auto list, queries_.alarms(who.tenant, context_.clock.wall(), limit));
+    return json_answer(alarms_json(list));
+  }
+  if (path.size() != 2 || path[1] != "acknowledge" || request.method != "POST" || context_.store == nullptr)
+    return nothing_here();
+  if (who.role != "admin") return fail(ErrorCode::auth_forbidden, "A viewer can't acknowledge alarms; an admin can.");
+  LINESIDE_ASSIGN(auto fields, text_fields(request, {"gateway", "asset", "kind", "event_id", "since"}));
+  const auto since = from_iso8601(fields["since"]);
+  if (!since) return fail(ErrorCode::request_invalid, "'since' has to be the alarm's own.");
+  const SeenAlarm seen{{fields["gateway"], fields["asset"], fields["kind"]}, fields["event_id"], *since};
+  LINESIDE_TRY(context_.store->acknowledge_alarm(who.tenant, seen, who.user));
+  log(LogLevel::info, "http", "an alarm is acknowledged",
+      {{"tenant", who.tenant}, {"user", who.user}, {"gateway", seen.id.gateway}, {"asset", seen.id.asset}});
+  return empty_answer();
+}
+
 Result<Answer> Api::tag_routes(const Request& request, const Principal& who, const std::vector<std::string>& path) {
   if (context_.tags == nullptr || path.size() < 2 || path.size() > 3) return nothing_here();
   const std::string& gateway = path[1];
   if (path.size() == 2) {
-    LINESIDE_ASSIGN(const auto list, context_.tags->newest(queries_, who.tenant, gateway));
+    const auto text = [&](const char* name) {
+      const auto found = request.query.find(name);
+      return found == request.query.end() ? std::string() : found->second;
+    };
+    LINESIDE_ASSIGN(const int limit, number(request, "limit", 500, 1, TagDesk::kPageMax));
+    LINESIDE_ASSIGN(const auto list,
+                    context_.tags->newest(queries_, who.tenant, gateway,
+                                          {text("find"), text("after"), static_cast<std::size_t>(limit)}));
     return json_answer(tags_json(list));
   }
   const auto tag = request.query.find("tag");

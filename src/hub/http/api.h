@@ -42,7 +42,7 @@ struct ApiContext {
   std::chrono::hours session_life{12};
   std::function<bool()> broker_connected;  // for /healthz
   std::string metrics_token;               // for /metrics; empty: not served
-  Store* store = nullptr;                  // takes feedback; null: it is refused
+  Store* store = nullptr;                  // takes feedback and acknowledgements; null: they are refused
   TagDesk* tags = nullptr;                 // null: there are no tags
 };
 
@@ -75,6 +75,7 @@ class Api {
   Result<Answer> data_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
   Result<Answer> station_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
   Result<Answer> asset_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
+  Result<Answer> alarm_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
   Result<Answer> tag_routes(const Request& request, const Principal& who, const std::vector<std::string>& path);
   Result<Answer> give_feedback(const Request& request, const Principal& who, const AssetId& id);
   Result<Answer> sign_in(const Request& request);

@@ -1,102 +1,9 @@
-#include <gtest/gtest.h>
-
-#include <limits>
-#include <nlohmann/json.hpp>
-
-#include "base/file.h"
-#include "base/uuid.h"
-#include "hub/http/api.h"
 #include "hub/http/json_views.h"
-#include "hub/http/live.h"
 #include "hub/http/page_assets.h"
-#include "hub/store/store.h"
+#include "hub/http/test_api.h"
 
 namespace lineside::hub {
 namespace {
-
-using namespace std::chrono_literals;
-using nlohmann::json;
-
-constexpr const char* kPassword = "correct horse battery";
-
-// Two tenants that use the same names for gateway and station, with different things in them.
-class ApiTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    auto opened = Store::open(folder / "hub.db", clock, metrics);
-    ASSERT_TRUE(opened) << to_string(opened.error());
-    store = std::move(*opened);
-    accounts = std::move(*Accounts::open(folder / "hub.db", clock, 12h));
-    auto queries = Queries::open(folder / "hub.db");
-    board = std::move(*Board::load(*queries, clock));
-    store->add_listener(*board);
-    context = std::make_unique<ApiContext>(ApiContext{*accounts, *board, clock, metrics});
-    api = std::make_unique<Api>(*context, std::move(*queries));
-    for (const char* tenant : {"acme", "other"}) {
-      ASSERT_TRUE(accounts->add_tenant(tenant, tenant));
-      ASSERT_TRUE(accounts->add_user(tenant, "ann", kPassword, "admin"));
-    }
-    deliver("acme", 100, "acme-label");
-    deliver("other", 7, "other-label");
-  }
-  void TearDown() override {
-    store->remove_listener(*board);
-    fs::remove_all(folder);
-  }
-
-  void deliver(const std::string& tenant, std::uint64_t items, const std::string& label) {
-    const auto now = clock.wall();
-    StationSummary summary{.station = "line1", .from = now - 1s, .to = now, .items = items};
-    summary.passed = items - 1;
-    summary.rejected = 1;
-    summary.raw_bytes = 1000 * items;
-    summary.camera_up = summary.actuator_up = true;
-    summary.deadline_ns = 50'000'000;
-    summary.decision_latency = {{5'000'000, items - 1}, {60'000'000, 1}};
-    VerdictRecord verdict{.station = "line1", .item = 5, .time = now, .score = 0.9F, .label = label};
-    commit(tenant, Lane::bulk, {{1, summary}, {2, PictureRecord{"line1", 5, now, "thumbnail", {1, 2, 3}}}});
-    commit(tenant, Lane::urgent,
-           {{1, verdict},
-            {2, EventRecord{make_uuid(), "camera.lost", "line1", Severity::high, now, label + " event", {}}}});
-  }
-  void commit(const std::string& tenant, Lane lane, std::vector<Record> records) {
-    IncomingBatch batch{
-        {tenant, "gw1", lane, "018f3c6e-0000-7000-8000-000000000001", 1, std::move(records), clock.wall()}, 500};
-    const auto done = store->commit({&batch, 1});
-    ASSERT_TRUE(done) << to_string(done.error());
-    ASSERT_GT(done->front().stored, 0u);
-  }
-
-  Answer ask(const std::string& method, const std::string& path, const std::string& token = "",
-             const std::string& body = "", const std::string& origin = "") {
-    Request request{.method = method,
-                    .path = path,
-                    .query = {},
-                    .token = token,
-                    .origin = origin,
-                    .host = "hub:8780",
-                    .content_type = body.empty() ? "" : "application/json",
-                    .body = body,
-                    .peer = "10.0.0.1"};
-    return api->handle(request);
-  }
-  std::string token_of(const std::string& tenant) {
-    return accounts->sign_in(tenant, "ann", kPassword, "10.0.0.1")->token;
-  }
-
-  const fs::path folder = [] {
-    const auto path = fs::temp_directory_path() / ("lineside-http-" + make_uuid());
-    fs::create_directories(path);
-    return path;
-  }();
-  ManualClock clock;
-  MetricsRegistry metrics;
-  std::unique_ptr<Store> store;
-  std::unique_ptr<Accounts> accounts;
-  std::unique_ptr<Board> board;
-  std::unique_ptr<ApiContext> context;
-  std::unique_ptr<Api> api;
-};
 
 TEST_F(ApiTest, TheBoardStaysBounded_WhenAGatewayMakesUpStations) {
   const auto now = clock.wall();
@@ -232,14 +139,6 @@ TEST_F(ApiTest, MetricsNeedTheirToken_WhereverTheRequestComesFrom) {
   EXPECT_EQ(api->handle(request).status, 200);
 }
 
-class FakePage final : public LivePage {
- public:
-  void send(const std::string& message) override { messages.push_back(json::parse(message)); }
-  void close() override { closed = true; }
-  std::vector<json> messages;
-  bool closed = false;
-};
-
 // A machine of "acme", with an event; "other" has none.
 class AssetApiTest : public ApiTest {
  protected:
@@ -296,140 +195,62 @@ TEST_F(AssetApiTest, TakesWhatAnAdminSaysOfAnEvent_AndOfNothingElse) {
   EXPECT_EQ(judge("", "e1", "normal").status, 401);
 }
 
-class LiveTest : public ApiTest {
+// A tag of "acme" is too high.
+class AlarmApiTest : public ApiTest {
  protected:
   void SetUp() override {
     ApiTest::SetUp();
-    feed = std::make_unique<LiveFeed>(*board, *accounts, clock, metrics);
-    page = std::make_shared<FakePage>();
-    id = *feed->join(token_of("acme"), page);
+    context->store = store.get();
+    ASSERT_TRUE(accounts->add_user("acme", "vera", kPassword, "viewer"));
+    EventRecord event{"e1", "tag.high", "tank/level", Severity::medium, clock.wall(), "tank/level is high", {}};
+    event.evidence = {{"value", "9.5"}, {"unit", "m"}, {"limit", "9"}};
+    commit("acme", Lane::urgent, {{3, event}});
   }
-  void deliver_more(const std::string& tenant, std::uint64_t sequence) {
-    StationSummary summary{.station = "line1", .from = clock.wall(), .to = clock.wall() + 1s, .items = 10};
-    board->on_records(tenant, "gw1", Lane::bulk, std::vector<Record>{{sequence, summary}});
+  json alarms(const std::string& token) { return json::parse(ask("GET", "/api/v1/alarms", token).body)["alarms"]; }
+  Answer acknowledge(const std::string& token, json seen, const std::string& origin = "http://hub:8780") {
+    json body;
+    for (const char* field : {"gateway", "asset", "kind", "event_id", "since"}) body[field] = seen[field];
+    return ask("POST", "/api/v1/alarms/acknowledge", token, body.dump(), origin);
   }
-  std::unique_ptr<LiveFeed> feed;
-  std::shared_ptr<FakePage> page;
-  std::uint64_t id = 0;
 };
 
-TEST_F(LiveTest, ABoardThatIsToldAnyNumber_StaysBoundedAndCountsOn) {
-  constexpr auto kMost = std::numeric_limits<std::int64_t>::max(), kLeast = std::numeric_limits<std::int64_t>::min();
-  StationSummary wild{.station = "line1", .from = WallTime{nanoseconds{kLeast}}, .to = clock.wall() + 2s};
-  wild.items = wild.rejected = std::numeric_limits<std::uint64_t>::max();
-  for (int i = 0; i < 3; ++i) board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{3, wild}});
-  wild.to = WallTime{nanoseconds{kLeast}};  // far behind what is newest, again and again
-  for (int i = 0; i < 2000; ++i) board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{4, wild}});
-  wild.to = WallTime{nanoseconds{kMost}};
-  board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{5, wild}});
-  const auto stations = board->stations("acme");
-  ASSERT_EQ(stations.size(), 1u);
-  EXPECT_GE(stations[0].items_per_minute, 0);
-  EXPECT_LE(stations[0].reject_share, 1);
+TEST_F(AlarmApiTest, TellsATenantItsAlarms) {
+  const auto ann = token_of("acme");
+  const auto list = json::parse(ask("GET", "/api/v1/alarms", ann).body);
+  ASSERT_EQ(list["alarms"].size(), 1U);
+  const auto& alarm = list["alarms"][0];
+  EXPECT_EQ(alarm["asset"], "tank/level");
+  EXPECT_EQ(alarm["priority"], "medium");
+  EXPECT_EQ(alarm["state"], "unacknowledged");
+  EXPECT_EQ(alarm["value"], "9.5");
+  EXPECT_EQ(alarm["unit"], "m");
+  EXPECT_EQ(alarm["since"], to_rfc3339(clock.wall()));
+  EXPECT_TRUE(alarm["cleared"].is_null());
+  EXPECT_EQ(list["active"], (json{{"critical", 0}, {"high", 0}, {"medium", 1}, {"low", 0}}));
+  EXPECT_EQ(list["complete"], true);
+  EXPECT_TRUE(alarms(token_of("other")).empty());
+  EXPECT_EQ(ask("GET", "/api/v1/alarms").status, 401);
+  EXPECT_EQ(ask("GET", "/api/v1/alarms/nothing", ann).status, 404);
 }
 
-TEST_F(LiveTest, ARejectThatWasNotEjected_ShowsForTheMinuteInWhichItHappened) {
-  StationSummary summary{.station = "line1", .from = clock.wall() + 1s, .to = clock.wall() + 2s};
-  summary.items = 10;
-  summary.rejected = summary.actuation_failed = 2;
-  summary.late = 1;
-  board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{3, summary}});
-  EXPECT_EQ(board->stations("acme")[0].not_ejected, 2);
-  EXPECT_EQ(board->stations("acme")[0].late, 1);
-  StationSummary well{.station = "line1", .from = summary.to, .to = summary.to + 61s};
-  board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{4, well}});
-  EXPECT_EQ(board->stations("acme")[0].not_ejected, 0);
-  EXPECT_EQ(board->stations("acme")[0].late, 0);
-}
-
-TEST_F(LiveTest, TellsWhatWaitsAtAGateway_AndKeepsTheLastWord_WhenTheLinkGoes) {
-  feed->tick();
-  EXPECT_TRUE(page->messages.back()["gateways"][0]["waiting"].is_null()) << "it has not said";
-  feed->answered(id);
-  GatewayReport behind{.online = true};
-  behind.waiting = std::array<GatewayReport::Waiting, 2>{{{3, 0.5}, {1200, 90.5}}};
-  board->on_gateway_state("acme", "gw1", behind);
-  board->on_gateway_state("acme", "gw1", {.online = false});
-  feed->tick();
-  const auto gateway = page->messages.back()["gateways"][0];
-  EXPECT_FALSE(gateway["online"]);
-  EXPECT_EQ(gateway["waiting"][1], (json{{"lane", "bulk"}, {"records", 1200}, {"oldest_s", 90.5}}));
-  const auto listed = json::parse(ask("GET", "/api/v1/gateways", token_of("acme")).body)["gateways"][0];
-  EXPECT_EQ(listed["waiting"], gateway["waiting"]);
-}
-
-TEST_F(LiveTest, SnapshotFirstThenOwnTenantsChangesOnly) {
-  feed->tick();
-  ASSERT_EQ(page->messages.size(), 1u);
-  EXPECT_EQ(page->messages[0]["type"], "snapshot");
-  EXPECT_EQ(page->messages[0]["stations"][0]["today"]["items"], 100);
-  feed->answered(id);
-  deliver_more("other", 3);
-  feed->tick();
-  EXPECT_EQ(page->messages.size(), 1u);
-  deliver_more("acme", 3);
-  feed->tick();
-  ASSERT_EQ(page->messages.size(), 2u);
-  EXPECT_EQ(page->messages[1]["type"], "update");
-  EXPECT_EQ(page->messages[1]["stations"][0]["today"]["items"], 110);
-}
-
-TEST_F(LiveTest, PushesAMachinesNewestSummary_AndKeepsIt_WhenABacklogFillsInBehind) {
-  const auto told = [&](std::uint64_t sequence, std::chrono::seconds ago, const std::string& state) {
-    AssetSummary summary{
-        .asset = "motor1", .from = clock.wall() - ago - 1s, .to = clock.wall() - ago, .mode = "scoring"};
-    summary.state = state;
-    summary.spectra = {{"x", "g", {10}, {0}, {0}, {1}}};
-    board->on_records("acme", "gw1", Lane::bulk, std::vector<Record>{{sequence, summary}});
-    feed->answered(id);
-    feed->tick();
-    return page->messages.back()["assets"];
-  };
-  const auto first = told(3, 0s, "1480 rpm");
-  ASSERT_EQ(first.size(), 1u);
-  EXPECT_EQ(first[0]["asset"], "motor1");
-  EXPECT_EQ(first[0]["state"], "1480 rpm");
-  EXPECT_FALSE(first[0].contains("spectra"));
-  EXPECT_TRUE(told(4, 60s, "a minute old").empty());
-  ASSERT_EQ(board->assets("acme").size(), 1u);
-  EXPECT_EQ(board->assets("acme")[0].newest.state, "1480 rpm");
-  EXPECT_TRUE(board->assets("other").empty());
-}
-
-TEST_F(LiveTest, AMachineIsKnown_AfterTheHubStartsAgain) {
-  AssetSummary summary{.asset = "motor1", .from = clock.wall() - 1s, .to = clock.wall(), .mode = "scoring"};
-  commit("acme", Lane::bulk, {{3, summary}});
-  auto queries = Queries::open(folder / "hub.db");
-  const auto again = Board::load(*queries, clock);
-  ASSERT_TRUE(again) << to_string(again.error());
-  ASSERT_EQ((*again)->assets("acme").size(), 1u);
-  EXPECT_EQ((*again)->assets("acme")[0].newest.mode, "scoring");
-  EXPECT_TRUE((*again)->take_changes().empty());
-}
-
-TEST_F(LiveTest, SlowPageHasTwoMessagesWaitingAtMostThenASnapshotThenIsDropped) {
-  for (std::uint64_t i = 3; i < 13; ++i) {
-    deliver_more("acme", i);
-    feed->tick();
-  }
-  EXPECT_EQ(page->messages.size(), 2u);
-  feed->answered(id);
-  feed->tick();
-  ASSERT_EQ(page->messages.size(), 3u);
-  EXPECT_EQ(page->messages[2]["type"], "snapshot");
-  EXPECT_EQ(page->messages[2]["stations"][0]["today"]["items"], 200);
-  clock.advance(16s);
-  feed->tick();
-  EXPECT_TRUE(page->closed);
-}
-
-TEST_F(LiveTest, PageIsClosedWhenItsSessionEnds) {
-  feed->tick();
-  feed->answered(id);
-  clock.advance(13h);
-  feed->tick();
-  EXPECT_TRUE(page->closed);
-  EXPECT_FALSE(feed->join("no token", page));
+TEST_F(AlarmApiTest, AnAdminAcknowledges_WhatIsThere_InItsOwnTenant) {
+  const auto ann = token_of("acme"), vera = accounts->sign_in("acme", "vera", kPassword, "10.0.0.1")->token;
+  const auto seen = alarms(ann).at(0);
+  EXPECT_EQ(acknowledge(vera, seen).status, 403);
+  EXPECT_EQ(acknowledge("", seen).status, 401);
+  EXPECT_EQ(acknowledge(ann, seen, "http://elsewhere").status, 403);
+  const auto theirs = acknowledge(token_of("other"), seen);
+  auto nobodys = seen;
+  nobodys["asset"] = "nothing";
+  EXPECT_EQ(theirs.status, 404);
+  EXPECT_EQ(theirs.body, acknowledge(ann, nobodys).body);
+  auto odd = seen;
+  odd["since"] = "yesterday";
+  EXPECT_EQ(acknowledge(ann, odd).status, 400);
+  EXPECT_EQ(alarms(ann).at(0)["state"], "unacknowledged");
+  EXPECT_EQ(acknowledge(ann, seen).status, 204);
+  EXPECT_EQ(alarms(ann).at(0)["state"], "acknowledged");
+  EXPECT_EQ(alarms(ann).at(0)["acknowledged_by"], "ann");
 }
 
 TEST(SameOrigin, ComparesHostAndPort) {

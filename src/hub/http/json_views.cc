@@ -1,5 +1,6 @@
 #include "hub/http/json_views.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -131,6 +132,30 @@ Json to_json(const AssetEvent& event) {
   return json;
 }
 
+const char* state_of(const AlarmRow& alarm) {
+  if (alarm.cleared != WallTime{}) return "returned";
+  return alarm.acked != WallTime{} ? "acknowledged" : "unacknowledged";
+}
+
+Json to_json(const AlarmRow& alarm) {
+  return {{"gateway", alarm.id.gateway},
+          {"asset", alarm.id.asset},
+          {"kind", alarm.id.kind},
+          {"event_id", alarm.newest.id},
+          {"type", alarm.newest.type},
+          {"priority", to_string(alarm.newest.severity)},
+          {"state", state_of(alarm)},
+          {"sure", alarm.sure},
+          {"since", time_json(alarm.since)},
+          {"changed", time_json(alarm.newest.time)},
+          {"cleared", time_json(alarm.cleared)},
+          {"acknowledged_by", alarm.acked_by},
+          {"message", alarm.newest.message},
+          {"value", alarm.value},
+          {"unit", alarm.unit},
+          {"limit", alarm.limit}};
+}
+
 // What the store keeps as JSON, or an empty list.
 Json stored_json(const std::string& text) {
   Json json = Json::parse(text, nullptr, false);
@@ -170,8 +195,8 @@ std::string gateways_json(const std::vector<GatewayRow>& rows, const std::vector
   Json list = Json::array();
   for (const auto& row : rows) {
     GatewayState state{row.gateway, row.online, row.last_seen, {}, {}, {}};
-    for (const auto& live : states)
-      if (live.gateway == row.gateway) state = live;
+    const auto live = std::ranges::lower_bound(states, row.gateway, {}, &GatewayState::gateway);
+    if (live != states.end() && live->gateway == row.gateway) state = *live;
     Json json = to_json(state);
     json["first_seen"] = time_json(row.first_seen);
     json["version"] = row.version;
@@ -255,6 +280,16 @@ std::string asset_series_json(const std::vector<AssetPoint>& points, WallTime fr
                   {"to", time_json(to)},
                   {"step_seconds", step.count()},
                   {"points", list_json(points)}});
+}
+
+std::string alarms_json(const AlarmList& list) {
+  Json active = Json::object();
+  for (const Severity severity : {Severity::critical, Severity::high, Severity::medium, Severity::low})
+    active[to_string(severity)] = list.active[static_cast<std::size_t>(severity)];
+  return text_of({{"alarms", list_json(list.alarms)},
+                  {"active", std::move(active)},
+                  {"unacknowledged", list.unacknowledged},
+                  {"complete", list.complete}});
 }
 
 std::string asset_events_json(const std::vector<AssetEvent>& events) {

@@ -11,6 +11,7 @@ namespace lineside::hub {
 
 std::string me_json(const Principal& principal);
 std::string stations_json(const std::vector<StationState>& stations);
+// Both by name.
 std::string gateways_json(const std::vector<GatewayRow>& rows, const std::vector<GatewayState>& states);
 std::string series_json(const std::vector<SeriesPoint>& points, WallTime from, WallTime to, std::chrono::seconds step);
 std::string latency_json(const std::vector<LatencyBucket>& buckets, std::int64_t deadline_ns, WallTime from,
@@ -23,6 +24,7 @@ std::string assets_json(const std::vector<AssetRow>& assets);
 std::string asset_json(const AssetRow& asset);  // with features and spectra
 std::string asset_series_json(const std::vector<AssetPoint>& points, WallTime from, WallTime to,
                               std::chrono::seconds step);
+std::string alarms_json(const AlarmList& list);
 std::string asset_events_json(const std::vector<AssetEvent>& events);
 
 // A WebSocket message: everything ("snapshot") or what changed ("update").

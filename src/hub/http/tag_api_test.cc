@@ -87,6 +87,17 @@ TEST_F(TagApi, GivesTheNewestReadingOfEachTag) {
   EXPECT_TRUE(Board::load(queries_, clock_).value()->gateways("acme")[0].has_tags);
 }
 
+TEST_F(TagApi, GivesThePageThatIsAskedFor) {
+  const auto all = json::parse(ask("acme", "/api/v1/tags/gw1").body);
+  EXPECT_EQ(all["found"], 1);
+  EXPECT_TRUE(all["next"].is_null());
+  EXPECT_EQ(json::parse(ask("acme", "/api/v1/tags/gw1", {{"find", "VORLAUF"}}).body)["tags"].size(), 1U);
+  EXPECT_EQ(json::parse(ask("acme", "/api/v1/tags/gw1", {{"find", "nothing"}}).body)["found"], 0);
+  EXPECT_TRUE(json::parse(ask("acme", "/api/v1/tags/gw1", {{"after", kTag}}).body)["tags"].empty());
+  for (const char* limit : {"0", "2001", "x"})
+    EXPECT_EQ(ask("acme", "/api/v1/tags/gw1", {{"limit", limit}}).status, 400) << limit;
+}
+
 TEST_F(TagApi, GivesReadingsBetweenTwoTimes) {
   const auto from = std::to_string(ms_of(clock_.wall()) - 8000), to = std::to_string(ms_of(clock_.wall()) - 5000);
   const auto some =

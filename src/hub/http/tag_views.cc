@@ -51,7 +51,12 @@ Json to_json(const TagNow& now) {
 std::string tags_json(const TagList& list) {
   Json tags = Json::array();
   for (const TagNow& now : list.tags) tags.push_back(to_json(now));
-  return text_of({{"tags", std::move(tags)}, {"troubles", list.troubles}, {"complete", list.complete}});
+  const Json next = list.more && !list.tags.empty() ? Json(list.tags.back().tag) : Json(nullptr);
+  return text_of({{"tags", std::move(tags)},
+                  {"found", list.found},
+                  {"next", next},
+                  {"troubles", list.troubles},
+                  {"complete", list.complete}});
 }
 
 std::string tag_history_json(const std::string& tag, const TagHistory& history, WallTime from, WallTime to) {

@@ -93,25 +93,9 @@ struct Place {
 bool find_place(const telemetry::StreamTags& tags, const std::string& name, Place& place) {
   for (std::size_t g = 0; g < tags.size(); ++g)
     for (std::size_t t = 0; t < tags[g].size(); ++t)
-      if (tags[g][t].name == name) return place = {g, t}, true;
+      if (wire::clean_text(tags[g][t].name) == name) return place = {g, t}, true;
   return false;
 }
-
-}  // namespace
-
-class TagBudget {
- public:
-  TagBudget(Clock& clock, std::uint64_t work) : clock_(clock), until_(clock.mono() + TagDesk::kTimeMax), work_(work) {}
-  void charge(std::uint64_t work) { work_ -= std::min(work, work_); }
-  bool spent() const { return work_ == 0 || clock_.mono() >= until_; }
-
- private:
-  Clock& clock_;
-  MonoTime until_;
-  std::uint64_t work_;
-};
-
-namespace {
 
 // One tag's readings of a period out of one generation after the other.
 class HistoryReader {
@@ -144,10 +128,13 @@ class HistoryReader {
  private:
   Result<bool> read(const Wanted& wanted, const TagGeneration& generation) {
     budget_.charge(kPlanWork + generation.plan.size());
-    auto reader = GenerationReader::begin(generation.plan);
     Place place;
-    if (reader) budget_.charge(letters_in(reader->tags()));
-    if (reader && !find_place(reader->tags(), wanted.tag, place)) return false;
+    // Most streams don't have the tag: that costs no decoder.
+    if (const auto plan = telemetry::decode_stream_plan(generation.plan)) {
+      budget_.charge(letters_in(plan->groups));
+      if (!find_place(plan->groups, wanted.tag, place)) return false;
+    }
+    auto reader = GenerationReader::begin(generation.plan);
     if (reader) {
       const auto& tag = reader->tags()[place.group][place.tag];
       history_.unit = wire::clean_text(tag.unit);
@@ -209,12 +196,13 @@ struct TagDesk::Stream {
   std::uint64_t generation = 0;
   std::optional<GenerationReader> reader;
   std::string trouble;
+  std::vector<std::vector<std::string>> names;  // of the reader's tags, by groups, as they are shown
   std::map<std::string, TagNow> tags;
 
   void take(const std::vector<GroupRows>& groups, nanoseconds moved) {
     for (std::size_t g = 0; g < groups.size(); ++g)
       for (std::size_t t = 0; t < groups[g].readings.size(); ++t) {
-        TagNow& now = tags[reader->tags()[g][t].name];
+        TagNow& now = tags[names[g][t]];
         for (std::size_t row = 0; row < groups[g].times.size(); ++row) {
           const Reading& reading = groups[g].readings[t][row];
           if (reading.state == Reading::State::none) continue;
@@ -239,13 +227,17 @@ struct TagDesk::Stream {
     reader.emplace(std::move(*begun));
     budget.charge(letters_in(reader->tags()));
     std::map<std::string, TagNow> kept;
-    for (const auto& group : reader->tags())
+    names.clear();
+    for (const auto& group : reader->tags()) {
+      names.emplace_back();
       for (const auto& tag : group) {
-        TagNow& now = kept[tag.name] = std::move(tags[tag.name]);
-        now.tag = wire::clean_text(tag.name);
+        const std::string& name = names.back().emplace_back(wire::clean_text(tag.name));
+        TagNow& now = kept[name] = std::move(tags[name]);
+        now.tag = name;
         now.unit = wire::clean_text(tag.unit);
         now.bound = tag.bound;
       }
+    }
     tags = std::move(kept);
   }
 };
@@ -256,16 +248,17 @@ TagDesk::~TagDesk() = default;
 std::size_t TagDesk::streams(const std::string& tenant) const {
   const std::lock_guard lock(mutex_);
   const auto found = tenants_.find(tenant);
-  return found == tenants_.end() ? 0 : found->second.size();
+  return found == tenants_.end() ? 0 : found->second.kept.size();
 }
 
 // Forgets the stream that was not used for the longest time, but none of this question: a walk over more streams than
 // there is room for would otherwise forget each one just before it is needed.
 bool TagDesk::make_room(Streams& of, std::uint64_t question) {
-  const auto oldest = std::ranges::min_element(of, {}, [](const auto& entry) { return entry.second.used; });
-  if (oldest == of.end() || oldest->second.used >= question) return false;
-  of.erase(oldest);
-  --kept_;
+  const auto oldest = std::ranges::min_element(of.kept, {}, [](const auto& entry) { return entry.second.used; });
+  if (oldest == of.kept.end() || oldest->second.used >= question) return false;
+  of.cost -= oldest->second.cost;
+  cost_ -= oldest->second.cost;
+  of.kept.erase(oldest);
   return true;
 }
 
@@ -273,21 +266,33 @@ std::shared_ptr<TagDesk::Stream> TagDesk::stream_of(const std::string& tenant, c
                                                     std::uint64_t question) {
   const std::lock_guard lock(mutex_);
   Streams& mine = tenants_[tenant];
-  if (const auto found = mine.find(name); found != mine.end()) {
-    found->second.used = std::max(found->second.used, question);
-    return found->second.stream;
+  const auto found = mine.kept.find(name);
+  if (found == mine.kept.end()) return std::make_shared<Stream>();
+  found->second.used = std::max(found->second.used, question);
+  return found->second.stream;
+}
+
+// What it costs is known once it is decoded. Where all have too much, the tenant with the most gives.
+void TagDesk::keep(const std::string& tenant, const Name& name, const std::shared_ptr<Stream>& stream,
+                   std::uint64_t question) {
+  const std::size_t cost = kStreamCost + stream->tags.size();
+  const std::lock_guard lock(mutex_);
+  Streams& mine = tenants_[tenant];
+  if (const auto found = mine.kept.find(name); found != mine.kept.end()) {
+    if (found->second.stream != stream) return;  // another question was quicker
+    mine.cost -= found->second.cost;
+    cost_ -= found->second.cost;
+    mine.kept.erase(found);
   }
-  auto stream = std::make_shared<Stream>();
-  bool room = mine.size() < kTenantStreamsMax || make_room(mine, question);
-  // Where all have too much, the tenant with the most gives.
-  if (room && kept_ >= kStreamsMax)
-    room =
-        make_room(std::ranges::max_element(tenants_, {}, [](const auto& entry) { return entry.second.size(); })->second,
-                  question);
-  if (!room) return stream;  // for this question only
-  mine[name] = {stream, question};
-  ++kept_;
-  return stream;
+  while (mine.cost + cost > kTenantCostMax)
+    if (!make_room(mine, question)) return;
+  while (cost_ + cost > kCostMax)
+    if (!make_room(std::ranges::max_element(tenants_, {}, [](const auto& entry) { return entry.second.cost; })->second,
+                   question))
+      return;
+  mine.kept[name] = {stream, cost, question};
+  mine.cost += cost;
+  cost_ += cost;
 }
 
 Result<void> TagDesk::advance(Queries& queries, const std::string& tenant, const Name& name, Stream& stream,
@@ -316,52 +321,66 @@ Result<void> TagDesk::advance(Queries& queries, const std::string& tenant, const
   return {};
 }
 
-Result<void> TagDesk::add_summarized(Queries& queries, const std::string& tenant, const std::string& gateway,
-                                     const TagBudget& budget, TagList& list) {
-  const std::size_t room = kTagsMax - std::min(kTagsMax, list.tags.size());
-  LINESIDE_ASSIGN(auto summarized, queries.summarized_tags(tenant, gateway, room + 1));
-  if (summarized.size() > room) {
-    summarized.resize(room);
-    list.complete = false;
-  }
-  for (const std::string& tag : summarized) {
-    if (budget.spent()) return list.complete = false, Result<void>();
-    LINESIDE_ASSIGN(auto newest, queries.tag_summaries(tenant, gateway, tag, WallTime{}, WallTime::max(), 1));
-    if (newest.empty()) continue;
-    TagNow now{.tag = tag, .unit = newest.front().unit, .newest = std::nullopt, .trend = {}, .summary = {}};
-    now.summary = std::move(newest.front());
-    list.tags.push_back(std::move(now));
-  }
+Result<void> TagDesk::read_summary(Queries& queries, const std::string& tenant, const std::string& gateway,
+                                   TagNow& now) {
+  LINESIDE_ASSIGN(auto newest, queries.tag_summaries(tenant, gateway, now.tag, WallTime{}, WallTime::max(), 1));
+  // A tag that was sent in full before, or is now, has both.
+  if (newest.empty() || (now.newest && now.newest->time > newest.front().to)) return {};
+  now = {.tag = now.tag, .unit = newest.front().unit, .newest = std::nullopt, .trend = {}, .summary = {}};
+  now.summary = std::move(newest.front());
   return {};
 }
 
-Result<TagList> TagDesk::newest(Queries& queries, const std::string& tenant, const std::string& gateway) {
-  LINESIDE_ASSIGN(const auto names, queries.tag_streams(tenant, gateway, kTagStreamsMax));
-  TagList list;
-  TagBudget budget(clock_, work_max_);
+// `wanted`: by stream, the places in the list that its tags get.
+Result<void> TagDesk::read_streams(Queries& queries, const std::string& tenant, const std::string& gateway,
+                                   const std::map<std::string, std::vector<std::size_t>>& wanted, TagBudget& budget,
+                                   TagList& list) {
   std::uint64_t question = 0;
   {
     const std::lock_guard lock(mutex_);
     question = ++questions_;
   }
-  for (const std::string& name : names) {
-    if (list.tags.size() >= kTagsMax || budget.spent()) {
-      list.complete = false;
-      break;
-    }
+  for (const auto& [name, places] : wanted) {
+    if (budget.spent()) return list.complete = false, Result<void>{};
     const auto stream = stream_of(tenant, {gateway, name}, question);
     const std::lock_guard lock(stream->mutex);
     LINESIDE_TRY(advance(queries, tenant, {gateway, name}, *stream, budget));
-    for (const auto& [tag, now] : stream->tags)
-      if (list.tags.size() < kTagsMax)
-        list.tags.push_back(now);
-      else
-        list.complete = false;
+    for (const std::size_t place : places)
+      if (const auto found = stream->tags.find(list.tags[place].tag); found != stream->tags.end())
+        list.tags[place] = found->second;
     if (!stream->trouble.empty()) list.troubles.push_back(std::format("{}: {}", name, stream->trouble));
+    keep(tenant, {gateway, name}, stream, question);
   }
   list.complete = list.complete && !budget.spent();
-  LINESIDE_TRY(add_summarized(queries, tenant, gateway, budget, list));
-  std::ranges::sort(list.tags, {}, &TagNow::tag);
+  return {};
+}
+
+Result<TagList> TagDesk::newest(Queries& queries, const std::string& tenant, const std::string& gateway,
+                                const TagPage& page) {
+  TagBudget budget(clock_, work_max_);
+  LINESIDE_ASSIGN(const auto names, index_.names(queries, tenant, gateway, budget));
+  TagList list;
+  list.complete = names->complete;
+  list.troubles = names->troubles;
+  std::map<std::string, std::vector<std::size_t>> wanted;
+  std::vector<std::size_t> summarized;
+  for (const TagPlace& place : names->places) {
+    if (!tag_contains(place.tag, page.find)) continue;
+    ++list.found;
+    if (!page.after.empty() && !tag_before(page.after, place.tag)) continue;
+    if (list.tags.size() >= std::min(page.limit, kPageMax)) {
+      list.more = true;
+      continue;
+    }
+    if (place.stream != TagPlace::kNone) wanted[names->streams[place.stream]].push_back(list.tags.size());
+    if (place.summarized) summarized.push_back(list.tags.size());
+    list.tags.push_back({.tag = place.tag, .unit = {}, .newest = {}, .trend = {}, .summary = {}});
+  }
+  LINESIDE_TRY(read_streams(queries, tenant, gateway, wanted, budget, list));
+  for (const std::size_t place : summarized) {
+    if (budget.spent()) return list.complete = false, list;
+    LINESIDE_TRY(read_summary(queries, tenant, gateway, list.tags[place]));
+  }
   return list;
 }
 
