@@ -200,6 +200,19 @@ void tell_machines(FedGateway& gateway) {
                 "The sensors of fan-4: channel y gives the same value for 2.0 s (flat).");
 }
 
+void tell_limit(FedGateway& gateway, const char* tag, const char* state, Severity severity, const char* value,
+                const char* limit, const char* unit) {
+  gateway.event(std::string("tag.") + state, tag, severity, std::string(tag) + " is " + state,
+                {{"value", value}, {"limit", limit}, {"unit", unit}});
+}
+
+void tell_tags(FedGateway& gateway) {
+  tell_limit(gateway, "boiler/temperature", "high_high", Severity::high, "95.2", "95", "°C");
+  tell_limit(gateway, "tank 2/level", "low", Severity::medium, "0.31", "0.4", "m");
+  tell_limit(gateway, "feed/pressure", "high", Severity::medium, "6.4", "6", "bar");
+  tell_limit(gateway, "feed/pressure", "normal", Severity::info, "5.8", "6", "bar");
+}
+
 Result<void> feed(const fs::path& work, int port, const fs::path& picture_folder) {
   LINESIDE_ASSIGN(auto filling, FedGateway::start(work, "filling", port));
   LINESIDE_ASSIGN(auto packing, FedGateway::start(work, "packing", port));
@@ -214,6 +227,7 @@ Result<void> feed(const fs::path& work, int port, const fs::path& picture_folder
     report_machines(*filling, start - ago, 10s, false);
   }
   tell_machines(*filling);
+  tell_tags(*filling);
   filling->event("model.changed", "line-1", Severity::info, "Model caps@7 is in use; it was caps@6.");
   for (int second = 0; !wait_for_stop(1s); ++second) {
     const auto now = system_clock().wall();

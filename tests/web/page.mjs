@@ -45,7 +45,7 @@ async function signIn(page) {
 async function overview(page) {
   await page.getByText('Camera lost').first().waitFor(kWait)
   await page.getByText('No link to the gateway').first().waitFor(kWait)
-  const card = page.getByRole('link', { name: /line-1/ })
+  const card = page.locator('.cards').getByRole('link', { name: /line-1/ })
   const before = await number(card.getByTestId('items'))
   await page.waitForTimeout(2500)
   const after = await number(card.getByTestId('items'))
@@ -62,7 +62,7 @@ async function machine(page, name) {
 
 async function machines(page) {
   await page.goto(url)
-  await page.getByRole('link', { name: /motor-2/ }).click()
+  await page.locator('.cards').getByRole('link', { name: /motor-2/ }).click()
   await page.getByText('Far from normal', { exact: true }).waitFor(kWait)
   expect((await page.getByTestId('score').innerText()) === '261 %', 'the score of a machine is told in percent of the threshold')
   await machine(page, 'motor-2')
@@ -83,6 +83,26 @@ async function machines(page) {
   expect(true, 'learning, a fault of the sensors and a well machine are told apart')
 }
 
+async function alarms(page) {
+  await page.goto(url)
+  const row = (text) => page.getByTestId('alarm').filter({ hasText: text })
+  await row('boiler/temperature').waitFor(kWait)
+  await row('Camera lost').waitFor(kWait)
+  const told = await row('boiler/temperature').innerText()
+  expect(['high', '95.2 °C', '95 °C', 'Unacknowledged'].every((part) => told.includes(part)), 'an alarm of a tag has priority, value, unit, limit and state')
+  expect((await page.getByTestId('alarm').first().innerText()).startsWith('critical'), 'the highest priority comes first')
+  expect((await row('feed/pressure').innerText()).includes('Returned'), 'one that returned to normal is told until somebody has seen it')
+  await shot(page, '11-alarms')
+  await page.getByRole('button', { name: 'Acknowledge boiler/temperature' }).click()
+  await row('boiler/temperature').getByText('Acknowledged, admin').waitFor(kWait)
+  await page.getByRole('button', { name: 'Acknowledge feed/pressure' }).click()
+  await row('feed/pressure').waitFor({ state: 'detached', ...kWait })
+  expect(true, 'an administrator acknowledges alarms')
+  await row('motor-2').getByRole('link').click()
+  await page.getByRole('heading', { name: 'motor-2', level: 1 }).waitFor(kWait)
+  expect((await page.locator('.state.alarm').count()) > 0, 'a machine in alarm is told as its event is')
+}
+
 async function station(page, name) {
   await page.goto(`${url}stations/filling/${name}`)
   await page.getByRole('heading', { name: 'Last rejects' }).waitFor(kWait)
@@ -97,7 +117,7 @@ async function keyboard(page) {
   await page.getByTestId('items').first().waitFor(kWait)
   await page.keyboard.press('Tab')
   expect((await page.evaluate(() => document.activeElement.textContent)) === 'Skip to the content', 'the first Tab skips to the content')
-  const card = page.getByRole('link', { name: /line-1/ })
+  const card = page.locator('.cards').getByRole('link', { name: /line-1/ })
   await card.focus()
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'line-1', level: 1 }).waitFor(kWait)
@@ -142,6 +162,7 @@ try {
   expect(await page.getByText(/ms · not ejected/).count() > 0, 'words stand apart')
   await shot(page, '9-station-not-ejected')
   await machines(page)
+  await alarms(page)
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.waitForTimeout(500)
   expect((await page.evaluate(() => getComputedStyle(document.body).backgroundColor)) !== 'rgb(242, 243, 245)', 'dark follows the system')

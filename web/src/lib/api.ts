@@ -15,6 +15,8 @@ export type Asset = Schemas['Asset']
 export type AssetDetail = Schemas['AssetDetail']
 export type AssetSeries = Schemas['AssetSeries']
 export type AssetEvent = Schemas['AssetEvents']['events'][number]
+export type Alarm = Schemas['Alarm']
+export type Alarms = Schemas['Alarms']
 export type Tag = Schemas['Tag']
 export type Tags = Schemas['Tags']
 export type TagHistory = Schemas['TagHistory']
@@ -77,7 +79,11 @@ export const api = {
     (await ask<Schemas['AssetEvents']>('GET', `${assetPath(gateway, asset)}/events?limit=40`)).events,
   giveFeedback: (gateway: string, asset: string, event: string, judgement: Judgement, note: string) =>
     ask<void>('POST', `${assetPath(gateway, asset)}/feedback`, { event_id: event, judgement, note }),
-  tags: (gateway: string) => ask<Tags>('GET', `/api/v1/tags/${encodeURIComponent(gateway)}`),
+  alarms: () => ask<Alarms>('GET', '/api/v1/alarms'),
+  acknowledge: ({ gateway, asset, kind, event_id, since }: Alarm) =>
+    ask<void>('POST', '/api/v1/alarms/acknowledge', { gateway, asset, kind, event_id, since }),
+  tags: (gateway: string, find: string, after: string, limit: number) =>
+    ask<Tags>('GET', `/api/v1/tags/${encodeURIComponent(gateway)}?${new URLSearchParams({ find, after, limit: String(limit) })}`),
   tagHistory: (gateway: string, tag: string, minutes: number) =>
     ask<TagHistory>('GET', `/api/v1/tags/${encodeURIComponent(gateway)}/history?tag=${encodeURIComponent(tag)}&minutes=${minutes}`),
   me: () => ask<Me>('GET', '/api/v1/me'),

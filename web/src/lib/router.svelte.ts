@@ -1,4 +1,5 @@
-// Four views: "/", "/stations/GATEWAY/STATION", "/machines/GATEWAY/ASSET" and "/tags/GATEWAY". Links are plain <a>; clicks on them are caught once, here.
+// Four views: "/", "/stations/GATEWAY/STATION", "/machines/GATEWAY/ASSET" and "/tags/GATEWAY", or "/tags/GATEWAY/TAG" with
+// one of them open. Links are plain <a>; clicks on them are caught once, here.
 // An address that was typed wrong is still an address.
 function decoded(part: string): string {
   try {
@@ -12,7 +13,7 @@ class Router {
   path = $state(location.pathname)
   get place(): { kind: 'stations' | 'machines' | 'tags'; gateway: string; name: string } | null {
     const [kind, gateway, name, ...more] = this.path.split('/').filter(Boolean).map(decoded)
-    if (kind === 'tags' && gateway && name === undefined) return { kind, gateway, name: `Tags of ${gateway}` }
+    if (kind === 'tags' && gateway && more.length === 0) return { kind, gateway, name: name ?? '' }
     return (kind === 'stations' || kind === 'machines') && gateway && name && more.length === 0 ? { kind, gateway, name } : null
   }
   constructor() {
@@ -35,4 +36,5 @@ export const router = new Router()
 const link = (kind: string) => (gateway: string, name: string) => `/${kind}/${encodeURIComponent(gateway)}/${encodeURIComponent(name)}`
 export const stationLink = link('stations')
 export const assetLink = link('machines')
+export const tagLink = link('tags')
 export const tagsLink = (gateway: string) => `/tags/${encodeURIComponent(gateway)}`
