@@ -3,12 +3,12 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <format>
 #include <set>
 
 #include "base/nearest.h"
+#include "base/number_text.h"
 
 namespace lineside::config {
 namespace {
@@ -22,17 +22,6 @@ std::string number_text(double value) {
 
 std::string with_unit(double value, const Field& field) {
   return field.unit.empty() ? number_text(value) : number_text(value) + " " + field.unit;
-}
-
-template <class N>
-std::optional<N> parsed(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  N value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  if constexpr (std::is_floating_point_v<N>)
-    if (!std::isfinite(value)) return std::nullopt;
-  return value;
 }
 
 class Reader {
@@ -173,7 +162,7 @@ class Reader {
       const auto value = number(node, field, wrong);
       return value ? std::optional<Value>(Tolerance{std::get<double>(*value), false}) : std::nullopt;
     }
-    const auto percent = parsed<double>(std::string_view(text).substr(0, text.size() - 1));
+    const auto percent = parse_number<double>(std::string_view(text).substr(0, text.size() - 1));
     if (!percent || *percent < 0 || *percent > 100)
       return wrong(std::format("must be a number or a share from 0% to 100%, not '{}'", text));
     return Value{Tolerance{*percent / 100, true}};
@@ -182,7 +171,7 @@ class Reader {
   template <class Wrong>
   static std::optional<Value> number(const YAML::Node& node, const Field& field, const Wrong& wrong) {
     const std::string& text = node.Scalar();
-    const auto real = parsed<double>(text);
+    const auto real = parse_number<double>(text);
     const bool whole = field.kind == Kind::integer;
     const std::string wanted = std::format("must be a {}number{}", whole ? "whole " : "",
                                            field.unit.empty() ? "" : std::format(" in {}", field.unit));
@@ -197,7 +186,7 @@ class Reader {
                                number_text(*field.max)));
     }
     if (!whole) return Value{*real};
-    const auto integer = parsed<std::int64_t>(text);
+    const auto integer = parse_number<std::int64_t>(text);
     if (!integer) return wrong(std::format("{}, not '{}'", wanted, text));
     return Value{*integer};
   }
@@ -219,7 +208,7 @@ std::string converted(std::string_view text, std::string_view unit) {
                                     {"TB", "bytes", 1e12},    {"KiB", "bytes", 1024}, {"MiB", "bytes", 1 << 20},
                                     {"GiB", "bytes", 1 << 30}};
   const std::size_t end = text.find_first_not_of("0123456789.");
-  const auto value = parsed<double>(text.substr(0, std::min(end, text.size())));
+  const auto value = parse_number<double>(text.substr(0, std::min(end, text.size())));
   if (!value) return {};
   if (end == std::string_view::npos) return number_text(*value);  // a number in quotes
   std::string_view suffix = text.substr(end);

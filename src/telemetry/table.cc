@@ -7,6 +7,7 @@
 #include <cstring>
 #include <format>
 
+#include "base/number_text.h"
 #include "telemetry/text_codec.h"
 #include "telemetry/times.h"
 
@@ -40,11 +41,7 @@ std::optional<double> read_number(std::string_view text, bool decimal_comma) {
     std::ranges::replace_copy(text, copy.begin(), ',', '.');
     text = {copy.data(), text.size()};
   }
-  if (text.size() > 1 && text.front() == '+' && text[1] != '-') text.remove_prefix(1);
-  double value = 0;
-  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (result.ec != std::errc() || result.ptr != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
+  return parse_number<double>(text);
 }
 
 Result<Table> Table::parse(std::string text, std::string_view name) {

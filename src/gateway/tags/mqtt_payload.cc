@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 #include <format>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/number_text.h"
 #include "base/time_text.h"
+#include "base/utf8.h"
 
 namespace lineside::gateway {
 namespace {
@@ -29,18 +30,7 @@ std::string_view trimmed(std::string_view text) {
 
 // Whatever came, fit for a log.
 std::string shown(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, kShown)) out += std::isprint(static_cast<unsigned char>(c)) != 0 ? c : '.';
-  return text.size() > kShown ? out + "..." : out;
-}
-
-template <class N>
-std::optional<N> parsed(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  N value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  return printable(text.substr(0, kShown)) + (text.size() > kShown ? "..." : "");
 }
 
 PayloadReading bad(std::string why) {
@@ -54,7 +44,7 @@ PayloadReading good(double value) {
 
 PayloadReading number_in_text(std::string_view raw) {
   const std::string_view text = trimmed(raw);
-  if (const auto number = parsed<double>(text)) return good(*number);
+  if (const auto number = parse_number<double>(text)) return good(*number);
   if (text == "true" || text == "false") return good(text == "true" ? 1 : 0);
   return bad(text.empty() ? "an empty message" : std::format("'{}' is no number", shown(text)));
 }
@@ -89,7 +79,7 @@ WallTime time_in(const json& value, std::int64_t unit_ns) {
   }
   if (!value.is_string()) return {};
   const std::string_view text = trimmed(value.get_ref<const std::string&>());
-  if (const auto count = parsed<std::int64_t>(text)) return time_of(*count, unit_ns);
+  if (const auto count = parse_number<std::int64_t>(text)) return time_of(*count, unit_ns);
   return std::max(from_iso8601(text).value_or(WallTime{}), WallTime{});
 }
 
@@ -102,7 +92,7 @@ Quality quality_in(const json& value) {
   if (value.is_number()) return quality_of(value.get<double>());
   if (!value.is_string()) return Quality::uncertain;
   std::string text(trimmed(value.get_ref<const std::string&>()));
-  if (const auto number = parsed<double>(text)) return quality_of(*number);
+  if (const auto number = parse_number<double>(text)) return quality_of(*number);
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text == "good" || text == "ok" ? Quality::good : text == "uncertain" ? Quality::uncertain : Quality::bad;
 }

@@ -36,7 +36,7 @@ TEST(MqttPayload, MakesNoNumberOfWhatIsNone) {
                            "1 2", "{\"value\": 1}", "[1]", "\"1\"", "null", "TRUE"})
     EXPECT_EQ(read(text).kind, Kind::bad) << text;
   EXPECT_EQ(read("on").why, "'on' is no number");
-  EXPECT_EQ(read("\x01\x02\xFF").why, "'...' is no number") << "a log stays readable";
+  EXPECT_EQ(read("\x01\x02\xFF").why, "'\?\?\?' is no number") << "a log stays readable";
   EXPECT_LT(read(std::string(100'000, 'x')).why.size(), 100U);
 }
 
