@@ -11,26 +11,14 @@
 #include "base/file.h"
 #include "base/test_folder.h"
 #include "cli/address_space.h"
+#include "cli/test_run.h"
 
 namespace lineside::cli {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
-
-struct Outcome {
-  int code;
-  std::string out, err;
-};
-
-Outcome run_words(const Program& program, std::vector<const char*> words) {
-  words.insert(words.begin(), program.name.c_str());
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int code = run(program, static_cast<int>(words.size()), words.data());
-  std::fflush(stdout);
-  return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
-}
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::run_words;
 
 // A program with every kind of option, and what its commands were called with.
 struct Sample {
@@ -104,7 +92,7 @@ TEST(Cli, GivesTheErrorsExitCodeAndItsAdvice) {
 TEST(Cli, RefusesWrongUsage_WithCode2AndTheWayOut) {
   Sample sample;
   const Program program = sample.program();
-  const std::vector<std::pair<std::vector<const char*>, const char*>> cases = {
+  const std::vector<std::pair<std::vector<std::string>, const char*>> cases = {
       {{}, "a command is missing"},
       {{"serv"}, "did you mean serve?"},
       {{"serv", "--help"}, "there is no command serv"},
@@ -138,7 +126,7 @@ TEST(Cli, HelpShowsTheCommandsOwnTable) {
   EXPECT_THAT(root.out, HasSubstr("  files"));
   const auto serve = run_words(program, {"serve", "-h"});
   EXPECT_EQ(serve.code, 0) << "help is given although --config is missing";
-  EXPECT_THAT(serve.out, testing::StartsWith("Serves.\n\n"));
+  EXPECT_THAT(serve.out, ::testing::StartsWith("Serves.\n\n"));
   EXPECT_THAT(serve.out, HasSubstr("usage: sample serve --config FILE [OPTIONS]\n"));
   EXPECT_THAT(serve.out, HasSubstr("how many, 1 to 9; default 3"));
   EXPECT_THAT(serve.out, HasSubstr("(h264, mjpeg); default h264"));
@@ -168,7 +156,7 @@ TEST(Cli, RunsTheRoot_WhereCommandsAreOptional) {
 
 TEST(Cli, SaysItsVersion) {
   Sample sample;
-  EXPECT_THAT(run_words(sample.program(), {"--version"}).out, testing::MatchesRegex("sample [0-9.]+\n"));
+  EXPECT_THAT(run_words(sample.program(), {"--version"}).out, ::testing::MatchesRegex("sample [0-9.]+\n"));
 }
 
 TEST(Cli, TurnsAnExceptionIntoAnInternalError) {

@@ -66,12 +66,15 @@ X509Ptr from_der_or_pem(const Bytes& bytes) {
 
 int no_password(char*, int, int, void*) { return -1; }
 
-KeyPtr key_from(const Bytes& bytes) {
+Result<KeyPtr> key_of(const Bytes& bytes, const fs::path& file) {
   const unsigned char* at = bytes.data();
   if (KeyPtr der{d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(bytes.size()))}) return der;
   const BioPtr bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
   KeyPtr pem(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
   ERR_clear_error();
+  if (pem == nullptr)
+    return fail(ErrorCode::file_format,
+                std::format("{} is no private key (DER or PEM, without a password)", file.string()));
   return pem;
 }
 
@@ -172,21 +175,33 @@ X509Ptr make_certificate(EVP_PKEY& key, std::string_view application) {
   return certificate;
 }
 
+Result<KeyPtr> own_key(const fs::path& file) {
+  std::error_code error;
+  if (fs::exists(file, error)) {
+    LINESIDE_ASSIGN(const Bytes bytes, read_bytes(file, kFileBytesMax));
+    return key_of(bytes, file);
+  }
+  KeyPtr key(EVP_RSA_gen(kKeyBits));
+  const BioPtr pem(BIO_new(BIO_s_mem()));
+  if (key == nullptr || PEM_write_bio_PrivateKey(pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
+    return fail(ErrorCode::internal, "OpenSSL could not make a key: " + openssl_reason());
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(pem.get(), &text);
+  LINESIDE_TRY(write_atomically(file, std::string_view(text, static_cast<std::size_t>(length)), 0600));
+  return key;
+}
+
+// The key first: whoever was killed between the two makes the certificate of it the next time.
 Result<void> make_identity(const fs::path& certificate_file, const fs::path& key_file, std::string_view application) {
   std::error_code error;
   fs::create_directories(certificate_file.parent_path(), error);
   if (error)
     return fail(ErrorCode::file_io,
                 std::format("can't make the folder {}: {}", certificate_file.parent_path().string(), error.message()));
-  const KeyPtr key(EVP_RSA_gen(kKeyBits));
-  const X509Ptr certificate = key == nullptr ? nullptr : make_certificate(*key, application);
-  const BioPtr pem(BIO_new(BIO_s_mem()));
-  if (certificate == nullptr ||
-      PEM_write_bio_PrivateKey(pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
+  LINESIDE_ASSIGN(const KeyPtr key, own_key(key_file));
+  const X509Ptr certificate = make_certificate(*key, application);
+  if (certificate == nullptr)
     return fail(ErrorCode::internal, "OpenSSL could not make a certificate: " + openssl_reason());
-  char* text = nullptr;
-  const long length = BIO_get_mem_data(pem.get(), &text);
-  LINESIDE_TRY(write_atomically(key_file, std::string_view(text, static_cast<std::size_t>(length)), 0600));
   return write_atomically(certificate_file, der_of(*certificate));
 }
 
@@ -260,10 +275,7 @@ Result<Identity> load_identity(const fs::path& certificate_file, const fs::path&
   const X509Ptr certificate = from_der_or_pem(certificate_bytes);
   if (certificate == nullptr)
     return fail(ErrorCode::file_format, std::format("{} is no certificate (DER or PEM)", certificate_file.string()));
-  const KeyPtr key = key_from(key_bytes);
-  if (key == nullptr)
-    return fail(ErrorCode::file_format,
-                std::format("{} is no private key (DER or PEM, without a password)", key_file.string()));
+  LINESIDE_ASSIGN(const KeyPtr key, key_of(key_bytes, key_file));
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
     ERR_clear_error();
     return fail(ErrorCode::file_format, std::format("the key {} does not belong to the certificate {}",
@@ -275,8 +287,7 @@ Result<Identity> load_identity(const fs::path& certificate_file, const fs::path&
 Result<Identity> own_identity(const fs::path& folder, std::string_view application) {
   const fs::path certificate = folder / "own" / "certificate.der", key = folder / "own" / "key.pem";
   std::error_code error;
-  if (!fs::exists(certificate, error) && !fs::exists(key, error))
-    LINESIDE_TRY(make_identity(certificate, key, application));
+  if (!fs::exists(certificate, error)) LINESIDE_TRY(make_identity(certificate, key, application));
   return load_identity(certificate, key);
 }
 

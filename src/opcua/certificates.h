@@ -24,7 +24,8 @@ struct Identity {
 };
 
 // The folder's own certificate; made (RSA 2048, SHA-256, self-signed, ten years, urn:HOST:lineside:APPLICATION) if
-// there is none. Errors: file_not_found (one of the two files), file_format, file_io, disk_full.
+// there is none, of the key there if there is one. Errors: file_not_found (one of the two files), file_format, file_io,
+// disk_full.
 Result<Identity> own_identity(const std::filesystem::path& folder, std::string_view application);
 // A certificate and its key from two files. Errors: file_not_found, file_io, file_format.
 Result<Identity> load_identity(const std::filesystem::path& certificate, const std::filesystem::path& key);

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "opcua/convert.h"
 
 namespace lineside::opcua {
@@ -22,8 +23,9 @@ void keep_trouble(void* context, UA_LogLevel level, UA_LogCategory, const char* 
   if (level < UA_LOGLEVEL_WARNING) return;
   std::array<char, 512> text{};
   std::vsnprintf(text.data(), text.size(), format, arguments);
-  if (context != nullptr) *static_cast<std::string*>(context) = text.data();
-  log(LogLevel::debug, "opcua", text.data());
+  const std::string trouble = printable(text.data());  // a server's own words may be in it
+  if (context != nullptr) *static_cast<std::string*>(context) = trouble;
+  log(LogLevel::debug, "opcua", trouble);
 }
 
 UA_StatusCode look_at_certificate(const UA_CertificateVerification* verification, const UA_ByteString* certificate) {

@@ -161,15 +161,20 @@ void Connection::Impl::answered(UA_Client*, void* self, UA_UInt32 id, void* resp
   reply.done = true;
 }
 
+// Before each request too: a server that answers at once, but never all, would be asked for ever.
+Result<void> Connection::Impl::still_wanted(MonoTime deadline, const std::stop_token& stop) const {
+  if (stop.stop_requested()) return fail(ErrorCode::cancelled, "stopped");
+  if (now() > deadline) return fail(ErrorCode::timeout, std::format("{} did not answer in time", access_.endpoint));
+  return {};
+}
+
 Result<void> Connection::Impl::wait_for_reply(MonoTime deadline, const std::stop_token& stop) {
   Result<void> waited;
   while (waited && !reply_.done) {
     UA_Client_run_iterate(client_, step_before(deadline));
     if (reply_.done) break;
     waited = alive();
-    if (waited && stop.stop_requested()) waited = fail(ErrorCode::cancelled, "stopped");
-    if (waited && now() > deadline)
-      waited = fail(ErrorCode::timeout, std::format("{} did not answer in time", access_.endpoint));
+    if (waited) waited = still_wanted(deadline, stop);
   }
   reply_.to = nullptr;
   return waited;
@@ -272,6 +277,7 @@ void Connection::Impl::take_results(std::span<const std::size_t> batch,
 // False: too many for one call.
 Result<bool> Connection::Impl::watch_batch(std::span<const std::size_t> batch, MonoTime deadline,
                                            const std::stop_token& stop) {
+  LINESIDE_TRY(still_wanted(deadline, stop));
   std::vector<UA_DataChangeFilter> filters(batch.size());
   std::vector<UA_MonitoredItemCreateRequest> items;
   std::vector<void*> contexts;
@@ -309,7 +315,7 @@ Result<bool> Connection::Impl::watch_batch(std::span<const std::size_t> batch, M
   const UA_StatusCode result = response.responseHeader.serviceResult;
   if (result == UA_STATUSCODE_GOOD) take_results(batch, {response.results, response.resultsSize});
   UA_clear(&response, &type);
-  if (result == UA_STATUSCODE_BADTOOMANYOPERATIONS && batch.size() > 1) return false;
+  if (is_too_much(result) && batch.size() > 1) return false;
   if (result != UA_STATUSCODE_GOOD) return lost(std::format("no monitored items: {}", status_name(result)));
   return true;
 }
@@ -343,8 +349,9 @@ Result<std::vector<Node>> Connection::children(const std::string& node, MonoTime
   return impl_->children(node, deadline, stop);
 }
 
-Result<DataValue> Connection::read(const std::string& node, MonoTime deadline, const std::stop_token& stop) {
-  return impl_->read(node, deadline, stop);
+Result<std::vector<DataValue>> Connection::read(const std::vector<std::string>& nodes, MonoTime deadline,
+                                                const std::stop_token& stop) {
+  return impl_->read(nodes, deadline, stop);
 }
 
 }  // namespace lineside::opcua

@@ -78,9 +78,13 @@ class Connection {
   // subscription is silent for longer than interval * keep_alive + answer_max.
   Result<void> serve(std::chrono::milliseconds wait_max);
 
-  // Errors: opcua_unreachable, not_found (no such node), timeout, cancelled.
+  // Errors of both: opcua_unreachable, usage (what is no node), timeout, cancelled; limit_reached (the server calls
+  // even one node too much). Also not_found (no such node, or not for us to see), limit_reached (more than 100,000).
+  // Names and ids are the server's: whatever is in them.
   Result<std::vector<Node>> children(const std::string& node, MonoTime deadline, const std::stop_token& stop);
-  Result<DataValue> read(const std::string& node, MonoTime deadline, const std::stop_token& stop);
+  // Of each node its value now, as many in one request as the server takes. What it can't give has a bad status.
+  Result<std::vector<DataValue>> read(const std::vector<std::string>& nodes, MonoTime deadline,
+                                      const std::stop_token& stop);
 
  private:
   class Impl;

@@ -13,6 +13,12 @@
 
 namespace lineside::opcua {
 
+// Fewer at once may do.
+inline bool is_too_much(UA_StatusCode status) {
+  return status == UA_STATUSCODE_BADTOOMANYOPERATIONS || status == UA_STATUSCODE_BADRESPONSETOOLARGE ||
+         status == UA_STATUSCODE_BADREQUESTTOOLARGE || status == UA_STATUSCODE_BADENCODINGLIMITSEXCEEDED;
+}
+
 class Connection::Impl {
  public:
   Impl(const OpcuaAccess& access, std::chrono::milliseconds answer_max) : access_(access), answer_max_(answer_max) {}
@@ -26,7 +32,8 @@ class Connection::Impl {
   Result<void> watch_items(std::vector<std::size_t> todo, MonoTime deadline, const std::stop_token& stop);
   Result<void> serve(std::chrono::milliseconds wait_max);
   Result<std::vector<Node>> children(const std::string& node, MonoTime deadline, const std::stop_token& stop);
-  Result<DataValue> read(const std::string& node, MonoTime deadline, const std::stop_token& stop);
+  Result<std::vector<DataValue>> read(const std::vector<std::string>& nodes, MonoTime deadline,
+                                      const std::stop_token& stop);
 
   std::vector<std::size_t> refused_;
 
@@ -57,13 +64,16 @@ class Connection::Impl {
   Error connect_error(UA_StatusCode status) const;
   Result<void> alive() const;
   std::unexpected<Error> lost(std::string_view why) const;
+  Result<void> still_wanted(MonoTime deadline, const std::stop_token& stop) const;
   Result<void> wait_for_reply(MonoTime deadline, const std::stop_token& stop);
   template <class Request, class Response>
   Result<void> ask(const Request& request, const UA_DataType& request_type, Response& response,
                    const UA_DataType& response_type, MonoTime deadline, const std::stop_token& stop);
   Result<bool> watch_batch(std::span<const std::size_t> batch, MonoTime deadline, const std::stop_token& stop);
   void take_results(std::span<const std::size_t> batch, std::span<const UA_MonitoredItemCreateResult> results);
-  Result<void> add_children(UA_BrowseResult& from, std::vector<Node>& to) const;
+  Result<void> add_children(const std::string& node, UA_BrowseResult& from, std::vector<Node>& to) const;
+  Result<void> read_batch(std::span<const NodeIdText> ids, std::vector<DataValue>& values, MonoTime deadline,
+                          const std::stop_token& stop);
   void expect(void* to, const UA_DataType& type) { reply_ = {0, to, &type, false}; }  // the next answer
 
   static void answered(UA_Client*, void* self, UA_UInt32 id, void* response);
@@ -79,7 +89,8 @@ class Connection::Impl {
   UA_UInt32 subscription_ = 0;
   std::string subscription_lost_;      // why; empty: it is there
   std::vector<std::size_t> again_;     // without what the server can't do
-  std::size_t items_per_call_ = 1000;  // fewer when the server says that this is too many
+  std::size_t items_per_call_ = 1000;  // fewer when the server says that this is too many; likewise:
+  std::size_t reads_per_call_ = 1000;
   std::vector<WatchedItem> items_;
   ItemSink* sink_ = nullptr;
   DataValue value_;
@@ -89,6 +100,7 @@ template <class Request, class Response>
 Result<void> Connection::Impl::ask(const Request& request, const UA_DataType& request_type, Response& response,
                                    const UA_DataType& response_type, MonoTime deadline, const std::stop_token& stop) {
   UA_init(&response, &response_type);
+  LINESIDE_TRY(still_wanted(deadline, stop));
   expect(&response, response_type);
   const UA_StatusCode sent =
       __UA_Client_AsyncService(client_, &request, &request_type, answered, &response_type, this, &reply_.id);
@@ -97,6 +109,8 @@ Result<void> Connection::Impl::ask(const Request& request, const UA_DataType& re
   const UA_StatusCode result = response.responseHeader.serviceResult;
   if (result == UA_STATUSCODE_BADTIMEOUT)
     return fail(ErrorCode::timeout, std::format("{} did not answer in time", access_.endpoint));
+  if (is_too_much(result))
+    return fail(ErrorCode::limit_reached, std::format("{}: {}", access_.endpoint, status_name(result)));
   if (result != UA_STATUSCODE_GOOD) return lost(status_name(result));
   return {};
 }

@@ -44,8 +44,8 @@ class SecurityTest : public ::testing::Test {
     LINESIDE_ASSIGN(const Credentials credentials, read_credentials(access, "gateway"));
     const MonoTime deadline = system_clock().mono() + 10s;
     LINESIDE_ASSIGN(const auto connection, Connection::open(access, credentials, deadline, {}));
-    LINESIDE_ASSIGN(const DataValue value, connection->read("ns=1;s=x", deadline, {}));
-    return value.numbers.at(0);
+    LINESIDE_ASSIGN(const auto values, connection->read({"ns=1;s=x"}, deadline, {}));
+    return values.at(0).numbers.at(0);
   }
   OpcuaAccess with(Security security) const {
     return {.security = security, .pki_folder = (*folder_ / "client").string()};
@@ -186,6 +186,16 @@ TEST(Certificates, AreMadeOnce_WithAKeyForTheOwnerOnly) {
   struct stat status{};
   ASSERT_EQ(::stat((folder / "own" / "key.pem").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST(Certificates, AreMadeOfTheKeyThatIsThere_WhenSomebodyWasKilledBetweenTheTwo) {
+  const TestFolder folder;
+  const auto made = own_identity(folder.path(), "gateway");
+  ASSERT_TRUE(made);
+  std::filesystem::remove(folder / "own" / "certificate.der");
+  const auto again = own_identity(folder.path(), "gateway");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(made->key, again->key);
 }
 
 TEST(Certificates, ThatAreNoneOrBelongToAnotherKey_AreRefused) {

@@ -149,6 +149,7 @@ Result<void> Server::State::open() {
     config.publishingIntervalLimits.min = 10;
     config.samplingIntervalLimits.min = 5;
     config.maxMonitoredItemsPerCall = static_cast<UA_UInt32>(options.items_per_call_max);
+    config.maxNodesPerRead = static_cast<UA_UInt32>(options.reads_per_call_max);
     config.queueSizeLimits.max = 10'000;
     status = add_security(config, options, identity);
     if (!options.pki_folder.empty()) {

@@ -20,6 +20,7 @@ struct ServerOptions {
   bool anonymous = true;
   std::string username, password;  // empty: nobody signs in by name
   int items_per_call_max = 0;      // of one request for monitored items; 0: any
+  int reads_per_call_max = 0;      // of one request for values; likewise
 };
 
 using ServerValue = std::variant<double, std::string, std::vector<double>, std::vector<float>,

@@ -1,14 +1,13 @@
 #pragma once
 // Tests only: folders of certificates that know each other, and a handler that remembers.
 #include <cmath>
-#include <condition_variable>
 #include <filesystem>
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/test_port.h"
+#include "base/test_watched.h"
 #include "opcua/session.h"
 
 namespace lineside::opcua::testing {
@@ -20,7 +19,7 @@ inline void trust(const std::filesystem::path& who, const std::filesystem::path&
                              std::filesystem::copy_options::overwrite_existing);
 }
 
-class Taker final : public Handler {
+class Taker final : public Handler, public lineside::testing::Watched {
  public:
   void on_value(std::size_t item, const DataValue& value) override {
     change([&] { values[item].push_back(value); });
@@ -41,34 +40,10 @@ class Taker final : public Handler {
     return known == values.end() || known->second.back().numbers.empty() ? std::nan("")
                                                                          : known->second.back().numbers.front();
   }
-  // Under the lock; false when it did not come true in time.
-  template <class Ready>
-  bool wait(Ready ready, std::chrono::seconds time_max = std::chrono::seconds{20}) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, time_max, ready);
-  }
-  template <class Look>
-  auto look(Look look) {
-    const std::lock_guard lock(mutex_);
-    return look();
-  }
-
   std::map<std::size_t, std::vector<DataValue>> values;
   std::map<std::size_t, std::string> item_errors;
   std::vector<Error> errors;
   int ups = 0;
-
- private:
-  template <class Change>
-  void change(Change change) {
-    {
-      const std::lock_guard lock(mutex_);
-      change();
-    }
-    changed_.notify_all();
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
 };
 
 }  // namespace lineside::opcua::testing

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <cstdio>
 #include <format>
 #include <map>
 #include <memory>
 #include <set>
 
+#include "base/utf8.h"
 #include "opcua/connection.h"
 #include "toolbox/commands.h"
 
@@ -27,31 +29,30 @@ struct BrowseCommand {
 struct Found {
   std::string parent;  // path of names
   opcua::Node node;
-  opcua::DataValue value;
+  opcua::DataValue value;    // of its numbers the first only
+  std::size_t elements = 0;  // how many numbers it has
 };
 
-// Walks the nodes below one, each once, and prints them as they come.
+// Walks the nodes below one, each once, and prints them as they come. A node that can't be looked into says so and
+// stops nothing.
 class Walk {
  public:
   Walk(opcua::Connection& connection, const BrowseCommand& command, MonoTime deadline)
       : connection_(connection), command_(command), deadline_(deadline) {}
 
   Result<void> below(const std::string& node, const std::string& name, int level) {
-    LINESIDE_ASSIGN(const auto children, connection_.children(node, deadline_, {}));
-    for (const opcua::Node& child : children) {
-      // Namespace 0 is OPC UA's own: the server about itself.
-      const bool own = !child.id.starts_with("i=") && !child.id.starts_with("ns=0;");
-      if (!own || !seen_.insert(child.id).second) continue;
-      if (seen_.size() > kNodesMax)
-        return fail(ErrorCode::limit_reached, std::format("more than {} nodes: begin deeper with --node", kNodesMax));
-      Found found{name, child, {}};
-      if (child.variable) {
-        LINESIDE_ASSIGN(found.value, connection_.read(child.id, deadline_, {}));
-      }
-      if (!command_.settings && !command_.tags) print(found, level);
-      if (child.variable) variables.push_back(std::move(found));
-      const std::string path = name.empty() ? child.name : name + "/" + child.name;
-      if (level < command_.depth) LINESIDE_TRY(below(child.id, path, level + 1));
+    auto children = connection_.children(node, deadline_, {});
+    if (!children && children.error().code == ErrorCode::not_found && level > 0) {
+      std::fputs(std::format("{:{}}# {}\n", "", indent(level), printable(children.error().message)).c_str(), stdout);
+      return {};
+    }
+    if (!children) return std::unexpected(children.error());
+    LINESIDE_ASSIGN(auto found, look_at(std::move(*children), name));
+    for (Found& one : found) {
+      if (!command_.settings && !command_.tags) print(one, level);
+      const std::string id = one.node.id, path = name.empty() ? one.node.name : name + "/" + one.node.name;
+      if (one.node.variable) variables.push_back(std::move(one));
+      if (level < command_.depth) LINESIDE_TRY(below(id, path, level + 1));
     }
     return {};
   }
@@ -59,16 +60,43 @@ class Walk {
   std::vector<Found> variables;
 
  private:
-  static std::string value_text(const opcua::DataValue& value) {
+  // Those that were not seen before, with their values.
+  Result<std::vector<Found>> look_at(std::vector<opcua::Node> nodes, const std::string& parent) {
+    std::vector<Found> found;
+    std::vector<std::string> ids;
+    for (opcua::Node& node : nodes) {
+      // Namespace 0 is OPC UA's own: the server about itself.
+      const bool own = !node.id.starts_with("i=") && !node.id.starts_with("ns=0;");
+      if (!own || !seen_.insert(node.id).second) continue;
+      if (seen_.size() > kNodesMax)
+        return fail(ErrorCode::limit_reached, std::format("more than {} nodes: begin deeper with --node", kNodesMax));
+      if (node.variable) ids.push_back(node.id);
+      found.push_back({.parent = parent, .node = std::move(node), .value = {}});
+    }
+    LINESIDE_ASSIGN(auto values, connection_.read(ids, deadline_, {}));
+    auto value = values.begin();
+    for (Found& one : found) {
+      if (!one.node.variable) continue;
+      one.value = std::move(*value++);
+      one.elements = one.value.numbers.size();
+      one.value.numbers.resize(std::min<std::size_t>(one.elements, 1));
+      one.value.numbers.shrink_to_fit();
+    }
+    return found;
+  }
+  int indent(int level) const { return command_.settings || command_.tags ? 0 : 2 * level; }
+  static std::string value_text(const Found& found) {
+    const opcua::DataValue& value = found.value;
     if (value.bad()) return std::string(opcua::status_name(value.status));
     if (value.type.empty()) return "no value";
-    if (value.array) return std::format("{}[{}]", value.type, value.numbers.size());
+    if (value.array) return std::format("{}[{}]", value.type, found.elements);
     if (!value.numbers.empty()) return std::format("{} = {}", value.type, value.numbers[0]);
     return value.text.empty() ? std::string(value.type) : std::format("{} = \"{}\"", value.type, value.text);
   }
-  static void print(const Found& found, int level) {
-    const std::string what = found.node.variable ? value_text(found.value) : "";
-    std::fputs(std::format("{:{}}{}  {}  {}\n", "", 2 * level, found.node.name, found.node.id, what).c_str(), stdout);
+  void print(const Found& found, int level) const {
+    const std::string what = found.node.variable ? value_text(found) : "";
+    const std::string line = printable(std::format("{}  {}  {}", found.node.name, found.node.id, what));
+    std::fputs(std::format("{:{}}{}\n", "", indent(level), line).c_str(), stdout);
   }
 
   opcua::Connection& connection_;
@@ -77,10 +105,23 @@ class Walk {
   std::set<std::string> seen_;
 };
 
+// Names of servers may have anything in them: what no terminal should see stands as YAML's \u and the number of it.
 std::string yaml_text(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? "''" : std::string(1, c);
-  return out + "'";
+  const bool plain = printable(text) == text;
+  std::string out(1, plain ? '\'' : '"');
+  while (!text.empty()) {
+    const std::string_view next = text.substr(0, std::max<std::size_t>(utf8_length(text), 1));
+    text.remove_prefix(next.size());
+    if (plain)
+      out += next == "'" ? "''" : next;
+    else if (next == "\"" || next == "\\")
+      out += '\\', out += next;
+    else if (printable(next) == next)
+      out += next;
+    else
+      out += std::format("\\u{:04X}", utf8_length(next) == 0 ? 0xFFFD : utf8_number(next));
+  }
+  return out + (plain ? '\'' : '"');
 }
 
 // A name as settings want one, of the last of a path's names: a-z, 0-9, '-' and '_'.
@@ -148,7 +189,7 @@ void print_settings(const BrowseCommand& command, const std::vector<Found>& vari
     text += "    rate_hz:   # samples a second: no server says it, ask who programmed the controller\n    channels:\n";
     for (const Found* found : nodes)
       text += std::format("      - {{name: {}, node: {}}}   # {} of {} samples\n", yaml_text(found->node.name),
-                          yaml_text(found->node.id), found->value.type, found->value.numbers.size());
+                          yaml_text(found->node.id), found->value.type, found->elements);
     text += "    mode: learning\n";
   }
   std::fputs(text.c_str(), stdout);

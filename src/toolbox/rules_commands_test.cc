@@ -5,12 +5,14 @@
 #include <fstream>
 
 #include "base/test_folder.h"
+#include "cli/test_run.h"
 #include "toolbox/commands.h"
 #include "toolbox/recording.h"
 
 namespace lineside::toolbox {
 namespace {
 
+using cli::testing::Outcome;
 using ::testing::HasSubstr;
 
 constexpr const char* kRules = R"(rules:
@@ -30,19 +32,7 @@ constexpr const char* kRecording =
     "2026-03-01 10:00:30;Bad;true;\n"
     "2026-03-01 10:01:00;70;true;\n";
 
-struct Done {
-  int exit_code;
-  std::string out, err;
-};
-
-Done lineside(std::vector<std::string> words) {
-  std::vector<const char*> argv{"lineside"};
-  for (const std::string& word : words) argv.push_back(word.c_str());
-  ::testing::internal::CaptureStdout();
-  ::testing::internal::CaptureStderr();
-  const int code = cli::run(toolbox_program(), static_cast<int>(argv.size()), argv.data());
-  return {code, ::testing::internal::GetCapturedStdout(), ::testing::internal::GetCapturedStderr()};
-}
+Outcome lineside(const std::vector<std::string>& words) { return cli::testing::run_words(toolbox_program(), words); }
 
 class RulesTest : public ::testing::Test {
  protected:
@@ -56,8 +46,8 @@ class RulesTest : public ::testing::Test {
 };
 
 TEST_F(RulesTest, PrintsWhatARecordingWouldHaveRaised) {
-  const Done done = lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv")});
-  EXPECT_EQ(done.exit_code, 0) << done.err;
+  const Outcome done = lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv")});
+  EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(done.out,
             "2026-03-01 10:00:15.000  raised   hot  At 85, 80.1667 on average (t 85, on 1)\n"
             "2026-03-01 10:00:45.000  unknown  hot  hot can't be judged: t is bad (t no good reading, on 1)\n"
@@ -68,7 +58,7 @@ TEST_F(RulesTest, PrintsWhatARecordingWouldHaveRaised) {
 }
 
 TEST_F(RulesTest, PrintsJsonLines) {
-  const Done done = lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--json"});
+  const Outcome done = lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--json"});
   EXPECT_THAT(done.out,
               HasSubstr(R"({"time":"2026-03-01T10:00:15.000Z","event":"raised","rule":"hot","severity":"high",)"
                         R"("message":"At 85, 80.1667 on average","values":{"t":85.0,"on":1.0}})"));
@@ -78,32 +68,30 @@ TEST_F(RulesTest, PrintsJsonLines) {
 }
 
 TEST_F(RulesTest, ExitCodesTellScriptsWhatHappened) {
-  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--fail-on-alarm"}).exit_code,
-            1);
+  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--fail-on-alarm"}).code, 1);
   write("wrong.yaml", "rules: [{name: a, when: tt > 3}]");
-  const Done wrong = lineside({"rules", "test", path("wrong.yaml"), "--data", path("data.csv")});
-  EXPECT_EQ(wrong.exit_code, 78);
+  const Outcome wrong = lineside({"rules", "test", path("wrong.yaml"), "--data", path("data.csv")});
+  EXPECT_EQ(wrong.code, 78);
   EXPECT_THAT(wrong.err, HasSubstr("wrong.yaml:1: rules[0].when: column 1: there is no tag 'tt'; did you mean t?"));
-  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("none.csv")}).exit_code, 66);
+  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("none.csv")}).code, 66);
   write("untimed.csv", "t,on\n1,2\n2,3\n");
-  const Done untimed = lineside({"rules", "test", path("rules.yaml"), "--data", path("untimed.csv")});
-  EXPECT_EQ(untimed.exit_code, 2);
+  const Outcome untimed = lineside({"rules", "test", path("rules.yaml"), "--data", path("untimed.csv")});
+  EXPECT_EQ(untimed.code, 2);
   EXPECT_THAT(untimed.err, HasSubstr("--time-column"));
-  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("untimed.csv"), "--period", "1"}).exit_code,
-            0);
+  EXPECT_EQ(lineside({"rules", "test", path("rules.yaml"), "--data", path("untimed.csv"), "--period", "1"}).code, 0);
 }
 
 TEST_F(RulesTest, TakesTagsAndUnitsOfAGateway) {
   write("gateway.yaml",
         "gateway: g\ndata_dir: data\ntag_sources: [{name: f, kind: file, path: data.csv}]\n"
         "tags: [{name: t, source: f, unit: °C, max_silence_ms: 8000}, {name: 'on', source: f}]\n");
-  const Done checked = lineside({"rules", "check", path("rules.yaml"), "--config", path("gateway.yaml")});
-  EXPECT_EQ(checked.exit_code, 0) << checked.err;
+  const Outcome checked = lineside({"rules", "check", path("rules.yaml"), "--config", path("gateway.yaml")});
+  EXPECT_EQ(checked.code, 0) << checked.err;
   write("wrong.yaml", "rules: [{name: a, when: t > 3 bar}]");
-  const Done wrong = lineside({"rules", "check", path("wrong.yaml"), "--config", path("gateway.yaml")});
-  EXPECT_EQ(wrong.exit_code, 78);
+  const Outcome wrong = lineside({"rules", "check", path("wrong.yaml"), "--config", path("gateway.yaml")});
+  EXPECT_EQ(wrong.code, 78);
   EXPECT_THAT(wrong.err, HasSubstr("°C on the left does not fit bar on the right"));
-  const Done tested =
+  const Outcome tested =
       lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--config", path("gateway.yaml")});
   EXPECT_THAT(tested.out, HasSubstr("hot: raised 0,"));  // stale before its delay had ended
 }
