@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "config/checks.h"
 #include "config/schema.h"
+#include "config/tag_schema.h"
 
 namespace lineside::config {
 namespace {
@@ -27,7 +28,9 @@ Result<T> load(const std::filesystem::path& path, const Schema& schema, void (*c
 }
 
 Result<GatewaySettings> load_gateway(const std::filesystem::path& path, NamedFiles files) {
-  return load<GatewaySettings>(path, gateway_schema(), check_gateway, files);
+  LINESIDE_ASSIGN(GatewaySettings settings, load<GatewaySettings>(path, gateway_schema(), check_gateway, files));
+  set_usual_silences(settings.telemetry);
+  return settings;
 }
 
 Result<HubSettings> load_hub(const std::filesystem::path& path, NamedFiles files) {

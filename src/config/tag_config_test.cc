@@ -82,6 +82,18 @@ telemetry: {block_period_ms: 2000, queue_samples: 5000}
   EXPECT_EQ(telemetry.queue_samples, 5000);
 }
 
+TEST_F(TagConfig, ATagHasTheUsualSilenceOfItsSource_UnlessItNamesOne) {
+  const auto telemetry = good(std::string(kSources) + R"(
+  - {name: a, source: plc, modbus: {address: 1}}
+  - {name: b, source: bus, mqtt: {topic: b}}
+  - {name: c, source: bus, mqtt: {topic: c}, max_silence_ms: 5000}
+)");
+  ASSERT_EQ(telemetry.tags.size(), 3U);
+  EXPECT_EQ(telemetry.tags[0].max_silence, milliseconds{60'000});
+  EXPECT_EQ(telemetry.tags[1].max_silence, milliseconds{1'800'000});
+  EXPECT_EQ(telemetry.tags[2].max_silence, milliseconds{5000});
+}
+
 TEST_F(TagConfig, RefusesSourcesThatDoNotFit) {
   const std::pair<const char*, const char*> cases[] = {
       {"{name: a}", "kind: is missing"},

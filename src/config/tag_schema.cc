@@ -1,5 +1,8 @@
 #include "config/tag_schema.h"
 
+#include <map>
+#include <string_view>
+
 #include "config/broker_table.h"
 #include "config/opcua_table.h"
 
@@ -140,9 +143,9 @@ Table<TagSettings>& add_filter(Table<TagSettings>& table) {
                  "0: exactly the same.")
       .number("span_low", &Tag::span_low, "", -kAny, kAny, "Lower end of the instrument's range.")
       .number("span_high", &Tag::span_high, "", -kAny, kAny, "Its upper end.")
-      .milliseconds(
-          "max_silence_ms", &Tag::max_silence, 100, 24 * kHourMs,
-          "Without a reading for so long a rule takes the tag for unknown. Every reading is sent, so none is repeated.")
+      .milliseconds("max_silence_ms", &Tag::max_silence, 0, 24 * kHourMs,
+                    "Without a reading for so long a rule takes the tag for unknown, and one of an MQTT source is bad; "
+                    "0: 60000, of an MQTT source 1800000. Every reading is sent, so none is repeated.")
       .number("low_low", &Tag::low_low, "", -kAny, kAny, "Alarm limit; crossing one is sent at once.")
       .number("low", &Tag::low, "", -kAny, kAny, "Alarm limit.")
       .number("high", &Tag::high, "", -kAny, kAny, "Alarm limit.")
@@ -180,6 +183,14 @@ Table<TagSettings> tag_table() {
 
 }  // namespace
 
+void set_usual_silences(TelemetrySettings& telemetry) {
+  std::map<std::string_view, TagSourceSettings::Kind> kinds;
+  for (const TagSourceSettings& source : telemetry.sources) kinds.emplace(source.name, source.kind);
+  for (TagSettings& tag : telemetry.tags)
+    if (const auto kind = kinds.find(tag.source); kind != kinds.end() && tag.max_silence.count() == 0)
+      tag.max_silence = usual_silence(kind->second);
+}
+
 Table<TelemetrySettings> tag_lists_table() {
   return Table<TelemetrySettings>("Tags")
       .list("tag_sources", &TelemetrySettings::sources, tag_source_table(), "Where tags are read.")
@@ -188,9 +199,10 @@ Table<TelemetrySettings> tag_lists_table() {
 
 Table<TelemetrySettings> telemetry_table() {
   return Table<TelemetrySettings>("Telemetry")
-      .milliseconds("block_period_ms", &TelemetrySettings::block_period, 100, kHourMs,
-                    "Readings are gathered for so long before they go to the hub; alarms and changes of quality do not "
-                    "wait.")
+      .milliseconds(
+          "block_period_ms", &TelemetrySettings::block_period, 100, kHourMs,
+          "Readings are gathered for so long before they go to the hub, and what was gathered is lost when the "
+          "power fails; longer costs fewer bytes. Alarms and changes of quality do not wait.")
       .integer("queue_samples", &TelemetrySettings::queue_samples, "", 1024, 1e7,
                "Readings between sources and filter; more push out the oldest, counted.");
 }

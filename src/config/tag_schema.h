@@ -10,6 +10,8 @@ namespace lineside::config {
 Table<TelemetrySettings> tag_lists_table();
 Table<TelemetrySettings> telemetry_table();
 
+// Where a tag's max_silence is not set it gets the usual one of its source.
+void set_usual_silences(TelemetrySettings& telemetry);
 void check_telemetry(const TelemetrySettings& telemetry, Findings& findings);
 
 // MQTT 3.1.1, 4.7: '+' is a whole level, '#' the last one.

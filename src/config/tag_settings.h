@@ -44,6 +44,11 @@ inline BrokerAccess access_of(const TagSourceSettings& source) {
   return at;
 }
 
+// What is polled comes each few seconds; slow MQTT devices report each quarter of an hour, of which one may be lost.
+inline std::chrono::milliseconds usual_silence(TagSourceSettings::Kind kind) {
+  return kind == TagSourceSettings::Kind::mqtt ? std::chrono::minutes{30} : std::chrono::minutes{1};
+}
+
 struct ModbusTagSettings {
   int unit = 1;  // of the device on the line or behind the gateway
   enum class Area : std::uint8_t { holding, input, coil, discrete } area = Area::holding;
@@ -94,7 +99,9 @@ struct TagSettings {
   double max_error = 0;
   bool max_error_of_span = false;
   std::optional<double> span_low, span_high;
-  std::chrono::milliseconds max_silence{60'000};        // of the source; after it rules take the tag for unknown
+  // Without a reading for so long a rule takes the tag for unknown, and one of an MQTT source is bad. 0: never; a file
+  // of settings gets the usual one.
+  std::chrono::milliseconds max_silence{0};
   std::optional<double> low_low, low, high, high_high;  // alarm limits (ISA-18.2): crossing one is sent at once
   double deadband = 0;                                  // a limit is left again only by so much (hysteresis)
   bool summary_only = false;                            // nobody needs it in detail: count, mean, min, max ... only
@@ -105,7 +112,7 @@ struct TagSettings {
 struct TelemetrySettings {
   std::vector<TagSourceSettings> sources;
   std::vector<TagSettings> tags;
-  std::chrono::milliseconds block_period{10'000};  // a block of readings is closed after so long
+  std::chrono::milliseconds block_period{30'000};  // a block of readings is closed after so long
   int queue_samples = 65'536;                      // between sources and filter
 };
 

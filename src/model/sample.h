@@ -13,7 +13,7 @@ enum class Quality : std::uint8_t { good, uncertain, bad };
 
 struct Sample {
   std::size_t tag = 0;                                      // its place in the gateway's settings
-  WallTime source_time{};                                   // when it was measured; zero: the source does not say
+  WallTime source_time{};                                   // when it was measured; zero: no clock says, or a wrong one
   WallTime received{};                                      // when it was here
   double value = std::numeric_limits<double>::quiet_NaN();  // in the tag's unit; NaN only where the quality is bad
   Quality quality = Quality::bad;

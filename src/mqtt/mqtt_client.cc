@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <format>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -83,11 +84,16 @@ class Client::Impl {
     return {};
   }
 
-  void stop() {
-    std::unique_lock lock(mutex_);
+  void ask_to_stop() {
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
     wake_.notify_all();
     if (!options_.reconnect) mosquitto_disconnect(mosquitto_);  // wakes the thread
+  }
+
+  void stop() {
+    ask_to_stop();
+    std::unique_lock lock(mutex_);
     wake_.wait_for(lock, kStopMax, [this] { return ended_ || looking_up_; });
     const bool ended = ended_;
     lock.unlock();
@@ -174,20 +180,35 @@ class Client::Impl {
     connected_ = true;
     connected_at_ = steady_clock::now();
     asked_.clear();
-    for (const std::string& filter : options_.subscriptions) {
-      int message = 0;
-      if (mosquitto_subscribe(mosquitto_, &message, filter.c_str(), options_.subscription_qos) == MOSQ_ERR_SUCCESS)
-        asked_[message] = filter;
-      else
-        tell([&](Handler& handler) { handler.on_subscription_refused(filter); });
-    }
+    ask_for(options_.subscriptions);
     tell([](Handler& handler) { handler.on_connected(); });
+  }
+
+  // What to ask for instead.
+  std::vector<std::string> refused(const std::string& filter) {
+    std::vector<std::string> instead;
+    tell([&](Handler& handler) { instead = handler.on_subscription_refused(filter); });
+    return instead;
+  }
+
+  void ask_for(std::vector<std::string> filters) {
+    while (!filters.empty()) {
+      std::vector<std::string> instead;
+      for (std::string& filter : filters) {
+        int message = 0;
+        if (mosquitto_subscribe(mosquitto_, &message, filter.c_str(), options_.subscription_qos) == MOSQ_ERR_SUCCESS)
+          asked_[message] = std::move(filter);
+        else
+          std::ranges::move(refused(filter), std::back_inserter(instead));
+      }
+      filters = std::move(instead);
+    }
   }
 
   void subscribed(int message, std::span<const int> granted) {
     const auto asked = asked_.extract(message);
     if (!asked.empty() && std::ranges::any_of(granted, [](int qos) { return qos >= kRefused; }))
-      tell([&](Handler& handler) { handler.on_subscription_refused(asked.mapped()); });
+      ask_for(refused(asked.mapped()));
     else
       tell([](Handler& handler) { handler.on_subscribed(); });
   }
@@ -258,6 +279,7 @@ class Client::Impl {
     if (code == MOSQ_ERR_SUCCESS && steady_clock::now() < give_up) tell([](Handler& handler) { handler.on_reached(); });
     while (code == MOSQ_ERR_SUCCESS && !stopping()) {
       code = mosquitto_loop(mosquitto_, kLoopMs, 1);
+      if (connected_) tell([](Handler& handler) { handler.on_served(); });
       if (code == MOSQ_ERR_SUCCESS && !connected_ && steady_clock::now() > give_up) {
         mosquitto_disconnect(mosquitto_);
         return "no answer";
@@ -315,6 +337,8 @@ Result<std::unique_ptr<Client>> Client::start(const ClientOptions& options, Hand
 
 Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() { impl_->stop(); }
+
+void Client::ask_to_stop() { impl_->ask_to_stop(); }
 
 Result<int> Client::publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos, bool retain) {
   return impl_->publish(topic, payload, qos, retain);

@@ -46,8 +46,12 @@ class Handler {
   virtual void on_retained(std::string_view topic, std::span<const std::uint8_t> payload) {
     on_message(topic, payload);
   }
-  // The broker does not give what matches this one of the options' subscriptions.
-  virtual void on_subscription_refused(const std::string& filter) { static_cast<void>(filter); }
+  // The broker does not give what matches this one of the subscriptions that were asked for. Returns what to ask for
+  // instead, which may be refused likewise.
+  virtual std::vector<std::string> on_subscription_refused(const std::string& filter) {
+    return static_cast<void>(filter), std::vector<std::string>{};
+  }
+  virtual void on_served() {}  // after each look at the network while connected, every 0.3 s at the latest
 };
 
 // Owns the network thread. Thread-safe. The host name is looked up on that thread: a name server that hangs delays
@@ -66,6 +70,8 @@ class Client {
   Result<int> publish(const std::string& topic, std::span<const std::uint8_t> payload, int qos = 0,
                       bool retain = false);
   Result<void> subscribe(const std::string& pattern, int qos);
+  // Returns at once; from any thread. The destructor then has less to wait for.
+  void ask_to_stop();
   bool connected() const;
   bool looking_up() const;  // the name server has not answered yet
 

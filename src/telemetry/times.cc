@@ -128,7 +128,9 @@ std::optional<Sighting> see_clock(Reader reader, bool minutes_only, Sighting res
   if (format.suffix.size() > 8) return std::nullopt;
   if (!format.suffix.empty() && format.suffix != "Z" && format.suffix.front() != '+' && format.suffix.front() != '-')
     return std::nullopt;
-  result.time = (day * 86'400 + seconds) * format.units_per_second() + *fraction;
+  const std::int64_t units = format.units_per_second(), all = day * 86'400 + seconds;
+  if (std::abs(all) > (std::int64_t{1} << 62) / units) return std::nullopt;  // nanoseconds reach to 2116
+  result.time = all * units + *fraction;
   return result;
 }
 

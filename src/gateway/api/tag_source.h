@@ -13,8 +13,8 @@ namespace lineside::gateway {
 class TagSink {
  public:
   virtual ~TagSink() = default;
-  // In the order they came; of one poll or message together. A tag that can't be read comes with bad quality, once for
-  // each failure and not at each poll.
+  // In the order they came; of one poll or message together, with one time of receipt. A tag that can't be read comes
+  // with bad quality, once for each failure and not at each poll.
   virtual void on_samples(std::span<const Sample> samples) = 0;
   // The way to the source is there, or gone and why. When it goes, the source gives all its tags a bad sample first.
   virtual void on_source(bool up, const std::string& why) = 0;

@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/file.h"
+#include "base/time_text.h"
 #include "condition/inflate.h"
 #include "telemetry/planner.h"
 
@@ -45,6 +46,13 @@ nanoseconds zone_of(const std::string& suffix) {
   std::from_chars(suffix.data() + suffix.size() - 2, suffix.data() + suffix.size(), minutes);
   if (suffix.size() < 5) minutes = 0;
   return (suffix[0] == '-' ? -1 : 1) * (std::chrono::hours{hours} + std::chrono::minutes{minutes});
+}
+
+// The zone changes with summer time, the format that was found names one.
+std::optional<std::int64_t> in_another_zone(std::string_view cell, const TimeFormat& format) {
+  const auto time = from_iso8601(cell);
+  if (!time) return std::nullopt;
+  return (*time + zone_of(format.suffix)).time_since_epoch().count() / (1'000'000'000 / format.units_per_second());
 }
 
 }  // namespace
@@ -103,7 +111,9 @@ Result<void> FileTags::read_times() {
   for (std::size_t row = 0; row < times_.size(); ++row) {
     nanoseconds& time = times_[row];
     time = row == 0 ? nanoseconds{0} : times_[row - 1];
-    const auto read = format.read(table_.cell(row, column->column));
+    const std::string_view cell = table_.cell(row, column->column);
+    auto read = format.read(cell);
+    if (!read && format.shape == TimeFormat::Shape::date_time) read = in_another_zone(cell, format);
     if (!read) continue;  // a cell without a time: at that of the row before
     if (!first) {
       first = last = *read;
@@ -120,8 +130,13 @@ Result<void> FileTags::read_times() {
   const long double since_1970 = static_cast<long double>(*first) * ns;
   if ((number || format.shape == TimeFormat::Shape::date_time) && since_1970 > 0 && since_1970 < kBeganMaxNs)
     began_ = WallTime{nanoseconds{std::llround(since_1970)}} - zone_of(format.suffix);
-  if (!began_ && settings_.times == Times::recorded)
+  if (settings_.times != Times::recorded) return {};
+  if (!began_)
     return fail(ErrorCode::usage, std::format("{} has no dates with its times; say `times: now`", settings_.path));
+  if (*began_ < TagIntake::kEarliest)
+    return fail(ErrorCode::usage,
+                std::format("{} begins in {:%Y}, and times of readings begin in {:%Y}; say `times: now`",
+                            settings_.path, *began_, TagIntake::kEarliest));
   return {};
 }
 

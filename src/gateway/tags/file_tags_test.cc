@@ -6,7 +6,6 @@
 
 #include "base/file.h"
 #include "base/test_folder.h"
-#include "gateway/tags/make_tag_source.h"
 #include "gateway/tags/test_tag_sink.h"
 
 namespace lineside::gateway {
@@ -18,25 +17,18 @@ using testing::tag;
 using testing::TakingSink;
 using Times = config::TagSourceSettings::Times;
 
-class FileTagsTest : public ::testing::Test {
+class FileTagsTest : public testing::TagSourceTest {
  protected:
-  FileTagsTest() {
-    settings_.name = "source";
-    settings_.kind = config::TagSourceSettings::Kind::file;
+  FileTagsTest() : TagSourceTest(config::TagSourceSettings::Kind::file) {
     settings_.path = folder_ / "day.csv";
     settings_.speed = 1000;
     tags_ = {tag("flow"), tag("other", "elsewhere"), tag("boiler/temperature")};
     tags_[2].file.column = "T";
   }
   void write(std::string_view text) { ASSERT_TRUE(write_atomically(settings_.path, text)); }
-  Result<std::unique_ptr<TagSource>> make() { return make_tag_source(settings_, tags_, system_clock(), metrics_); }
   std::string refused() {
     const auto made = make();
     return made ? "taken" : made.error().message;
-  }
-  void start() {
-    source_ = make().value();
-    ASSERT_TRUE(source_->start(sink_));
   }
   std::vector<double> values(std::size_t tag) {
     std::vector<double> all;
@@ -45,11 +37,6 @@ class FileTagsTest : public ::testing::Test {
   }
 
   const TestFolder folder_;
-  config::TagSourceSettings settings_;
-  std::vector<config::TagSettings> tags_;
-  MetricsRegistry metrics_;
-  TakingSink sink_;
-  std::unique_ptr<TagSource> source_;
 };
 
 constexpr const char* kDay =
@@ -118,6 +105,21 @@ TEST_F(FileTagsTest, ReadsGzip) {
   EXPECT_TRUE(sink_.wait([&] { return sink_.downs == 1 && sink_.of[2].size() == 3; }));
 }
 
+TEST_F(FileTagsTest, AnHourThatComesTwiceIsTwoHours_WhereTheZoneSaysSo) {
+  write(
+      "time,flow,T\n2023-10-29T02:59:58+02:00,1,20\n2023-10-29T02:59:59+02:00,2,20\n"
+      "2023-10-29T02:00:00+01:00,3,20\n2023-10-29T02:00:02+01:00,4,20\n");
+  settings_.times = Times::recorded;
+  start();
+  ASSERT_TRUE(sink_.wait([&] { return sink_.downs == 1; }));
+  sink_.look([&] {
+    constexpr WallTime kBegin{1'698'541'198s};
+    ASSERT_EQ(sink_.of[0].size(), 5U) << "and bad at the end";
+    for (const auto [row, after] : {std::pair{0, 0s}, {1, 1s}, {2, 2s}, {3, 4s}})
+      EXPECT_EQ(sink_.of[0][static_cast<std::size_t>(row)].source_time, kBegin + after);
+  });
+}
+
 TEST_F(FileTagsTest, WithoutTimesRowsComeAtThePeriod) {
   write("flow,T\n5,1\n4,2\n6,3\n");
   settings_.period = 2000ms;
@@ -141,6 +143,8 @@ TEST_F(FileTagsTest, SaysWhatCanNotBePlayed) {
   settings_.time_column.clear();
   write("time,flow,T\n22:13:20,1,2\n22:13:21,1,2\n");
   EXPECT_THAT(refused(), HasSubstr("has no dates with its times"));
+  write("time,flow,T\n2015-11-14 22:13:20,1,2\n");
+  EXPECT_THAT(refused(), HasSubstr("begins in 2015, and times of readings begin in 2020; say `times: now`"));
   write(std::string_view("a\0b", 3));
   EXPECT_NE(refused(), "taken");
 }

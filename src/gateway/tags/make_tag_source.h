@@ -4,7 +4,7 @@
 // Counters of every source, label source=NAME:
 //   lineside_tag_samples_total        readings handed over, of good or uncertain quality
 //   lineside_tag_bad_values_total     readings that can't be used, each one
-//   lineside_tag_odd_times_total      source times that no clock would say, left out
+//   lineside_tag_odd_times_total      source times of a wrong clock, left out (TagIntake says which)
 //   lineside_tag_connects_total       times the source was reached, the first one included
 //   lineside_tag_messages_total       requests answered, messages, notifications or rows taken in
 //   lineside_tag_lost_total           what never came: polls left out, queues of a server that overflowed

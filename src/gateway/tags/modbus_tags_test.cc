@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "gateway/tags/make_tag_source.h"
 #include "gateway/tags/test_modbus_device.h"
 #include "gateway/tags/test_tag_sink.h"
 
@@ -20,29 +19,22 @@ using testing::TakingSink;
 using Area = config::ModbusTagSettings::Area;
 using Type = config::ModbusTagSettings::Type;
 
-class ModbusTagsTest : public ::testing::Test {
+class ModbusTagsTest : public testing::TagSourceTest {
  protected:
-  ModbusTagsTest() {
-    settings_.name = "source";
-    settings_.kind = config::TagSourceSettings::Kind::modbus;
+  ModbusTagsTest() : TagSourceTest(config::TagSourceSettings::Kind::modbus) {
     settings_.period = 20ms;
     settings_.timeout = 3s;  // for a busy machine; tests of silence have less
-    settings_.reconnect_min = 50ms;
-    settings_.reconnect_max = 400ms;
   }
   std::size_t add(int address, Type type = Type::uint16, Area area = Area::holding, int unit = 1) {
-    tags_.push_back(tag(std::format("t{}", tags_.size())));
-    tags_.back().modbus = {.unit = unit, .area = area, .address = address, .type = type};
-    return tags_.size() - 1;
+    const std::size_t added = TagSourceTest::add();
+    tags_[added].modbus = {.unit = unit, .area = area, .address = address, .type = type};
+    return added;
   }
   void start(int port) {
     settings_.at.port = port;
     start();
   }
-  void start() {
-    source_ = make_tag_source(settings_, tags_, system_clock(), metrics_).value();
-    ASSERT_TRUE(source_->start(sink_));
-  }
+  using TagSourceTest::start;
   void on_line(const std::string& path) {
     settings_.device = path;
     settings_.timeout = 300ms;
@@ -50,15 +42,6 @@ class ModbusTagsTest : public ::testing::Test {
     settings_.parity = config::TagSourceSettings::Parity::none;
     settings_.stop_bits = 1;
   }
-  std::uint64_t count(const std::string& name) {
-    return metrics_.counter("lineside_tag_" + name + "_total", "", {{"source", "source"}}).value();
-  }
-
-  config::TagSourceSettings settings_;
-  std::vector<config::TagSettings> tags_;
-  MetricsRegistry metrics_;
-  TakingSink sink_;
-  std::unique_ptr<TagSource> source_;  // ends before the sink
 };
 
 TEST_F(ModbusTagsTest, ReadsEveryArea_ScaledAndTyped) {

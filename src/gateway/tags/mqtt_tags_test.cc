@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <filesystem>
+#include <fstream>
 
-#include "gateway/tags/make_tag_source.h"
 #include "gateway/tags/test_tag_sink.h"
 #include "mqtt/test_broker.h"
 
@@ -36,26 +36,22 @@ class Device final : private mqtt::Handler {
   std::unique_ptr<mqtt::Client> client_;
 };
 
-class MqttTagsTest : public ::testing::Test {
+class MqttTagsTest : public testing::TagSourceTest {
  protected:
-  MqttTagsTest() {
-    settings_.name = "source";
-    settings_.kind = config::TagSourceSettings::Kind::mqtt;
+  explicit MqttTagsTest(const std::string& access = "allow_anonymous true\n")
+      : TagSourceTest(config::TagSourceSettings::Kind::mqtt), broker_(access) {
     settings_.at.port = broker_.port();
-    settings_.reconnect_min = 50ms;
-    settings_.reconnect_max = 300ms;
   }
   std::size_t add(const std::string& topic, const std::string& value = {}) {
-    tags_.push_back(tag(std::format("t{}", tags_.size())));
-    tags_.back().mqtt.topic = topic;
-    tags_.back().mqtt.value = value;
-    return tags_.size() - 1;
+    const std::size_t added = TagSourceTest::add();
+    tags_[added].mqtt.topic = topic;
+    tags_[added].mqtt.value = value;
+    return added;
   }
   // Up, and every subscription works.
   void start() {
     const auto probe = add("probe");
-    source_ = make_tag_source(settings_, tags_, system_clock(), metrics_).value();
-    ASSERT_TRUE(source_->start(sink_));
+    TagSourceTest::start();
     ready(probe);
   }
   void ready(std::size_t probe) {
@@ -66,17 +62,9 @@ class MqttTagsTest : public ::testing::Test {
     }
     ADD_FAILURE() << "the subscription never worked";
   }
-  std::uint64_t count(const std::string& name) {
-    return metrics_.counter("lineside_tag_" + name + "_total", "", {{"source", "source"}}).value();
-  }
 
   mqtt::testing::Broker broker_;
   Device device_{broker_.port()};
-  config::TagSourceSettings settings_;
-  std::vector<config::TagSettings> tags_;
-  MetricsRegistry metrics_;
-  TakingSink sink_;
-  std::unique_ptr<TagSource> source_;
 };
 
 TEST_F(MqttTagsTest, TakesNumbersAndJson_ByTopicAndFilter) {
@@ -169,6 +157,89 @@ TEST_F(MqttTagsTest, LivesThroughARestartOfTheBroker) {
   ready(tags_.size() - 1);
   device_.say("a", "2");
   EXPECT_TRUE(sink_.wait([&] { return sink_.is(a, 2); }));
+}
+
+TEST_F(MqttTagsTest, ATagOfWhichNothingComesIsBad_AlthoughTheBrokerIsThere) {
+  const auto a = add("a"), patient = add("b");
+  tags_[a].max_silence = 400ms;
+  start();
+  device_.say("a", "1");
+  device_.say("b", "1");
+  ASSERT_TRUE(sink_.wait([&] { return sink_.is(a, 1) && sink_.is(patient, 1); }));
+  ASSERT_TRUE(sink_.wait([&] { return sink_.is_bad(a); }));
+  EXPECT_EQ(sink_.look([&] { return sink_.why_bad(a); }), "no message for 0.4 s (max_silence_ms)");
+  EXPECT_FALSE(sink_.wait([&] { return sink_.of[a].size() > 2; }, 1s)) << "it is told once";
+  EXPECT_EQ(count("bad_values"), 1U);
+  EXPECT_TRUE(sink_.look([&] { return sink_.is(patient, 1); }));
+  device_.say("a", "2");
+  EXPECT_TRUE(sink_.wait([&] { return sink_.is(a, 2); }));
+  EXPECT_EQ(sink_.look([&] { return sink_.downs; }), 0);
+}
+
+TEST_F(MqttTagsTest, ItsReasonIsToldAlsoAfterTheConnectionWasLost) {
+  const auto a = add("a");
+  tags_[a].max_silence = 2000ms;
+  start();
+  device_.say("a", "1");
+  ASSERT_TRUE(sink_.wait([&] { return sink_.is(a, 1); }));
+  broker_.kill();
+  ASSERT_TRUE(sink_.wait([&] { return sink_.downs > 0 && sink_.is_bad(a); }));
+  const auto told = sink_.look([&] { return sink_.bad[a].size(); });
+  broker_.start();
+  EXPECT_TRUE(sink_.wait([&] { return sink_.bad[a].size() > told; }));
+}
+
+TEST_F(MqttTagsTest, StoppingIsNoFailureOfTheSource) {
+  const auto a = add("a");
+  start();
+  device_.say("a", "1");
+  ASSERT_TRUE(sink_.wait([&] { return sink_.is(a, 1); }));
+  source_->ask_to_stop();
+  source_.reset();
+  EXPECT_EQ(sink_.downs, 0);
+  EXPECT_TRUE(sink_.is(a, 1));
+}
+
+// Refuses the subscription to rooms/#.
+class StrictBrokerTest : public MqttTagsTest {
+ protected:
+  StrictBrokerTest() : MqttTagsTest(access()) {}
+  static std::string plugin() {
+    for (const auto& folder : std::filesystem::directory_iterator("/usr/lib"))
+      if (const auto file = folder.path() / "mosquitto_dynamic_security.so"; std::filesystem::exists(file))
+        return file.string();
+    return {};
+  }
+  static std::string access() {
+    const std::string rules = ::testing::TempDir() + "/strict_broker.json";
+    std::ofstream(rules) << R"({
+      "defaultACLAccess": {"publishClientSend": true, "publishClientReceive": true, "subscribe": true,
+                           "unsubscribe": true},
+      "roles": [{"rolename": "most", "acls": [
+        {"acltype": "subscribeLiteral", "topic": "rooms/#", "priority": 1, "allow": false}]}],
+      "groups": [{"groupname": "all", "roles": [{"rolename": "most"}], "clients": []}],
+      "anonymousGroup": "all", "clients": []})";
+    return plugin().empty()
+               ? "allow_anonymous true\n"
+               : std::format("allow_anonymous true\nplugin {}\nplugin_opt_config_file {}\n", plugin(), rules);
+  }
+};
+
+TEST_F(StrictBrokerTest, WhatOnlyARefusedFilterCoversIsAskedForByItself) {
+  if (plugin().empty()) GTEST_SKIP() << "Mosquitto's dynamic security plugin is not there";
+  const auto wide = add("rooms/#"), one = add("rooms/1"), other = add("rooms/2");
+  start();
+  ASSERT_TRUE(sink_.wait([&] { return sink_.is_bad(wide) && sink_.is_bad(one) && sink_.is_bad(other); }));
+  EXPECT_EQ(sink_.look([&] { return sink_.why_bad(one); }), "the broker refuses the subscription to rooms/#");
+  device_.say("rooms/1", "21");
+  ASSERT_TRUE(sink_.wait([&] { return sink_.is(one, 21); }));
+  EXPECT_TRUE(sink_.look([&] { return sink_.is_bad(wide); }));
+  broker_.kill();
+  ASSERT_TRUE(sink_.wait([&] { return sink_.downs > 0; }));
+  broker_.start();
+  ready(tags_.size() - 1);
+  device_.say("rooms/2", "22");
+  EXPECT_TRUE(sink_.wait([&] { return sink_.is(other, 22); })) << "on the next connection too";
 }
 
 TEST(MqttTags, IsDownWhileThereIsNoBroker) {

@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "base/test_port.h"
-#include "gateway/tags/make_tag_source.h"
 #include "gateway/tags/test_tag_sink.h"
 #include "opcua/server.h"
 
@@ -21,17 +20,13 @@ using testing::TakingSink;
 
 constexpr std::uint32_t kBadSensorFailure = 0x808C'0000U, kUncertainLastUsable = 0x4090'0000U;
 
-class OpcuaTagsTest : public ::testing::Test {
+class OpcuaTagsTest : public testing::TagSourceTest {
  protected:
-  OpcuaTagsTest() {
+  OpcuaTagsTest() : TagSourceTest(config::TagSourceSettings::Kind::opcua) {
     options_.port = free_port();
-    settings_.name = "source";
-    settings_.kind = config::TagSourceSettings::Kind::opcua;
     settings_.opcua.server.endpoint = std::format("opc.tcp://127.0.0.1:{}", options_.port);
     settings_.opcua.sampling = 10ms;
     settings_.opcua.publishing = 20ms;
-    settings_.reconnect_min = 50ms;
-    settings_.reconnect_max = 500ms;
     serve();
   }
   void serve() {
@@ -43,23 +38,14 @@ class OpcuaTagsTest : public ::testing::Test {
     ASSERT_TRUE(server_->set(name, value, time_, status));
   }
   std::size_t add(const std::string& node, int element = -1, double deadband = 0) {
-    tags_.push_back(tag(std::format("t{}", tags_.size())));
-    tags_.back().opcua = {.node = "ns=1;s=" + node, .element = element, .deadband = deadband};
-    return tags_.size() - 1;
-  }
-  void start() {
-    source_ = make_tag_source(settings_, tags_, system_clock(), metrics_).value();
-    ASSERT_TRUE(source_->start(sink_));
+    const std::size_t added = TagSourceTest::add();
+    tags_[added].opcua = {.node = "ns=1;s=" + node, .element = element, .deadband = deadband};
+    return added;
   }
 
   opcua::ServerOptions options_;
-  config::TagSourceSettings settings_;
-  std::vector<config::TagSettings> tags_;
   WallTime time_{};
-  MetricsRegistry metrics_;
-  TakingSink sink_;
   std::unique_ptr<opcua::Server> server_;
-  std::unique_ptr<TagSource> source_;
 };
 
 TEST_F(OpcuaTagsTest, GivesEachChange_WithTheServersTime) {

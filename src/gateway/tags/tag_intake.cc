@@ -6,16 +6,7 @@
 namespace lineside::gateway {
 namespace {
 
-using std::chrono::sys_days;
-using std::chrono::year;
-
 constexpr std::size_t kPendingMax = 4096;
-// A device without a clock says 1970 or 2000; a mistaken unit says 1970 or the far future. A gateway whose own clock is
-// not set yet can't judge what is ahead of it.
-constexpr WallTime kFirst{sys_days{year{2000} / 2 / 1}}, kLast{sys_days{year{2099} / 1 / 1}},
-    kOwnClockSet{sys_days{year{2024} / 1 / 1}};
-constexpr std::chrono::hours kAheadMax{24};
-
 }  // namespace
 
 TagIntake::TagIntake(const config::TagSourceSettings& source, std::span<const config::TagSettings> tags, Clock& clock,
@@ -25,7 +16,8 @@ TagIntake::TagIntake(const config::TagSourceSettings& source, std::span<const co
                                {{"source", source.name}})),
       bad_values_(
           metrics.counter("lineside_tag_bad_values_total", "Readings that can't be used.", {{"source", source.name}})),
-      odd_times_(metrics.counter("lineside_tag_odd_times_total", "Source times that no clock would say, left out.",
+      odd_times_(metrics.counter("lineside_tag_odd_times_total",
+                                 "Source times before 2020 or ahead of the gateway's clock, left out.",
                                  {{"source", source.name}})),
       connects_(
           metrics.counter("lineside_tag_connects_total", "Times the source was reached.", {{"source", source.name}})),
@@ -34,14 +26,13 @@ TagIntake::TagIntake(const config::TagSourceSettings& source, std::span<const co
       lost_(metrics.counter("lineside_tag_lost_total", "Polls left out, and queues of a server that overflowed.",
                             {{"source", source.name}})) {
   for (std::size_t i = 0; i < tags.size(); ++i)
-    if (tags[i].source == source.name) tags_.push_back({i, tags[i], false});
+    if (tags[i].source == source.name) tags_.push_back({.index = i, .settings = tags[i]});
   pending_.reserve(kPendingMax);
 }
 
 WallTime TagIntake::plausible(WallTime source_time, WallTime received) {
-  if (source_time == WallTime{}) return source_time;
-  const bool ahead = received > kOwnClockSet && source_time > received + kAheadMax;
-  if (source_time >= kFirst && source_time <= kLast && !ahead) return source_time;
+  if (source_time == WallTime{} || (source_time >= kEarliest && source_time <= received + kAheadMax))
+    return source_time;
   odd_times_.add();
   return {};
 }
@@ -54,24 +45,30 @@ void TagIntake::take(std::size_t i, double read, WallTime source_time, Quality q
     return refuse(i, std::format("{} is below valid_low, {}", value, *tag.settings.valid_low), source_time);
   if (tag.settings.valid_high && value > *tag.settings.valid_high)
     return refuse(i, std::format("{} is above valid_high, {}", value, *tag.settings.valid_high), source_time);
-  tag.bad = false;
+  tag.bad = tag.told = false;
   samples_.add();
-  const WallTime received = clock_.wall();
-  pending_.push_back({tag.index, plausible(source_time, received), received, value, quality});
-  if (pending_.size() >= kPendingMax) flush();
+  hand_over({.tag = tag.index, .source_time = source_time, .value = value, .quality = quality});
 }
 
-void TagIntake::make_bad(Tag& tag, WallTime source_time, WallTime received) {
+void TagIntake::make_bad(Tag& tag, WallTime source_time) {
   tag.bad = true;
-  pending_.push_back({.tag = tag.index, .source_time = plausible(source_time, received), .received = received});
+  hand_over({.tag = tag.index, .source_time = source_time});
+}
+
+// What comes together has one time of receipt, so that it makes one row.
+void TagIntake::hand_over(Sample sample) {
+  sample.received = pending_.empty() ? clock_.wall() : pending_.front().received;
+  sample.source_time = plausible(sample.source_time, sample.received);
+  pending_.push_back(sample);
   if (pending_.size() >= kPendingMax) flush();
 }
 
 void TagIntake::refuse(std::size_t i, const std::string& why, WallTime source_time) {
   Tag& tag = tags_[i];
   bad_values_.add();
-  if (tag.bad) return;
-  make_bad(tag, source_time, clock_.wall());
+  if (tag.told) return;
+  tag.told = true;
+  if (!tag.bad) make_bad(tag, source_time);
   sink_->on_bad_value(tag.index, why);
 }
 
@@ -89,9 +86,8 @@ void TagIntake::up() {
 }
 
 void TagIntake::down(const std::string& why) {
-  const WallTime now = clock_.wall();
   for (Tag& tag : tags_)
-    if (!tag.bad) make_bad(tag, {}, now);
+    if (!tag.bad) make_bad(tag, {});
   flush();
   if (told_ && !up_ && why == down_because_) return;
   up_ = false;

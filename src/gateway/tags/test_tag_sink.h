@@ -1,18 +1,19 @@
 #pragma once
-// Tests only: a sink that remembers, and settings of tags.
-#include <condition_variable>
+// Tests only: a sink that remembers, settings of tags, and what all tests of sources begin with.
+#include <gtest/gtest.h>
+
+#include <format>
 #include <map>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "config/tag_settings.h"
-#include "gateway/api/tag_source.h"
+#include "base/test_watched.h"
+#include "gateway/tags/make_tag_source.h"
 
 namespace lineside::gateway::testing {
 
-class TakingSink final : public TagSink {
+class TakingSink final : public TagSink, public lineside::testing::Watched {
  public:
   void on_samples(std::span<const Sample> samples) override {
     change([&] {
@@ -29,17 +30,6 @@ class TakingSink final : public TagSink {
     change([&] { bad[tag].push_back(why); });
   }
 
-  // Under the lock; false when it did not come true in time.
-  template <class Ready>
-  bool wait(Ready ready, std::chrono::seconds time_max = std::chrono::seconds{20}) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, time_max, ready);
-  }
-  template <class Look>
-  auto look(Look look) {
-    const std::lock_guard lock(mutex_);
-    return look();
-  }
   // Only within wait() and look().
   bool is(std::size_t tag, double value, Quality quality = Quality::good) {
     return !of[tag].empty() && of[tag].back().quality == quality && of[tag].back().value == value;
@@ -51,18 +41,6 @@ class TakingSink final : public TagSink {
   std::map<std::size_t, std::vector<std::string>> bad;
   std::vector<std::string> reasons;
   int ups = 0, downs = 0;
-
- private:
-  template <class Change>
-  void change(Change change) {
-    {
-      const std::lock_guard lock(mutex_);
-      change();
-    }
-    changed_.notify_all();
-  }
-  std::mutex mutex_;
-  std::condition_variable changed_;
 };
 
 inline config::TagSettings tag(std::string name, std::string source = "source") {
@@ -71,5 +49,35 @@ inline config::TagSettings tag(std::string name, std::string source = "source") 
   settings.source = std::move(source);
   return settings;
 }
+
+class TagSourceTest : public ::testing::Test {
+ protected:
+  explicit TagSourceTest(config::TagSourceSettings::Kind kind) {
+    settings_.name = "source";
+    settings_.kind = kind;
+    settings_.reconnect_min = std::chrono::milliseconds{50};
+    settings_.reconnect_max = std::chrono::milliseconds{400};
+  }
+  void TearDown() override { source_.reset(); }  // before what it reads
+  // A further tag, named by its place.
+  std::size_t add() {
+    tags_.push_back(tag(std::format("t{}", tags_.size())));
+    return tags_.size() - 1;
+  }
+  Result<std::unique_ptr<TagSource>> make() { return make_tag_source(settings_, tags_, system_clock(), metrics_); }
+  void start() {
+    source_ = make().value();
+    ASSERT_TRUE(source_->start(sink_));
+  }
+  std::uint64_t count(const std::string& name) {
+    return metrics_.counter("lineside_tag_" + name + "_total", "", {{"source", "source"}}).value();
+  }
+
+  config::TagSourceSettings settings_;
+  std::vector<config::TagSettings> tags_;
+  MetricsRegistry metrics_;
+  TakingSink sink_;
+  std::unique_ptr<TagSource> source_;
+};
 
 }  // namespace lineside::gateway::testing

@@ -24,8 +24,9 @@ Result<void> MqttWaveforms::start() {
 
 void MqttWaveforms::on_connected() { intake_.tell(true, ""); }
 
-void MqttWaveforms::on_subscription_refused(const std::string& topic) {
+std::vector<std::string> MqttWaveforms::on_subscription_refused(const std::string& topic) {
   intake_.sinks().at(topic)->on_source(false, std::format("the broker refuses the subscription to {}", topic));
+  return {};
 }
 
 void MqttWaveforms::on_disconnected(const std::string& why) {

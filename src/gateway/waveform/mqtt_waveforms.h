@@ -21,7 +21,7 @@ class MqttWaveforms final : public WaveformSource, private mqtt::Handler {
  private:
   void on_connected() override;
   void on_disconnected(const std::string& why) override;
-  void on_subscription_refused(const std::string& topic) override;
+  std::vector<std::string> on_subscription_refused(const std::string& topic) override;
   void on_message(std::string_view topic, std::span<const std::uint8_t> payload) override;
 
   const config::WaveformSourceSettings settings_;
