@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <numeric>
 #include <set>
 #include <thread>
 
@@ -118,6 +119,39 @@ TEST(BoundedQueue, DrainsAfterClose) {
   EXPECT_FALSE(queue.push(2));
   EXPECT_EQ(queue.pop(1s), 1);
   EXPECT_EQ(queue.pop(1s), std::nullopt);
+}
+
+TEST(BoundedQueue, TakesAndGivesSeveralAtOnce_InTheirOrder) {
+  BoundedQueue<int> queue("d", 4, WhenFull::drop_oldest);
+  EXPECT_EQ(queue.push_all(std::vector{1, 2, 3, 4, 5, 6}), 6U);
+  EXPECT_EQ(queue.dropped(), 2U);
+  std::vector<int> taken{0};
+  EXPECT_EQ(queue.pop_some(taken, 3, 0ms), 3U);
+  EXPECT_EQ(taken, (std::vector{0, 3, 4, 5})) << "added to what was there";
+  EXPECT_FALSE(queue.done());
+  queue.close();
+  EXPECT_FALSE(queue.done());
+  EXPECT_EQ(queue.push_all(std::vector{7, 8}), 0U);
+  EXPECT_EQ(queue.pop_some(taken, 3, 0ms), 1U);
+  EXPECT_TRUE(queue.done());
+  EXPECT_EQ(queue.pop_some(taken, 3, 10s), 0U) << "at once: nothing more can come";
+
+  BoundedQueue<int> rejecting("r", 2, WhenFull::reject_new);
+  EXPECT_EQ(rejecting.push_all(std::vector{1, 2, 3}), 2U);
+  EXPECT_EQ(rejecting.dropped(), 1U);
+}
+
+TEST(BoundedQueue, WakesWhoeverMakesRoom_WhileItPushesMoreThanItHolds) {
+  BoundedQueue<int> queue("w", 3, WhenFull::wait);
+  std::vector<int> all(1000), taken;
+  std::iota(all.begin(), all.end(), 0);
+  std::jthread consumer([&] {
+    while (queue.pop_some(taken, 2, 10s) > 0) continue;
+  });
+  EXPECT_EQ(queue.push_all(all, 10s), all.size());
+  queue.close();
+  consumer.join();
+  EXPECT_EQ(taken, all);
 }
 
 TEST(BoundedQueue, LosesNothing_BetweenManyThreads) {

@@ -26,6 +26,9 @@ StreamFilter::StreamFilter(std::string name, telemetry::StreamTags tags,
 }
 
 bool StreamFilter::add(std::size_t group, std::size_t tag, const Sample& sample, WallTime time, MonoTime now) {
+  const WallTime from = samples_ > 0 ? std::min(from_, time) : time, to = samples_ > 0 ? std::max(to_, time) : time;
+  const nanoseconds clock_ahead = sample.received.time_since_epoch() - now.time_since_epoch();
+  if (samples_ > 0 && (to - from > kSpanMax || std::chrono::abs(clock_ahead - clock_ahead_) > kClockStep)) return false;
   telemetry::GroupRows& rows = rows_[group];
   const std::int64_t ms = milliseconds_of(time);
   const bool fits =
@@ -37,16 +40,15 @@ bool StreamFilter::add(std::size_t group, std::size_t tag, const Sample& sample,
   }
   rows.readings[tag].back() = reading_of(sample);
   if (samples_++ == 0) since_ = now;
-  newest_ = time;
+  from_ = from, to_ = to;
+  clock_ahead_ = clock_ahead;
   return true;
 }
 
 Result<TagBlock> StreamFilter::close(WallTime now) {
   auto coded = encoder_.encode(rows_);
   TagBlock block{.stream = name_, .samples = samples_};
-  std::int64_t from = std::numeric_limits<std::int64_t>::max(), to = 0;
   for (auto& group : rows_) {
-    for (const std::int64_t time : group.times) from = std::min(from, time), to = std::max(to, time);
     block.rows += group.times.size();
     group.times.clear();
     for (auto& readings : group.readings) readings.clear();
@@ -58,8 +60,8 @@ Result<TagBlock> StreamFilter::close(WallTime now) {
         std::max(generation_ + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(milliseconds_of(now), 0)));
   block.generation = generation_;
   block.index = coded->index;
-  block.from = WallTime{std::chrono::milliseconds{from}};
-  block.to = WallTime{std::chrono::milliseconds{std::max(from, to)}};
+  block.from = std::chrono::floor<std::chrono::milliseconds>(from_);
+  block.to = std::chrono::floor<std::chrono::milliseconds>(to_);
   block.check = coded->check;
   block.bytes = std::move(coded->bytes);
   block.plan = std::move(coded->plan);

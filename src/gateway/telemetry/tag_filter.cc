@@ -14,9 +14,6 @@ namespace {
 
 using Kind = config::TagSourceSettings::Kind;
 
-constexpr std::chrono::minutes kAheadMax{1};
-constexpr std::chrono::hours kBlockSpanMax{1};  // between two readings of a block
-constexpr WallTime kEarliest{std::chrono::sys_days{std::chrono::year{2020} / 1 / 1}};
 constexpr std::size_t kNamesMax = 5;      // of tags in one event; more are counted
 constexpr std::uint64_t kJsonEvery = 64;  // readings, of which one is measured
 
@@ -50,8 +47,6 @@ struct TagFilter::Instruments {
         dropped(metrics.counter("lineside_telemetry_dropped_samples_total",
                                 "Readings that came faster than the filter could take them.")),
         bad_values(metrics.counter("lineside_telemetry_bad_values_total", "What sources could not use.")),
-        wrong_times(metrics.counter("lineside_telemetry_wrong_times_total",
-                                    "Readings with times before 2020 or from the future; they got that of receipt.")),
         blocks(metrics.counter("lineside_telemetry_blocks_total", "Blocks of readings put into the outbox.")),
         generations(metrics.counter("lineside_telemetry_generations_total", "Times that a stream began anew.")),
         bytes(metrics.counter("lineside_telemetry_bytes_total", "Bytes of blocks and plans, before the batch.")),
@@ -62,8 +57,8 @@ struct TagFilter::Instruments {
                                       "Blocks that would not have been rebuilt as promised; sent exactly instead.")),
         lost(metrics.counter("lineside_telemetry_lost_samples_total",
                              "Readings that could not be coded, not even exactly.")) {}
-  Counter &samples, &refused, &dropped, &bad_values, &wrong_times, &blocks, &generations, &bytes, &float32, &json,
-      &proofs_failed, &lost;
+  Counter &samples, &refused, &dropped, &bad_values, &blocks, &generations, &bytes, &float32, &json, &proofs_failed,
+      &lost;
 };
 
 TagFilter::TagFilter(const config::TelemetrySettings& settings, TelemetryParts parts)
@@ -83,6 +78,7 @@ TagFilter::TagFilter(const config::TelemetrySettings& settings, TelemetryParts p
     summarized_.push_back(i);
   }
   make_streams();
+  closed_ = streams_.size();
   if (parts_.lost_records) lost_seen_ = parts_.lost_records();
 }
 
@@ -130,7 +126,7 @@ void TagFilter::take(Sample sample, MonoTime now) {
   Tag& tag = tags_[sample.tag];
   if (!std::isfinite(sample.value) && sample.quality != Quality::bad) sample.quality = Quality::bad;
   if (sample.quality == Quality::bad) sample.value = std::numeric_limits<double>::quiet_NaN();
-  const WallTime time = time_of(sample);
+  const WallTime time = sample.source_time == WallTime{} ? sample.received : sample.source_time;
   instruments_->samples.add();
   if (instruments_->samples.value() % kJsonEvery == 0)
     instruments_->json.add(kJsonEvery * json_bytes(settings_.tags[sample.tag].name, sample.value));
@@ -138,19 +134,9 @@ void TagFilter::take(Sample sample, MonoTime now) {
   watch(tag, sample, now);
   if (tag.summary) return tag.summary->add(sample, time, now);
   StreamFilter& stream = streams_[tag.stream];
-  // The hub moves a block of a wrong clock as a whole: readings before and after the clock was put right are in two.
-  if (stream.samples() > 0 && std::chrono::abs(time - stream.newest()) > kBlockSpanMax) close(stream);
   if (stream.add(tag.group, tag.place, sample, time, now)) return;
   close(stream);
   static_cast<void>(stream.add(tag.group, tag.place, sample, time, now));
-}
-
-// When it was measured, where the source says so and can be believed.
-WallTime TagFilter::time_of(const Sample& sample) {
-  if (sample.source_time == WallTime{}) return sample.received;
-  if (sample.source_time >= kEarliest && sample.source_time <= sample.received + kAheadMax) return sample.source_time;
-  instruments_->wrong_times.add();
-  return sample.received;
 }
 
 void TagFilter::watch(Tag& tag, const Sample& sample, MonoTime now) {
@@ -171,8 +157,10 @@ void TagFilter::source_is(std::size_t source, bool up, const std::string& why) {
   sources_[source].why = why;
 }
 
+void TagFilter::note_bad_values(std::uint64_t more) { instruments_->bad_values.add(more); }
+
 void TagFilter::note_bad_value(std::size_t tag, const std::string& why) {
-  instruments_->bad_values.add();
+  note_bad_values(1);
   const std::string name = tag < tags_.size() ? settings_.tags[tag].name : "";
   bad_value_log_.log(LogLevel::warning, "telemetry", "a value can't be used", {{"tag", name}, {"reason", why}});
 }
@@ -183,8 +171,22 @@ void TagFilter::note_dropped(std::uint64_t in_all) {
 }
 
 void TagFilter::close(StreamFilter& stream) {
+  if (auto block = code(stream)) parts_.records.put(Lane::bulk, std::move(*block));
+}
+
+// What is coded leaves one after the other with nothing between, so that it shares a batch: that has bytes of its own.
+void TagFilter::close_streams(std::uint64_t samples_max) {
+  std::vector<TagBlock> blocks;
+  for (std::uint64_t coded = 0; closed_ < streams_.size() && coded < samples_max; ++closed_) {
+    coded += streams_[closed_].samples();
+    if (auto block = code(streams_[closed_])) blocks.push_back(std::move(*block));
+  }
+  for (TagBlock& block : blocks) parts_.records.put(Lane::bulk, std::move(block));
+}
+
+std::optional<TagBlock> TagFilter::code(StreamFilter& stream) {
   const std::uint64_t samples = stream.samples();
-  if (samples == 0) return;
+  if (samples == 0) return std::nullopt;
   const std::uint64_t failed_before = stream.proofs_failed();
   auto block = stream.close(parts_.clock.wall());
   if (const std::uint64_t failed = stream.proofs_failed() - failed_before; failed > 0) {
@@ -194,19 +196,22 @@ void TagFilter::close(StreamFilter& stream) {
                      stream.name(), block ? "its readings were sent exactly" : "its readings are lost"),
          {{"stream", stream.name()}, {"reason", block ? "" : block.error().message}});
   }
-  if (!block) return instruments_->lost.add(samples);
+  if (!block) return instruments_->lost.add(samples), std::nullopt;
   instruments_->blocks.add();
   if (block->index == 0) instruments_->generations.add();
   instruments_->bytes.add(block->bytes.size() + block->plan.size());
   instruments_->float32.add(block->samples * sizeof(float));
-  parts_.records.put(Lane::bulk, std::move(*block));
+  return std::move(*block);
 }
 
 void TagFilter::look_after() {
   const MonoTime now = parts_.clock.mono();
   look_for_losses();
-  for (StreamFilter& stream : streams_)
-    if (stream.samples() > 0 && now - stream.since() >= settings_.block_period) close(stream);
+  const bool due = std::ranges::any_of(streams_, [&](const StreamFilter& stream) {
+    return stream.samples() > 0 && now - stream.since() >= settings_.block_period;
+  });
+  if (due && closed_ == streams_.size()) closed_ = 0;
+  close_streams(kCodedAtOnce);
   look_at_summaries(false);
   look_at_limits(now);
   look_at_sources(now);
@@ -230,7 +235,8 @@ void TagFilter::look_for_losses() {
 }
 
 void TagFilter::close_all() {
-  for (StreamFilter& stream : streams_) close(stream);
+  closed_ = 0;
+  close_streams(std::numeric_limits<std::uint64_t>::max());
   look_at_summaries(true);
 }
 

@@ -34,10 +34,13 @@ struct TelemetryParts {
 };
 
 // Owner thread only. Every reading of the settings' tags that take() gets is in a block, in a summary (summary_only),
-// or counted as refused; nothing is thinned out, so that max_silence never has to be waited for.
+// or counted as refused; nothing is thinned out, so that max_silence never has to be waited for. Blocks of all streams
+// leave together when the first of them has been open for the block period, or in turns of kCodedAtOnce readings, so
+// that what comes in meanwhile need not wait long.
 class TagFilter {
  public:
   static constexpr std::chrono::milliseconds kQualityLasts{300};
+  static constexpr std::uint64_t kCodedAtOnce = 100'000;
   static constexpr std::chrono::seconds kQualityPause{60}, kSourcePause{10}, kDropPause{60};
 
   TagFilter(const config::TelemetrySettings& settings, TelemetryParts parts);
@@ -46,7 +49,8 @@ class TagFilter {
   void take(std::span<const Sample> samples);
   void source_is(std::size_t source, bool up, const std::string& why);
   void note_bad_value(std::size_t tag, const std::string& why);
-  void note_dropped(std::uint64_t in_all);  // by the queue before this
+  void note_bad_values(std::uint64_t more);  // that nobody can say more of
+  void note_dropped(std::uint64_t in_all);   // by the queue before this
   // Closes blocks and periods whose time has come; call some times a second.
   void look_after();
   void close_all();  // what is open leaves now
@@ -71,9 +75,10 @@ class TagFilter {
 
   void make_streams();
   void take(Sample sample, MonoTime now);
-  WallTime time_of(const Sample& sample);
   void watch(Tag& tag, const Sample& sample, MonoTime now);
   void close(StreamFilter& stream);
+  void close_streams(std::uint64_t samples_max);       // from closed_ on
+  std::optional<TagBlock> code(StreamFilter& stream);  // what was gathered, if anything
   void look_for_losses();
   void look_at_limits(MonoTime now);
   void look_at_sources(MonoTime now);
@@ -90,6 +95,7 @@ class TagFilter {
   std::vector<Tag> tags_;
   std::vector<Source> sources_;
   std::vector<StreamFilter> streams_;
+  std::size_t closed_ = 0;  // of streams_, in this round; all: none is under way
   std::vector<Sample> newest_;
   std::vector<std::size_t> limited_, summarized_, quality_changed_;
   std::uint64_t lost_seen_ = 0, dropped_seen_ = 0, dropped_told_ = 0, proofs_told_ = 0;

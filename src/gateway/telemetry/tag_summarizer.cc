@@ -4,6 +4,11 @@
 #include <cmath>
 
 namespace lineside::gateway {
+namespace {
+
+constexpr double kMax = 1e300;  // no sum or difference of such values is infinite; the hub takes only finite numbers
+
+}  // namespace
 
 TagSummarizer::TagSummarizer(const config::TagSettings& settings)
     : tag_(settings.name), unit_(settings.unit), high_(settings.high), period_(settings.summary_period) {}
@@ -25,22 +30,21 @@ void TagSummarizer::add(const Sample& sample, WallTime time, MonoTime now) {
     ++s.bad;
     return;
   }
-  if (++s.count == 1) s.min = s.max = sample.value;
-  s.min = std::min(s.min, sample.value);
-  s.max = std::max(s.max, sample.value);
-  const double off = sample.value - s.mean;
+  const double value = std::clamp(sample.value, -kMax, kMax);
+  if (++s.count == 1) s.min = s.max = value;
+  s.min = std::min(s.min, value);
+  s.max = std::max(s.max, value);
+  const double off = value - s.mean;
   s.mean += off / static_cast<double>(s.count);
-  squares_ += off * (sample.value - s.mean);
+  squares_ += off * (value - s.mean);
 }
 
 std::optional<TagSummary> TagSummarizer::take(MonoTime now, bool end) {
   if (!open_ || (!end && now - since_ < period_)) return std::nullopt;
   TagSummary done = std::move(*open_);
   open_.reset();
-  done.deviation = done.count > 1 ? std::sqrt(std::max(squares_, 0.0) / static_cast<double>(done.count - 1)) : 0;
-  constexpr double kMax = 1e300;  // sums of huge values; the hub takes only finite numbers
-  for (double* x : {&done.mean, &done.min, &done.max, &done.deviation})
-    *x = std::isnan(*x) ? 0 : std::clamp(*x, -kMax, kMax);
+  const double spread = done.count > 1 ? std::sqrt(std::max(squares_, 0.0) / static_cast<double>(done.count - 1)) : 0;
+  done.deviation = std::min(spread, kMax);
   return done;
 }
 

@@ -21,7 +21,7 @@ std::size_t capacity_of(const config::TelemetrySettings& settings) {
 class Telemetry::Sink final : public TagSink {
  public:
   Sink(Telemetry& telemetry, std::size_t source) : telemetry_(telemetry), source_(source) {}
-  void on_samples(std::span<const Sample> samples) override { telemetry_.queue_.push(samples); }
+  void on_samples(std::span<const Sample> samples) override { telemetry_.queue_.push_all(samples); }
   void on_source(bool up, const std::string& why) override {
     const std::lock_guard lock(telemetry_.words_mutex_);
     telemetry_.words_.sources[source_] = {up, why};
@@ -42,7 +42,7 @@ class Telemetry::Sink final : public TagSink {
 
 Telemetry::Telemetry(const config::TelemetrySettings& settings, TelemetryParts parts)
     : clock_(parts.clock),
-      queue_(capacity_of(settings)),
+      queue_("tag readings", capacity_of(settings), WhenFull::drop_oldest),
       filter_(settings, std::move(parts)),
       shown_(filter_.newest()) {
   for (std::size_t i = 0; i < settings.sources.size(); ++i) sinks_.push_back(std::make_unique<Sink>(*this, i));
@@ -69,7 +69,7 @@ void Telemetry::run() {
   MonoTime next_look{};
   while (!queue_.done()) {
     samples.clear();
-    queue_.pop(samples, kSamplesAtOnce, kTick);
+    queue_.pop_some(samples, kSamplesAtOnce, kTick);
     filter_.take(samples);
     const MonoTime now = clock_.mono();
     if (now < next_look) continue;
@@ -89,7 +89,7 @@ void Telemetry::hear() {
   }
   for (const auto& [source, word] : words.sources) filter_.source_is(source, word.first, word.second);
   for (const auto& [tag, why] : words.bad_values) filter_.note_bad_value(tag, why);
-  for (std::uint64_t i = 0; i < words.more_bad_values; ++i) filter_.note_bad_value(SIZE_MAX, "more of them");
+  filter_.note_bad_values(words.more_bad_values);
   filter_.note_dropped(queue_.dropped());
   const std::lock_guard lock(shown_mutex_);
   shown_ = filter_.newest();

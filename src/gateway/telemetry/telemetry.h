@@ -5,8 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/bounded_queue.h"
 #include "gateway/api/tag_source.h"
-#include "gateway/telemetry/sample_queue.h"
 #include "gateway/telemetry/tag_filter.h"
 
 namespace lineside::gateway {
@@ -37,8 +37,8 @@ class Telemetry {
   void hear();
 
   Clock& clock_;
-  SampleQueue queue_;
-  TagFilter filter_;  // of the thread, once it runs
+  BoundedQueue<Sample> queue_;  // of all sources, in the order they came; the oldest go when it is full (law 4)
+  TagFilter filter_;            // of the thread, once it runs
   std::vector<std::unique_ptr<Sink>> sinks_;
   std::mutex words_mutex_;
   Words words_;
