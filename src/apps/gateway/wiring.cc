@@ -23,6 +23,7 @@
 #include "gateway/samples/sample_store.h"
 #include "gateway/source/make_source.h"
 #include "gateway/tags/make_tag_source.h"
+#include "gateway/tags/tag_fan_out.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/uplink/uplink.h"
 #include "gateway/waveform/make_waveform_source.h"
@@ -95,6 +96,7 @@ struct Gateway::Parts {
   std::vector<BundleFile> asset_bundles;  // by asset
   std::vector<std::unique_ptr<WaveformSource>> waveforms;
   std::unique_ptr<Telemetry> telemetry;
+  std::vector<std::unique_ptr<TagFanOut>> tag_takers;  // by source
   std::vector<std::unique_ptr<TagSource>> tag_sources;
   std::unique_ptr<GatewayView> view;
   std::unique_ptr<Uplink> uplink;
@@ -171,6 +173,10 @@ void Gateway::Parts::make_telemetry() {
                                          .clock = clock,
                                          .lost_records = [this] { return outbox->status(Lane::bulk).lost; },
                                          .spoil = {}});
+  for (std::size_t i = 0; i < settings.telemetry.sources.size(); ++i) {
+    tag_takers.push_back(std::make_unique<TagFanOut>());
+    tag_takers[i]->add(telemetry->sink(i));
+  }
 }
 
 void Gateway::Parts::start_telemetry() {
@@ -180,7 +186,7 @@ void Gateway::Parts::start_telemetry() {
     const auto& source = settings.telemetry.sources[i];
     if (!std::ranges::contains(settings.telemetry.tags, source.name, &config::TagSettings::source)) continue;
     auto made = make_tag_source(source, settings.telemetry.tags, clock, metrics);
-    const auto started = made ? (*made)->start(telemetry->sink(i)) : Result<void>(std::unexpected(made.error()));
+    const auto started = made ? (*made)->start(*tag_takers[i]) : Result<void>(std::unexpected(made.error()));
     if (started) tag_sources.push_back(std::move(*made));
     if (!started) do_without(std::format("The tag source '{}'", source.name), started.error());
   }
