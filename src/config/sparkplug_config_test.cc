@@ -11,7 +11,10 @@ using testing::HasSubstr;
 std::string problems(const std::string& yaml, SparkplugSettings& settings, const std::string& gateway = "line-3") {
   Findings findings("gateway.yaml", NamedFiles::elsewhere);
   read_yaml(yaml, sparkplug_table().schema(), &settings, findings);
-  check_sparkplug("sparkplug", settings, gateway, findings);
+  std::vector<TagSettings> tags(2);
+  tags[0].name = "boiler/t";
+  tags[1].name = "pump/speed";
+  check_sparkplug("sparkplug", settings, gateway, tags, findings);
   return findings.empty() ? "none" : findings.text();
 }
 
@@ -54,6 +57,8 @@ TEST(SparkplugConfig, RefusesWhatCantWork) {
   EXPECT_THAT(problems("enabled: true\ngroup: G\nprimary_host: '#'\n" + local), HasSubstr("sparkplug.primary_host"));
   EXPECT_THAT(problems("enabled: true\ngroup: G\nbrokers: [{tls: false, host: 10.0.0.1}]\n"), HasSubstr("plain"));
   EXPECT_EQ(problems("enabled: true\ngroup: G\nplain: true\nbrokers: [{tls: false, host: 10.0.0.1}]\n"), "none");
+  EXPECT_THAT(problems("enabled: true\ngroup: G\ntags: [boiler/, boiler]\n" + local),
+              HasSubstr("sparkplug.tags[1]: 'boiler' names no tag"));
   EXPECT_THAT(problems("reconnect_min_ms: 5000\nreconnect_max_ms: 1000\n"), HasSubstr("reconnect_min_ms"));
 }
 

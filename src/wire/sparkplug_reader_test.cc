@@ -35,12 +35,15 @@ class SparkplugReader : public testing::Test, public ReaderSink {
   void on_readings(std::span<const Reading> readings) override {
     for (const Reading& reading : readings) {
       EXPECT_EQ(std::isnan(reading.value), reading.quality == Quality::bad);
+      EXPECT_EQ(reading.why.empty(), reading.quality != Quality::bad);
       const std::string value = reading.quality == Quality::bad ? "bad" : std::format("{}", reading.value);
       told.push_back(std::format("{}={}{}{}", reading.path.substr(4), value,
                                  reading.quality == Quality::uncertain ? "?" : "", reading.historical ? " then" : ""));
       last_time = reading.source_time;
+      last_why = reading.why;
     }
   }
+  void on_birth(const Topic& of) override { told.push_back(std::format("born {}/{}", of.edge_node, of.device)); }
   void on_rebirth_wanted(const std::string& topic, const Bytes& payload) override {
     EXPECT_THAT(topic, testing::StartsWith("spBv1.0/G/NCMD/E"));
     const auto request = decode(payload).value();
@@ -59,7 +62,11 @@ class SparkplugReader : public testing::Test, public ReaderSink {
     send("DBIRTH/E/D", 1, {born("t", 2, Type::real64, 20.5), born("n", 3, Type::int16, std::uint32_t{0xFFFF})});
     send("DBIRTH/E/F", 2, {born("p", 4, Type::real32, 1.5F)});
   }
-  std::vector<std::string> take_told() { return std::exchange(told, {}); }
+  // Without the ends of births.
+  std::vector<std::string> take_told() {
+    std::erase_if(told, [](const std::string& one) { return one.starts_with("born "); });
+    return std::exchange(told, {});
+  }
   void pass(std::chrono::milliseconds time) {
     now += time;
     reader.tick(now, kStart);
@@ -67,6 +74,7 @@ class SparkplugReader : public testing::Test, public ReaderSink {
 
   std::vector<std::string> told;
   WallTime last_time{};
+  std::string last_why;
   int asked = 0;
   MonoTime now{1h};
   Reader reader{{.nodes_max = 3, .metrics_max = 10}, *this};
@@ -122,6 +130,25 @@ TEST_F(SparkplugReader, LosesAllAndAsksForARebirth_WhenAMessageStaysMissing) {
   EXPECT_EQ(reader.counts().gaps, 1U);
 }
 
+// The same message twice, as a broker delivers it to two subscriptions that overlap.
+TEST_F(SparkplugReader, NeverTakesWhatWaitedForALaterRoundOfTheNumbers) {
+  births();
+  for (std::uint64_t i = 3; i < 200; ++i) send("DDATA/E/D", i, {changed(2, static_cast<double>(i))});
+  send("DDATA/E/D", 10, {changed(2, 10.0)});
+  take_told();
+  for (std::uint64_t i = 200; i < 230; ++i) {
+    send("DDATA/E/D", i % 256, {changed(2, static_cast<double>(i))});
+    pass(100ms);
+  }
+  EXPECT_EQ(reader.counts().gaps, 1U) << "what came between does not make it wait longer";
+  births();
+  take_told();
+  for (std::uint64_t i = 3; i < 600; ++i) send("DDATA/E/D", i % 256, {changed(2, static_cast<double>(i))});
+  const auto all = take_told();
+  ASSERT_EQ(all.size(), 597U);
+  for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i], std::format("D/t={}", i + 3));
+}
+
 TEST_F(SparkplugReader, AsksForRebirthsAtABoundedRate) {
   for (std::uint64_t i = 0; i < 99; ++i) {
     send("DDATA/E/D", i, {changed(2, 2.0)});
@@ -135,6 +162,58 @@ TEST_F(SparkplugReader, AsksForRebirthsAtABoundedRate) {
   EXPECT_EQ(asked, 2);
 }
 
+TEST_F(SparkplugReader, AsksLessAndLessOftenWhileBirthsDoNotHelp) {
+  std::vector<MonoTime> times;
+  births();
+  for (std::uint64_t seconds = 0, seq = 3; seconds < 1500; ++seconds, pass(1s)) {
+    send("DDATA/E/D", seq++ % 256, {changed(77, 2.0)});
+    if (asked == std::ssize(times)) continue;
+    times.push_back(now);
+    births();
+    seq = 3;
+  }
+  std::vector<std::int64_t> pauses;
+  for (std::size_t i = 1; i < times.size(); ++i)
+    pauses.push_back(std::chrono::duration_cast<std::chrono::seconds>(times[i] - times[i - 1]).count());
+  EXPECT_THAT(pauses, ElementsAre(10, 20, 40, 80, 160, 300, 300, 300));
+  births();
+  pass(700s);
+  asked = 0;
+  for (std::uint64_t seq = 3; seq < 14; ++seq, pass(1s)) send("DDATA/E/D", seq, {changed(77, 2.0)});
+  EXPECT_EQ(asked, 2) << "after a long peace as in the beginning";
+}
+
+TEST_F(SparkplugReader, AsksEdgeNodesThatSayNothing_OnceItIsConnected) {
+  reader.follow("G", "E");
+  pass(60s);
+  EXPECT_EQ(asked, 0) << "nobody would hear it";
+  reader.connected(now);
+  pass(1900ms);
+  EXPECT_EQ(asked, 0) << "it may be born by itself";
+  pass(100ms);
+  EXPECT_EQ(asked, 1);
+  pass(10s);
+  EXPECT_EQ(asked, 2) << "a request may be lost";
+  births();
+  pass(600s);
+  EXPECT_EQ(asked, 2);
+  reader.lost_connection(kStart);
+  pass(600s);
+  EXPECT_EQ(asked, 2);
+  reader.connected(now);
+  pass(2s);
+  EXPECT_EQ(asked, 3);
+}
+
+TEST_F(SparkplugReader, AsksNobodyWhenItMustNot) {
+  Reader silent({.ask_for_rebirth = false}, *this);
+  silent.follow("G", "E");
+  silent.connected(now);
+  silent.take("spBv1.0/G/NDATA/E", encode({.seq = 0}), now, kStart);
+  silent.tick(now + 600s, kStart);
+  EXPECT_EQ(asked, 0);
+}
+
 // operational-behavior-edge-node-termination-host-action-ndeath-node-tags-stale, -devices-tags-stale
 TEST_F(SparkplugReader, MarksEverythingBad_WhenTheEdgeNodeDies) {
   births();
@@ -142,6 +221,7 @@ TEST_F(SparkplugReader, MarksEverythingBad_WhenTheEdgeNodeDies) {
   send("NDEATH/E", std::nullopt, {bd_seq(4)});
   EXPECT_THAT(take_told(), testing::UnorderedElementsAre("/up=bad", "D/t=bad", "D/n=bad", "F/p=bad"));
   EXPECT_EQ(last_time, kStart) << "the time of receipt: a will's own is that of the connection";
+  EXPECT_EQ(last_why, "its edge node has died");
   send("NDEATH/E", std::nullopt, {bd_seq(4)});
   EXPECT_THAT(take_told(), IsEmpty());
   pass(60s);
@@ -221,6 +301,27 @@ TEST_F(SparkplugReader, AsksForARebirth_WhenAMetricOrAnEdgeNodeIsUnknown) {
   EXPECT_EQ(reader.counts().unknown_metrics, 1U);
 }
 
+TEST_F(SparkplugReader, TakesOneAliasOfAMetric_HoweverOftenABirthNamesIt) {
+  std::vector<Metric> metrics{bd_seq(0)};
+  for (std::uint64_t alias = 1; alias <= 1000; ++alias) metrics.push_back(born("a", alias, Type::real64, 1.0));
+  metrics.push_back({.name = "a", .timestamp_ms = 1, .type = code(Type::real64), .value = 2.0});
+  send("NBIRTH/E", 0, metrics);
+  EXPECT_THAT(take_told(), ElementsAre("/a=1", "/a=2"));
+  EXPECT_EQ(reader.counts().malformed, 999U);
+  EXPECT_EQ(reader.metrics(), 1U);
+  send("NDATA/E", 1, {changed(500, 9.0), changed(1, 3.0)});
+  EXPECT_THAT(take_told(), ElementsAre("/a=3"));
+  EXPECT_EQ(reader.counts().unknown_metrics, 1U);
+}
+
+TEST_F(SparkplugReader, TellsWhenABirthIsComplete) {
+  births();
+  EXPECT_THAT(std::exchange(told, {}),
+              ElementsAre("/up=1", "born E/", "D/t=20.5", "D/n=-1", "born E/D", "F/p=1.5", "born E/F"));
+  send("DBIRTH/E/D", 3, {born("n", 3, Type::int16, std::uint32_t{1})});
+  EXPECT_THAT(told, ElementsAre("D/n=1", "D/t=bad", "born E/D"));
+}
+
 TEST_F(SparkplugReader, TellsNullBadQualityAndHistory) {
   births();
   take_told();
@@ -276,6 +377,35 @@ TEST_F(SparkplugReader, StaysWithinItsBounds) {
   for (std::uint64_t i = 10; i < 110; ++i)
     reader.take("spBv1.0/G/NDATA/E0", encode({.seq = i, .metrics = {}}), now, kStart);
   EXPECT_EQ(reader.counts().gaps, 1U) << "what waits for a missing message is bounded";
+  EXPECT_EQ(reader.bytes(), 0U);
+}
+
+// However many messages, edge nodes and names there are.
+TEST_F(SparkplugReader, KeepsNoMoreBytesThanItMay) {
+  constexpr std::size_t kMax = 100'000;
+  Reader small({.bytes_max = kMax}, *this);
+  const auto give = [&](const std::string& topic, std::uint64_t seq, std::vector<Metric> metrics) {
+    small.take("spBv1.0/G/" + topic, encode({.seq = seq, .metrics = std::move(metrics)}), now, kStart);
+    ASSERT_LE(small.bytes(), kMax);
+  };
+  const std::string text(4000, 'x');
+  for (int node = 0; node < 10; ++node) {
+    give(std::format("NBIRTH/E{}", node), 0, {bd_seq(0)});
+    for (std::uint64_t i = 0; i < 10; ++i) give(std::format("NDATA/E{}", node), 9 + i, {{.name = "a", .value = text}});
+  }
+  EXPECT_GT(small.counts().gaps, 7U);
+  EXPECT_GT(small.bytes(), kMax / 2);
+  small.tick(now + 2s, kStart);
+  EXPECT_EQ(small.bytes(), 0U) << "given back";
+  std::vector<Metric> many;
+  for (int i = 0; i < 100; ++i)
+    many.push_back({.name = std::format("{:0>1000}", i), .type = code(Type::real64), .value = 1.0});
+  give("NBIRTH/E0", 0, many);
+  give("DBIRTH/E0/D", 1, many);
+  EXPECT_GT(small.counts().refused, 150U);
+  EXPECT_GT(small.bytes(), kMax / 2);
+  give("NBIRTH/E0", 0, {bd_seq(0)});
+  EXPECT_EQ(small.bytes(), 0U) << "given back";
 }
 
 TEST_F(SparkplugReader, CountsWhatItCantReadAndGoesOn) {

@@ -17,8 +17,10 @@ struct Sink final : ReaderSink {
     for (const Reading& reading : readings) {
       require(std::isfinite(reading.value) == (reading.quality != Quality::bad));
       require(reading.path.starts_with("G/E/"));
+      require(reading.why.empty() == (reading.quality != Quality::bad));
     }
   }
+  void on_birth(const Topic& of) override { require(of.group == "G" && of.edge_node == "E"); }
   void on_rebirth_wanted(const std::string& topic, const Bytes& payload) override {
     require(topic == "spBv1.0/G/NCMD/E" && decode(payload).has_value());
   }
@@ -41,8 +43,10 @@ void follow(std::span<const std::uint8_t> bytes) {
                                                     "spBv1.0/G/DBIRTH/E/D", "spBv1.0/G/DDATA/E/D",
                                                     "spBv1.0/G/DDEATH/E/D", "spBv1.0/G/NDEATH/E"};
   Sink sink;
-  Reader reader({.nodes_max = 2, .metrics_max = 20, .held_max = 4}, sink);
+  Reader reader({.nodes_max = 2, .metrics_max = 20, .held_max = 4, .bytes_max = 4000}, sink);
   MonoTime now{std::chrono::hours{1}};
+  reader.follow("G", "E");
+  reader.connected(now);
   while (bytes.size() >= 2) {
     const std::string_view topic = kTopics[bytes[0] % kTopics.size()];
     const std::size_t length = std::min<std::size_t>(bytes[1], bytes.size() - 2);
@@ -50,8 +54,11 @@ void follow(std::span<const std::uint8_t> bytes) {
     bytes = bytes.subspan(2 + length);
     now += std::chrono::milliseconds{700};
     reader.tick(now, WallTime{});
-    require(reader.metrics() <= 20);
+    require(reader.metrics() <= 20 && reader.bytes() <= 4000);
   }
+  reader.lost_connection(WallTime{});
+  reader.take(kTopics[0], encode({.seq = 0}), now, WallTime{});
+  require(reader.metrics() == 0 && reader.bytes() == 0);
 }
 
 void append(Bytes& messages, std::uint8_t topic, const Payload& payload) {

@@ -21,20 +21,20 @@ constexpr std::chrono::minutes kFastMax{1};  // of a source's clock
 std::uint32_t code(Type type) { return static_cast<std::uint32_t>(type); }
 
 bool chosen(const std::vector<std::string>& wanted, const std::string& name) {
-  if (wanted.empty()) return true;
-  return std::ranges::any_of(
-      wanted, [&](const std::string& one) { return one.ends_with('/') ? name.starts_with(one) : name == one; });
+  const auto is_it = [&](const std::string& one) { return config::names_tag(one, name); };
+  return wanted.empty() || std::ranges::any_of(wanted, is_it);
 }
 
 // A doubtful value is stale: of the three codes the only one that is not good and leaves the value its meaning.
 void put_value(const Sample& sample, Metric& metric) {
   metric.timestamp_ms = time_ms_of(sample);
-  if (std::isfinite(sample.value))
-    metric.value = sample.value;
-  else
+  if (sample.quality == Quality::bad || !std::isfinite(sample.value)) {
     metric.is_null = true;
+    metric.quality = sparkplug::kQualityBad;
+    return;
+  }
+  metric.value = sample.value;
   if (sample.quality == Quality::uncertain) metric.quality = sparkplug::kQualityStale;
-  if (sample.quality == Quality::bad || metric.is_null) metric.quality = sparkplug::kQualityBad;
 }
 
 }  // namespace

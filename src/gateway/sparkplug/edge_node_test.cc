@@ -166,13 +166,15 @@ TEST(EdgeNode, SendsDataByAliasInTheOrderOfTime) {
 TEST(EdgeNode, NeverGivesABadOrInfiniteReadingAValue) {
   EdgeNode made = node();
   const std::array samples{sample(0, 1, 0ms, Quality::uncertain), sample(0, std::nan(""), 1ms, Quality::bad),
-                           sample(0, std::numeric_limits<double>::infinity(), 2ms), sample(0, 4, 3ms)};
+                           sample(0, std::numeric_limits<double>::infinity(), 2ms), sample(0, 4, 3ms),
+                           sample(0, 5, 4ms, Quality::bad)};
   const Payload data = decoded(made.device_data(0, samples, false, kNow));
   EXPECT_EQ(data.metrics[0].quality, sparkplug::kQualityStale);
   EXPECT_EQ(data.metrics[0].value, sparkplug::Value{1.0});
-  for (const std::size_t i : {1U, 2U}) {
+  for (const std::size_t i : {1U, 2U, 4U}) {
     EXPECT_EQ(data.metrics[i].quality, sparkplug::kQualityBad);
     EXPECT_TRUE(data.metrics[i].is_null);
+    EXPECT_EQ(data.metrics[i].value, sparkplug::Value{});
   }
   EXPECT_EQ(data.metrics[3].quality, std::nullopt);
 }

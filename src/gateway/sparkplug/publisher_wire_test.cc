@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <format>
 
 #include "base/file.h"
@@ -95,18 +96,19 @@ class WireBroker {
     return {packet.header, topic, payload.value_or(sparkplug::Payload{})};
   }
   void accept_connection() { send({0x20, 2, 0, 0}); }
-  // Confirms the next subscription; its topic.
-  std::string subscription() {
+  // Confirms the next subscription, or refuses it; its topic.
+  std::string subscription(std::uint8_t answer = 1) {
     Packet packet = next();
     EXPECT_EQ(packet.header, kSubscribe);
     const std::size_t id = packet.number();
     const std::string topic = packet.text();
     EXPECT_EQ(packet.byte(), 1) << "QoS";
-    send({0x90, 3, static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id), 1});
+    send({0x90, 3, static_cast<std::uint8_t>(id >> 8), static_cast<std::uint8_t>(id), answer});
     return topic;
   }
-  void publish(const std::string& topic, const Bytes& payload) {
-    Bytes packet{kPublish, static_cast<std::uint8_t>(2 + topic.size() + payload.size()), 0,
+  void publish(const std::string& topic, const Bytes& payload, bool retained = false) {
+    Bytes packet{static_cast<std::uint8_t>(retained ? kPublish | 1 : kPublish),
+                 static_cast<std::uint8_t>(2 + topic.size() + payload.size()), 0,
                  static_cast<std::uint8_t>(topic.size())};
     packet.insert(packet.end(), topic.begin(), topic.end());
     packet.insert(packet.end(), payload.begin(), payload.end());
@@ -160,8 +162,9 @@ sparkplug::Payload will_of(Packet connect) {
 
 class PublisherWire : public ::testing::Test {
  protected:
-  void start(const std::string& host = {}) {
+  void start(const std::string& host = {}, std::chrono::milliseconds resend = 60s) {
     auto settings = quick_settings({broker.port()});
+    settings.resend = resend;
     settings.edge_node = "E";
     settings.primary_host = host;
     publisher =
@@ -194,7 +197,7 @@ class PublisherWire : public ::testing::Test {
 // payloads-ndeath-will-message-publisher, payloads-ndeath-will-message-publisher-disconnect-mqtt311
 TEST_F(PublisherWire, ConnectsIsBornSendsAndDiesAsTheSpecificationSays) {
   start();
-  publisher->on_source(0, true);
+  publisher->sink(0).on_source(true, "");
   const auto will = will_of(broker.accept());
   EXPECT_FALSE(will.seq);
   EXPECT_EQ(bd_seq_of(will), 0U);
@@ -211,9 +214,9 @@ TEST_F(PublisherWire, ConnectsIsBornSendsAndDiesAsTheSpecificationSays) {
   };
   EXPECT_EQ(bd_seq_of(expect("spBv1.0/G/NBIRTH/E", 0)), 0U);
   expect("spBv1.0/G/DBIRTH/E/boiler", 1);
-  publisher->on_samples(std::array{reading(0, 5)});
+  publisher->sink(0).on_samples(std::array{reading(0, 5)});
   expect("spBv1.0/G/DDATA/E/boiler", 2);
-  publisher->on_source(0, false);
+  publisher->sink(0).on_source(false, "");
   expect("spBv1.0/G/DDEATH/E/boiler", 3);
   publisher.reset();
   const Published death = broker.published();
@@ -232,6 +235,75 @@ TEST_F(PublisherWire, SaysNothingBeforeItsSubscriptionsAreConfirmed) {
   EXPECT_EQ(broker.next().header, kSubscribe);
   EXPECT_EQ(broker.next().header, kSubscribe);
   EXPECT_EQ(broker.next(200ms).header, 0);
+}
+
+// message-flow-edge-node-ncmd-subscribe: without it nobody could ask for births.
+TEST_F(PublisherWire, SaysNothingWhereItMayNotHearItsCommands) {
+  constexpr std::uint8_t kRefused = 0x80;
+  start();
+  will_of(broker.accept());
+  broker.accept_connection();
+  EXPECT_EQ(broker.subscription(kRefused), "spBv1.0/G/NCMD/E");
+  EXPECT_TRUE(testing::eventually(
+      [&] { return publisher->status().trouble.contains("refuses the subscription to spBv1.0/G/NCMD/E"); }));
+  will_of(broker.accept());
+  broker.accept_connection();
+  broker.subscription();
+  EXPECT_EQ(broker.subscription(kRefused), "spBv1.0/G/DCMD/E/+");
+  EXPECT_EQ(broker.published().topic, "spBv1.0/G/NBIRTH/E") << "commands to devices are refused anyway";
+}
+
+// payloads-ncmd-retain
+TEST_F(PublisherWire, DoesNothingThatABrokerHadKept) {
+  start();
+  let_in();
+  broker.published();
+  const Bytes ask = sparkplug::encode({.metrics = {{.name = std::string(sparkplug::kRebirth), .value = true}}});
+  broker.publish("spBv1.0/G/NCMD/E", ask, true);
+  EXPECT_EQ(broker.next(1s).header, 0);
+  broker.publish("spBv1.0/G/NCMD/E", ask);
+  EXPECT_EQ(broker.published().topic, "spBv1.0/G/NBIRTH/E");
+}
+
+// Nobody knows whether the broker still took what it was sent just before the connection broke.
+class PublisherResends : public PublisherWire {
+ protected:
+  // Sends 5 and 6 to a broker that then hangs up; what the first data after the next births are.
+  sparkplug::Metric first_after_the_break(std::chrono::milliseconds resend) {
+    start({}, resend);
+    publisher->sink(0).on_source(true, "");
+    let_in();
+    EXPECT_EQ(broker.published().topic, "spBv1.0/G/NBIRTH/E");
+    EXPECT_EQ(broker.published().topic, "spBv1.0/G/DBIRTH/E/boiler");
+    for (const double value : {5.0, 6.0}) {
+      publisher->sink(0).on_samples(std::array{reading(0, value)});
+      EXPECT_EQ(broker.published().payload.metrics.at(0).value, sparkplug::Value{value});
+    }
+    std::this_thread::sleep_for(5ms);
+    let_in();
+    EXPECT_EQ(broker.published().topic, "spBv1.0/G/NBIRTH/E");
+    const auto birth = broker.published();
+    EXPECT_EQ(birth.topic, "spBv1.0/G/DBIRTH/E/boiler");
+    EXPECT_TRUE(std::ranges::contains(birth.payload.metrics, sparkplug::Value{6.0}, &sparkplug::Metric::value));
+    std::this_thread::sleep_for(50ms);
+    publisher->sink(0).on_samples(std::array{reading(0, 7)});
+    const auto data = broker.published();
+    EXPECT_EQ(data.topic, "spBv1.0/G/DDATA/E/boiler");
+    return data.payload.metrics.at(0);
+  }
+};
+
+TEST_F(PublisherResends, AsHistory_WhatWentOutShortlyBeforeTheConnectionEnded) {
+  const auto first = first_after_the_break(60s);
+  EXPECT_EQ(first.value, sparkplug::Value{5.0});
+  EXPECT_TRUE(first.is_historical);
+}
+
+// The planted bug: nothing is kept, and 5 is gone for ever.
+TEST_F(PublisherResends, NothingThatWasNotKept) {
+  const auto first = first_after_the_break(0s);
+  EXPECT_EQ(first.value, sparkplug::Value{7.0});
+  EXPECT_FALSE(first.is_historical);
 }
 
 // topics-nbirth-bdseq-increment, payloads-ndeath-bdseq,

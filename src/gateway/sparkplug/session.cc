@@ -1,17 +1,19 @@
 #include "gateway/sparkplug/session.h"
 
 #include <thread>
+#include <utility>
 
 namespace lineside::gateway {
 namespace {
 
-constexpr std::size_t kMessagesMax = 256, kMessageBytesMax = 256u << 10;
+constexpr std::size_t kMessagesMax = 256, kBytesMax = 1u << 20;  // between two take(): commands are short
 
 }  // namespace
 
 Result<std::unique_ptr<SparkplugSession>> SparkplugSession::open(const BrokerAccess& broker,
                                                                  const std::string& client_id,
                                                                  const EdgeNode::Message& will,
+                                                                 const std::vector<std::string>& subscriptions,
                                                                  std::function<void()> wake) {
   std::unique_ptr<SparkplugSession> session(new SparkplugSession(std::move(wake)));
   mqtt::ClientOptions options{.broker = broker,
@@ -19,6 +21,7 @@ Result<std::unique_ptr<SparkplugSession>> SparkplugSession::open(const BrokerAcc
                               .will_topic = will.topic,
                               .will_payload = {will.payload.begin(), will.payload.end()},
                               .will_retained = false,
+                              .subscriptions = subscriptions,
                               .reconnect = false};
   LINESIDE_ASSIGN(session->client_, mqtt::Client::start(options, *session));
   return session;
@@ -28,10 +31,9 @@ SparkplugSession::~SparkplugSession() { client_.reset(); }
 
 SparkplugSession::Heard SparkplugSession::take() {
   const std::lock_guard lock(mutex_);
+  heard_bytes_ = 0;
   return std::exchange(heard_, {});
 }
-
-Result<void> SparkplugSession::subscribe(const std::string& topic) { return client_->subscribe(topic, 1); }
 
 Result<void> SparkplugSession::publish(const EdgeNode::Message& message) {
   {
@@ -56,36 +58,32 @@ void SparkplugSession::flush(std::chrono::milliseconds wait_max) const {
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
 }
 
-void SparkplugSession::on_reached() {
+void SparkplugSession::hear(void (*note)(Heard& heard, const std::string& text), const std::string& text) {
   {
     const std::lock_guard lock(mutex_);
-    heard_.reached = true;
+    note(heard_, text);
   }
   wake_();
+}
+
+void SparkplugSession::on_reached() {
+  hear([](Heard& heard, const std::string&) { heard.reached = true; });
 }
 
 void SparkplugSession::on_connected() {
-  {
-    const std::lock_guard lock(mutex_);
-    heard_.connected = true;
-  }
-  wake_();
+  hear([](Heard& heard, const std::string&) { heard.connected = true; });
 }
 
 void SparkplugSession::on_subscribed() {
-  {
-    const std::lock_guard lock(mutex_);
-    ++heard_.subscriptions;
-  }
-  wake_();
+  hear([](Heard& heard, const std::string&) { ++heard.subscriptions; });
+}
+
+void SparkplugSession::on_subscription_refused(const std::string& filter) {
+  hear([](Heard& heard, const std::string& refused) { heard.refused.push_back(refused); }, filter);
 }
 
 void SparkplugSession::on_disconnected(const std::string& why) {
-  {
-    const std::lock_guard lock(mutex_);
-    heard_.ended = why;
-  }
-  wake_();
+  hear([](Heard& heard, const std::string& reason) { heard.ended = reason; }, why);
 }
 
 void SparkplugSession::on_acknowledged(int) {
@@ -94,12 +92,22 @@ void SparkplugSession::on_acknowledged(int) {
 }
 
 void SparkplugSession::on_message(std::string_view topic, std::span<const std::uint8_t> payload) {
+  keep(topic, payload, false);
+}
+
+void SparkplugSession::on_retained(std::string_view topic, std::span<const std::uint8_t> payload) {
+  keep(topic, payload, true);
+}
+
+void SparkplugSession::keep(std::string_view topic, std::span<const std::uint8_t> payload, bool retained) {
   {
     const std::lock_guard lock(mutex_);
-    if (heard_.messages.size() >= kMessagesMax || payload.size() > kMessageBytesMax)
+    if (heard_.messages.size() >= kMessagesMax || payload.size() > kBytesMax - heard_bytes_) {
       ++heard_.too_many;
-    else
-      heard_.messages.emplace_back(topic, wire::Bytes(payload.begin(), payload.end()));
+    } else {
+      heard_bytes_ += payload.size();
+      heard_.messages.push_back({std::string(topic), wire::Bytes(payload.begin(), payload.end()), retained});
+    }
   }
   wake_();
 }

@@ -1,5 +1,9 @@
 #include "gateway/sparkplug/sparkplug_publisher.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <condition_variable>
 #include <format>
@@ -7,13 +11,14 @@
 #include <random>
 #include <set>
 #include <thread>
-#include <variant>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "gateway/sparkplug/backlog.h"
+#include "gateway/sparkplug/bd_seq.h"
 #include "gateway/sparkplug/edge_node.h"
 #include "gateway/sparkplug/host_watch.h"
+#include "gateway/sparkplug/incoming.h"
+#include "gateway/sparkplug/rebirth_pace.h"
 #include "gateway/sparkplug/session.h"
 
 namespace lineside::gateway {
@@ -25,16 +30,10 @@ using std::chrono::milliseconds;
 constexpr std::size_t kIncomingMax = 65'536;
 constexpr std::size_t kSamplesOfMessage = 1000;
 constexpr std::size_t kUnderWayMax = 32;  // messages; more wait in the backlog
-constexpr std::chrono::seconds kKeepSent{60};
 constexpr std::chrono::seconds kAnswerMax{10}, kHostMax{5};
 constexpr std::chrono::seconds kStable{5};
-constexpr milliseconds kRebirthPause{500}, kGoodbyeMax{500}, kIdle{1000};
-
-struct SourceChange {
-  std::size_t source;
-  bool up;
-};
-using Event = std::variant<Sample, SourceChange>;
+constexpr milliseconds kGoodbyeMax{500}, kIdle{1000};
+constexpr int kNice = 5;  // behind the inspection stations, whose items have deadlines
 
 bool same(const Sample& a, const Sample& b) {
   return a.quality == b.quality && (a.value == b.value || (std::isnan(a.value) && std::isnan(b.value)));
@@ -48,14 +47,19 @@ std::size_t without_repeat(std::span<const Sample> samples) {
   return count;
 }
 
-// The number after the last session's; 0 when there was none.
-std::uint64_t next_bd_seq(const std::filesystem::path& state_file) {
-  const auto text = read_text(state_file, 64);
-  if (!text || text->empty() || text->find_first_not_of("0123456789\n") != std::string::npos) return 0;
-  return (std::strtoull(text->c_str(), nullptr, 10) + 1) % sparkplug::kSequences;
-}
-
 }  // namespace
+
+class SparkplugPublisher::Sink final : public TagSink {
+ public:
+  Sink(Impl& impl, std::size_t source) : impl_(impl), source_(source) {}
+  void on_samples(std::span<const Sample> samples) override;
+  void on_source(bool up, const std::string& why) override;
+  void on_bad_value(std::size_t, const std::string&) override {}  // it comes as a reading of bad quality
+
+ private:
+  Impl& impl_;
+  const std::size_t source_;
+};
 
 class SparkplugPublisher::Impl {
  public:
@@ -63,14 +67,13 @@ class SparkplugPublisher::Impl {
        const std::filesystem::path& state_file, Clock& clock, MetricsRegistry& metrics)
       : settings_(settings),
         node_(std::move(node)),
-        state_file_(state_file),
         clock_(clock),
         delay_(settings.reconnect_min),
-        bd_seq_(next_bd_seq(state_file)),
+        bd_seq_(state_file),
         current_(tags),
         up_(node_.sources()),
         born_(node_.sources()),
-        backlog_(static_cast<std::size_t>(settings.buffer_samples), node_.sources(), tags, kKeepSent),
+        backlog_(static_cast<std::size_t>(settings.buffer_samples), node_.sources(), tags, settings.resend),
         online_gauge_(metrics.gauge("lineside_sparkplug_online", "1 while births are out and readings are published")),
         waiting_gauge_(metrics.gauge("lineside_sparkplug_waiting_samples", "Samples that are not sent yet")),
         lost_counter_(metrics.counter("lineside_sparkplug_lost_samples_total", "Samples lost: there was no room")),
@@ -81,6 +84,8 @@ class SparkplugPublisher::Impl {
         disconnects_(metrics.counter("lineside_sparkplug_disconnects_total", "Connections lost or refused")) {
     if (!settings.primary_host.empty())
       state_topic_ = sparkplug::make_topic({.verb = sparkplug::Verb::state, .host = settings.primary_host});
+    for (std::size_t source = 0; source < node_.sources(); ++source)
+      sinks_.push_back(std::make_unique<Sink>(*this, source));
   }
 
   ~Impl() {
@@ -98,27 +103,24 @@ class SparkplugPublisher::Impl {
     return {};
   }
 
+  TagSink& sink(std::size_t source) { return *sinks_[source]; }
+
   void put(std::span<const Sample> samples) {
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
-      for (const Sample& sample : samples) {
-        if (incoming_.size() < kIncomingMax)
-          incoming_.emplace_back(sample);
-        else
-          ++overflow_;
-      }
-      wake = idle_ || incoming_.size() > kIncomingMax / 2;
+      for (const Sample& sample : samples)
+        if (node_.published(sample.tag)) incoming_.put(sample);
+      wake = idle_ || incoming_.samples() > kIncomingMax / 2;
       poked_ = poked_ || wake;
     }
     if (wake) wake_.notify_all();
   }
 
-  // Few, and never dropped.
-  void put(const SourceChange& change) {
+  void put(std::size_t source, bool up) {
     {
       const std::lock_guard lock(mutex_);
-      incoming_.emplace_back(change);
+      incoming_.put(source, up);
       poked_ = true;
     }
     wake_.notify_all();
@@ -141,6 +143,8 @@ class SparkplugPublisher::Impl {
   }
 
   void run() {
+    prctl(PR_SET_NAME, "sparkplug");
+    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), getpriority(PRIO_PROCESS, 0) + kNice);
     while (wait()) {
       note_events();
       if (session_) hear();
@@ -159,55 +163,59 @@ class SparkplugPublisher::Impl {
     const MonoTime now = clock_.mono();
     nanoseconds left = kIdle;
     if (state_ == State::apart) left = std::min(left, retry_at_ - now);
-    const bool sending = state_ == State::online && (backlog_.waiting() > 0 || rebirth_wanted_);
-    if (sending) left = std::min(left, (rebirth_wanted_ ? reborn_at_ + kRebirthPause : next_send_) - now);
+    const bool data = state_ == State::online && backlog_.waiting() > 0 && !rebirth_.holds_data(now);
+    const bool births = state_ == State::online && rebirth_.wanted();
+    if (data) left = std::min(left, next_send_ - now);
+    if (births) left = std::min(left, rebirth_.due() - now);
     std::unique_lock lock(mutex_);
-    idle_ = !sending;
+    idle_ = !data && !births;
     wake_.wait_for(lock, std::max(left, nanoseconds{0}),
-                   [&] { return stopping_ || poked_ || (!sending && !incoming_.empty()); });
+                   [&] { return stopping_ || poked_ || (idle_ && !incoming_.empty()); });
     idle_ = poked_ = false;
-    events_.swap(incoming_);
-    lost_before_ += std::exchange(overflow_, 0);
+    std::swap(events_, incoming_);
+    lost_before_ += events_.take_dropped();
     return !stopping_;
   }
 
   void note_events() {
-    for (const Event& event : events_) std::visit([this](const auto& one) { note(one); }, event);
-    events_.clear();
+    events_.drain([this](std::size_t source, bool up) { note(source, up); },
+                  [this](const Sample& sample) { note(sample); });
   }
 
   void note(const Sample& sample) {
-    if (!node_.published(sample.tag)) return;
     const std::size_t source = node_.source_of(sample.tag);
     auto& current = current_[sample.tag];
     if (current && same(*current, sample)) return;
     // The source's death, or its missing birth, has told already that nothing can be read.
     const bool told = sample.quality == Quality::bad && !up_[source];
-    if (sample.quality != Quality::bad) note(SourceChange{source, true});
+    if (sample.quality != Quality::bad) note(source, true);
     current = sample;
     if (!told) backlog_.add(source, sample);
   }
 
-  void note(const SourceChange& change) {
-    if (change.source >= up_.size() || up_[change.source] == change.up) return;
-    up_[change.source] = change.up;
-    if (state_ != State::online || rebirth_wanted_ || node_.tags_of(change.source).empty()) return;
-    if (change.up) return bear_device(change.source);
-    send_live(change.source, SIZE_MAX);
-    publish(node_.device_death(change.source, clock_.wall()));
-    born_[change.source] = false;
+  void note(std::size_t source, bool up) {
+    if (up_[source] == up) return;
+    up_[source] = up;
+    // Births that are about to come will tell it.
+    if (state_ != State::online || rebirth_.holds_data(clock_.mono()) || node_.tags_of(source).empty()) return;
+    if (up) return bear_device(source);
+    send_live(source, kUnderWayMax);  // what is left is history at its next birth
+    publish(node_.device_death(source, clock_.wall()));
+    born_[source] = false;
   }
 
   // Connection.
   Result<void> connect() {
     const BrokerAccess& broker = settings_.brokers[broker_ % settings_.brokers.size()];
     const std::string client_id = std::format("lineside.{}", node_.death_topic());
-    LINESIDE_ASSIGN(session_,
-                    SparkplugSession::open(broker, client_id, node_.death(bd_seq_, clock_.wall()), [this] { poke(); }));
+    std::vector<std::string> topics{node_.command_topic(), node_.device_commands()};
+    if (!state_topic_.empty()) topics.push_back(state_topic_);
+    LINESIDE_ASSIGN(session_, SparkplugSession::open(broker, client_id, node_.death(bd_seq_.next(), clock_.wall()),
+                                                     topics, [this] { poke(); }));
     state_ = State::connecting;
     host_ = {};
     opened_at_ = since_ = clock_.mono();
-    subscriptions_left_ = 0;
+    subscriptions_left_ = topics.size();
     return {};
   }
 
@@ -227,8 +235,8 @@ class SparkplugPublisher::Impl {
         if (settings_.brokers.size() > 1 && now - since_ > kHostMax) leave("the primary host is not at this broker");
         return;
       case State::online:
-        if (rebirth_wanted_ && now - reborn_at_ >= kRebirthPause) bear_all();
-        if (!rebirth_wanted_ && now >= next_send_) send();
+        if (rebirth_.wanted() && now >= rebirth_.due()) bear_again(now);
+        if (!rebirth_.holds_data(now) && now >= next_send_) send();
     }
   }
 
@@ -236,31 +244,25 @@ class SparkplugPublisher::Impl {
     const SparkplugSession::Heard heard = session_->take();
     bad_messages_.add(heard.too_many);
     if (heard.reached) remember_bd_seq();
-    if (heard.connected && state_ == State::connecting) subscribe();
-    if (state_ == State::subscribing && (subscriptions_left_ -= heard.subscriptions) <= 0) ready();
-    for (const auto& [topic, payload] : heard.messages)
-      if (session_) take(topic, payload);
+    if (heard.connected && state_ == State::connecting) {
+      state_ = State::subscribing;
+      since_ = clock_.mono();
+    }
+    subscriptions_left_ -= std::min(subscriptions_left_, heard.subscriptions + heard.refused.size());
+    for (const std::string& topic : heard.refused)
+      // Commands to devices are only heard to be refused.
+      if (topic != node_.device_commands())
+        return lose_session(std::format("the broker refuses the subscription to {}", topic));
+    if (state_ == State::subscribing && subscriptions_left_ == 0) ready();
+    for (const auto& message : heard.messages)
+      if (session_) take(message);
     if (heard.ended && session_) lose_session(*heard.ended);
   }
 
-  // The will of the next CONNECT has the next number.
   void remember_bd_seq() {
-    session_bd_seq_ = bd_seq_;
-    bd_seq_ = (bd_seq_ + 1) % sparkplug::kSequences;
-    if (state_file_.empty()) return;
-    if (auto done = write_atomically(state_file_, std::format("{}\n", session_bd_seq_)); !done)
+    if (auto done = bd_seq_.begin_session(); !done)
       state_log_.log(LogLevel::warning, "sparkplug", "can't keep the number of the session",
                      {{"reason", done.error().message}});
-  }
-
-  void subscribe() {
-    state_ = State::subscribing;
-    since_ = clock_.mono();
-    std::vector<std::string> topics{node_.command_topic(), node_.device_commands()};
-    if (!state_topic_.empty()) topics.push_back(state_topic_);
-    subscriptions_left_ = static_cast<int>(topics.size());
-    for (const std::string& topic : topics)
-      if (auto done = session_->subscribe(topic); !done) return lose_session(done.error().message);
   }
 
   void ready() {
@@ -272,22 +274,23 @@ class SparkplugPublisher::Impl {
   void come_online() {
     state_ = State::online;
     bear_all();
-    log(LogLevel::info, "sparkplug", "online", {{"bdSeq", static_cast<std::int64_t>(session_bd_seq_)}});
+    log(LogLevel::info, "sparkplug", "online", {{"bdSeq", static_cast<std::int64_t>(bd_seq_.current())}});
   }
 
-  void take(const std::string& topic, const wire::Bytes& payload) {
-    if (topic == state_topic_) return take_state(payload);
-    const auto command = sparkplug::decode(payload);
-    if (!command) return bad_messages_.add();
-    const bool to_node = topic == node_.command_topic();
+  void take(const SparkplugSession::Message& message) {
+    if (message.topic == state_topic_) return take_state(message.payload);
+    // Commands are not to be kept by brokers (payloads-ncmd-retain): nobody knows how old this one is.
+    const auto command = sparkplug::decode(message.payload);
+    if (!command || message.retained) return bad_messages_.add();
+    const bool to_node = message.topic == node_.command_topic();
     for (const sparkplug::Metric& metric : command->metrics) {
       if (to_node && metric.name == sparkplug::kRebirth) {
-        rebirth_wanted_ = rebirth_wanted_ || (state_ == State::online && metric.value == sparkplug::Value{true});
+        if (state_ == State::online && metric.value == sparkplug::Value{true}) rebirth_.ask();
         continue;
       }
       refused_.add();
       refused_log_.log(LogLevel::warning, "sparkplug", "a write is refused: nothing grants it",
-                       {{"topic", wire::clean_text(topic, 200)}, {"metric", metric.name}});
+                       {{"topic", wire::clean_text(message.topic, 200)}, {"metric", metric.name}});
     }
   }
 
@@ -308,7 +311,7 @@ class SparkplugPublisher::Impl {
   }
 
   void say_goodbye() {
-    publish(node_.death(session_bd_seq_, clock_.wall()));
+    publish(node_.death(bd_seq_.current(), clock_.wall()));
     session_->flush(kGoodbyeMax);
   }
 
@@ -324,7 +327,7 @@ class SparkplugPublisher::Impl {
     state_ = State::apart;
     ++broker_;
     last_error_ = why;
-    rebirth_wanted_ = false;
+    rebirth_.forget();
     born_.assign(born_.size(), false);
     const MonoTime now = clock_.mono();
     backlog_.session_ended(now);
@@ -341,11 +344,16 @@ class SparkplugPublisher::Impl {
     static_cast<void>(session_->publish(message));
   }
 
+  void bear_again(MonoTime now) {
+    if (session_->under_way() > 0) return rebirth_.delay(now);
+    bear_all();
+  }
+
   void bear_all() {
-    if (std::exchange(rebirth_wanted_, false)) rebirths_.add();
-    reborn_at_ = next_send_ = clock_.mono();
+    next_send_ = clock_.mono();
+    if (rebirth_.born(next_send_)) rebirths_.add();
     told_lost_ = lost();
-    publish(node_.birth(session_bd_seq_, told_lost_, clock_.wall()));
+    publish(node_.birth(bd_seq_.current(), told_lost_, clock_.wall()));
     born_.assign(born_.size(), false);
     for (std::size_t source = 0; source < node_.sources(); ++source)
       if (up_[source] && !node_.tags_of(source).empty()) bear_device(source);
@@ -407,12 +415,18 @@ class SparkplugPublisher::Impl {
                .sent = sent_counter_.value(),
                .rebirths = rebirths_.value(),
                .refused = refused_.value(),
-               .last_error = state_ >= State::subscribing ? "" : last_error_};
+               .trouble = trouble()};
+  }
+
+  std::string trouble() const {
+    if (state_ == State::host_wanted)
+      return std::format("Sparkplug: the primary host {} is not online; readings wait", settings_.primary_host);
+    if (state_ >= State::subscribing || last_error_.empty()) return {};
+    return std::format("Sparkplug: {}; readings wait", last_error_);
   }
 
   const config::SparkplugSettings settings_;
   EdgeNode node_;
-  const std::filesystem::path state_file_;
   std::string state_topic_;  // of the primary host; empty: none
   Clock& clock_;
 
@@ -421,31 +435,34 @@ class SparkplugPublisher::Impl {
   std::unique_ptr<SparkplugSession> session_;
   std::size_t broker_ = 0;
   HostWatch host_;
-  MonoTime opened_at_{}, since_{}, retry_at_{}, next_send_{}, reborn_at_{};
+  MonoTime opened_at_{}, since_{}, retry_at_{}, next_send_{};
   milliseconds delay_;
-  int subscriptions_left_ = 0;
-  std::uint64_t bd_seq_, session_bd_seq_ = 0;  // of the next CONNECT; of this one
-  bool rebirth_wanted_ = false;
+  std::size_t subscriptions_left_ = 0;
+  BdSeq bd_seq_;
+  RebirthPace rebirth_;
   std::vector<std::optional<Sample>> current_;  // of each tag; the time is that of the change
   std::vector<bool> up_, born_;                 // of each source
   Backlog backlog_;
   std::uint64_t told_lost_ = 0, shown_lost_ = 0, lost_before_ = 0;
   std::string last_error_;
-  std::vector<Event> events_;
+  Incoming events_{kIncomingMax};
   std::mt19937 random_{std::random_device{}()};
   LogLimiter connection_log_, refused_log_, state_log_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<Event> incoming_;
-  std::uint64_t overflow_ = 0;
+  Incoming incoming_{kIncomingMax};
   bool stopping_ = false, poked_ = false, idle_ = false;
   SparkplugStatus status_;
 
   Gauge &online_gauge_, &waiting_gauge_;
   Counter &lost_counter_, &sent_counter_, &rebirths_, &refused_, &bad_messages_, &disconnects_;
+  std::vector<std::unique_ptr<Sink>> sinks_;
   std::thread thread_;
 };
+
+void SparkplugPublisher::Sink::on_samples(std::span<const Sample> samples) { impl_.put(samples); }
+void SparkplugPublisher::Sink::on_source(bool up, const std::string&) { impl_.put(source_, up); }
 
 Result<std::unique_ptr<SparkplugPublisher>> SparkplugPublisher::start(const config::SparkplugSettings& settings,
                                                                       const std::string& gateway,
@@ -463,9 +480,7 @@ Result<std::unique_ptr<SparkplugPublisher>> SparkplugPublisher::start(const conf
 SparkplugPublisher::SparkplugPublisher(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SparkplugPublisher::~SparkplugPublisher() = default;
 
-void SparkplugPublisher::on_samples(std::span<const Sample> samples) { impl_->put(samples); }
-
-void SparkplugPublisher::on_source(std::size_t source, bool up) { impl_->put(SourceChange{source, up}); }
+TagSink& SparkplugPublisher::sink(std::size_t source) { return impl_->sink(source); }
 
 SparkplugStatus SparkplugPublisher::status() const { return impl_->status(); }
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "base/clock.h"
@@ -13,7 +12,7 @@
 #include "base/result.h"
 #include "config/sparkplug_settings.h"
 #include "config/tag_settings.h"
-#include "model/sample.h"
+#include "gateway/api/tag_source.h"
 
 namespace lineside::gateway {
 
@@ -26,7 +25,7 @@ struct SparkplugStatus {
   std::uint64_t sent = 0;      // samples, repeated ones included
   std::uint64_t rebirths = 0;  // that were asked for
   std::uint64_t refused = 0;   // metrics that somebody wanted to write
-  std::string last_error;      // "" while connected
+  std::string trouble;         // for people: no connection, or no primary host; "" while there is none
 };
 
 // Owns its thread, and libmosquitto's. Thread-safe.
@@ -43,15 +42,16 @@ class SparkplugPublisher {
   // Sends what is new, publishes the node's death and disconnects; within 3 s. What else waits is lost.
   ~SparkplugPublisher();
 
-  // From any thread; return at once. Tags and sources as in the settings. A tag whose value and quality have not
+  // Where the source at this place of the settings brings its readings. Any thread; returns at once; lives as long as
+  // this. When readings come faster than they are taken the oldest go, counted. A tag whose value and quality have not
   // changed is not sent again.
-  void on_samples(std::span<const Sample> samples);
-  void on_source(std::size_t source, bool up);
+  TagSink& sink(std::size_t source);
 
   SparkplugStatus status() const;
 
  private:
   class Impl;
+  class Sink;
   explicit SparkplugPublisher(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -61,6 +61,7 @@ class Host final : public mqtt::Handler, public sparkplug::ReaderSink {
     messages_.emplace_back(parsed, sparkplug::decode(payload).value());
     reader_.take(topic, payload, system_clock().mono(), system_clock().wall());
   }
+  void on_birth(const sparkplug::Topic&) override {}
   void on_readings(std::span<const sparkplug::Reading> readings) override {
     for (const auto& one : readings)
       told_.push_back({std::string(one.path.substr(4)), one.value, one.quality == Quality::bad, one.historical});
@@ -101,6 +102,11 @@ class Host final : public mqtt::Handler, public sparkplug::ReaderSink {
     const std::lock_guard lock(mutex_);
     return reader_.counts();
   }
+  void ask_for_births(int times) {
+    for (int i = 0; i < times; ++i)
+      publish("spBv1.0/G/NCMD/E",
+              sparkplug::encode({.metrics = {{.name = std::string(sparkplug::kRebirth), .value = true}}}));
+  }
   std::atomic<bool> ready{false};
   std::atomic<int> asked{0};
 
@@ -131,7 +137,7 @@ class Publisher : public ::testing::Test {
     return eventually([&] { return publisher->status().online; });
   }
   void give(std::size_t tag, double value, Quality quality = Quality::good) {
-    publisher->on_samples(std::array{reading(tag, value, quality)});
+    publisher->sink(0).on_samples(std::array{reading(tag, value, quality)});
   }
   // Asks for a write, or for a rebirth.
   void command(const std::string& rest, const std::string& metric, const sparkplug::Value& value) {
@@ -154,7 +160,7 @@ std::uint64_t bd_seq_of(const sparkplug::Payload& payload) {
 TEST_F(Publisher, ShowsItsTagsToAHost) {
   start();
   ASSERT_TRUE(online());
-  publisher->on_source(0, true);
+  publisher->sink(0).on_source(true, "");
   ASSERT_TRUE(eventually([&] { return host->count(Verb::dbirth, "boiler") == 1; }));
   for (const double value : {1.0, 1.0, 2.0, 2.0, 1.0}) give(0, value);
   give(1, 9, Quality::uncertain);
@@ -165,11 +171,11 @@ TEST_F(Publisher, ShowsItsTagsToAHost) {
   EXPECT_TRUE(eventually([&] { return host->values("pump/n").size() == 1; }))
       << "a reading proves that its source is there";
   give(0, NAN, Quality::bad);
-  publisher->on_source(0, false);
+  publisher->sink(0).on_source(false, "");
   EXPECT_TRUE(eventually([&] { return host->count(Verb::ddeath, "boiler") == 1; }));
   EXPECT_TRUE(host->told("boiler/t").back().bad && host->told("boiler/p").back().bad);
   EXPECT_FALSE(host->told("pump/n").back().bad);
-  publisher->on_source(0, true);
+  publisher->sink(0).on_source(true, "");
   EXPECT_TRUE(eventually([&] { return host->count(Verb::dbirth, "boiler") == 2; }));
   publisher.reset();
   EXPECT_TRUE(eventually([&] { return host->count(Verb::ndeath) == 1; }));
@@ -197,6 +203,25 @@ TEST_F(Publisher, IsBornAgainWhenAHostAsks) {
   EXPECT_EQ(host->count(Verb::ndeath), 0U);
 }
 
+TEST_F(Publisher, IsNotSilencedByAHostThatAsksForBirthsAllTheTime) {
+  start();
+  give(0, 0);
+  ASSERT_TRUE(eventually([&] { return host->count(Verb::dbirth, "boiler") == 1; }));
+  std::atomic<bool> enough{false};
+  std::thread asking([&] {
+    for (; !enough; std::this_thread::sleep_for(20ms)) host->ask_for_births(1);
+  });
+  for (int i = 1; i <= 150; ++i) {
+    give(0, i);
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_LE(host->count(Verb::nbirth), 5U) << "at first, and after 0.5, 0.5, 1 and 2 s";
+  EXPECT_GT(host->count(Verb::ddata, "boiler"), 20U);
+  enough = true;
+  asking.join();
+  EXPECT_EQ(host->counts().out_of_order, 0U);
+}
+
 TEST_F(Publisher, HelpsAHostThatComesLate) {
   start();
   give(0, 1);
@@ -218,6 +243,8 @@ TEST_F(Publisher, RefusesAndCountsWrites) {
   command("DCMD/E/boiler", std::string(sparkplug::kRebirth), true);
   EXPECT_TRUE(eventually([&] { return publisher->status().refused == 3; }));
   host->publish("spBv1.0/G/NCMD/E", {0xFF, 0xFF});
+  host->publish("spBv1.0/G/NCMD/E", wire::Bytes(2u << 20, 0));
+  EXPECT_TRUE(eventually([&] { return metrics_.counter("lineside_sparkplug_bad_messages_total", "").value() == 2; }));
   give(0, 2);
   EXPECT_TRUE(eventually([&] { return host->values("boiler/t").back() == 2; }));
   EXPECT_EQ(host->count(Verb::nbirth), 1U);
@@ -333,7 +360,7 @@ TEST_F(Publisher, CountsABrokerThatIsNotThereAsNoSession) {
   broker.kill();
   ASSERT_TRUE(eventually([&] { return !host->ready; }));
   start();
-  ASSERT_TRUE(eventually([&] { return !publisher->status().last_error.empty(); }));
+  ASSERT_TRUE(eventually([&] { return !publisher->status().trouble.empty(); }));
   std::this_thread::sleep_for(100ms);
   broker.start();
   ASSERT_TRUE(online());
