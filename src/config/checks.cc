@@ -9,6 +9,7 @@
 #include <set>
 
 #include "config/asset_schema.h"
+#include "config/sparkplug_schema.h"
 #include "config/tag_schema.h"
 
 namespace lineside::config {
@@ -197,6 +198,7 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
       findings.problem(std::format("assets[{}].name", i),
                        std::format("the name '{}' is already that of a station", settings.assets[i].name));
   check_telemetry(settings.telemetry, findings);
+  check_sparkplug("sparkplug", settings.sparkplug, settings.gateway, settings.telemetry.tags, findings);
   const auto not_the_gateway = [&](const auto& list, const char* key) {
     for (std::size_t i = 0; i < list.size(); ++i)
       if (list[i].name == kGatewayItself)

@@ -1,6 +1,7 @@
 #include "config/asset_schema.h"
 #include "config/broker_table.h"
 #include "config/gateway_settings.h"
+#include "config/sparkplug_schema.h"
 #include "config/table.h"
 #include "config/tag_schema.h"
 
@@ -211,6 +212,7 @@ Schema gateway_schema() {
       .list("assets", &GatewaySettings::assets, asset_table(), "The machines that are watched.")
       .beside("", &GatewaySettings::telemetry, tag_lists_table())
       .object("telemetry", &GatewaySettings::telemetry, telemetry_table(), "How readings get to the hub.")
+      .object("sparkplug", &GatewaySettings::sparkplug, sparkplug_table(), "Tags for SCADA systems, without the hub.")
       .object("samples", &GatewaySettings::samples, samples_table(), "Pictures kept on site.")
       .object("ledger", &GatewaySettings::ledger,
               Table<LedgerSettings>("The ledger")

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/asset_settings.h"
+#include "config/sparkplug_settings.h"
 #include "config/tag_settings.h"
 #include "model/broker_access.h"
 #include "model/verdict.h"
@@ -134,6 +135,7 @@ struct GatewaySettings {
   std::vector<WaveformSourceSettings> waveform_sources;
   std::vector<AssetSettings> assets;
   TelemetrySettings telemetry;
+  SparkplugSettings sparkplug;
   SampleStoreSettings samples;
   LedgerSettings ledger;
   OutboxSettings outbox;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "config/opcua_table.h"
+#include "config/sparkplug_schema.h"
 #include "config/tag_schema.h"
 
 namespace lineside::config {
@@ -15,11 +16,11 @@ using Kind = TagSourceSettings::Kind;
 
 constexpr std::size_t kSourcesMax = 64, kTagsMax = 200'000, kNameMax = 128, kTopicMax = 65'535;
 constexpr int kRtuUnitMax = 247, kAddressMax = 65'535;
-constexpr std::array<std::string_view, 4> kKinds{"modbus", "opcua", "mqtt", "file"};
+constexpr std::array<std::string_view, 5> kKinds{"modbus", "opcua", "mqtt", "file", "sparkplug"};
 
 constexpr unsigned bit_of(Kind kind) { return 1U << static_cast<unsigned>(kind); }
 constexpr unsigned kModbus = bit_of(Kind::modbus), kOpcua = bit_of(Kind::opcua), kMqtt = bit_of(Kind::mqtt),
-                   kFile = bit_of(Kind::file);
+                   kFile = bit_of(Kind::file), kSparkplug = bit_of(Kind::sparkplug), kBroker = kMqtt | kSparkplug;
 
 struct KeyOfKinds {
   const char* key;
@@ -27,16 +28,16 @@ struct KeyOfKinds {
 };
 
 constexpr KeyOfKinds kSourceKeys[] = {
-    {"host", kModbus | kMqtt},
-    {"port", kModbus | kMqtt},
-    {"tls", kMqtt},
-    {"ca_file", kMqtt},
-    {"cert_file", kMqtt},
-    {"key_file", kMqtt},
-    {"username", kMqtt},
-    {"password_file", kMqtt},
-    {"plain", kMqtt},
-    {"message_bytes_max", kMqtt},
+    {"host", kModbus | kBroker},
+    {"port", kModbus | kBroker},
+    {"tls", kBroker},
+    {"ca_file", kBroker},
+    {"cert_file", kBroker},
+    {"key_file", kBroker},
+    {"username", kBroker},
+    {"password_file", kBroker},
+    {"plain", kBroker},
+    {"message_bytes_max", kBroker},
     {"opcua", kOpcua},
     {"device", kModbus},
     {"baud", kModbus},
@@ -52,10 +53,13 @@ constexpr KeyOfKinds kSourceKeys[] = {
     {"speed", kFile},
     {"loop", kFile},
     {"times", kFile},
-    {"reconnect_min_ms", kModbus | kOpcua | kMqtt},
-    {"reconnect_max_ms", kModbus | kOpcua | kMqtt},
+    {"reorder_timeout_ms", kSparkplug},
+    {"ask_for_rebirth", kSparkplug},
+    {"reconnect_min_ms", kModbus | kOpcua | kBroker},
+    {"reconnect_max_ms", kModbus | kOpcua | kBroker},
 };
-constexpr KeyOfKinds kTagKeys[] = {{"modbus", kModbus}, {"mqtt", kMqtt}, {"opcua", kOpcua}, {"file", kFile}};
+constexpr KeyOfKinds kTagKeys[] = {
+    {"modbus", kModbus}, {"mqtt", kMqtt}, {"opcua", kOpcua}, {"file", kFile}, {"sparkplug", kSparkplug}};
 
 void refuse_foreign_keys(const std::string& at, Kind kind, std::span<const KeyOfKinds> keys, Findings& findings) {
   for (const KeyOfKinds& key : keys) {
@@ -92,6 +96,7 @@ void check_source(const TagSourceSettings& source, const std::string& at, Findin
     case Kind::opcua:
       return check_opcua(at + ".opcua", source.opcua, findings);
     case Kind::mqtt:
+    case Kind::sparkplug:
       if (source.at.tls && source.plain) findings.problem(at + ".plain", "contradicts tls: choose one");
       return check_broker(at + ".", access_of(source), findings, source.plain,
                           ": set tls, or plain if that network is trusted");
@@ -139,6 +144,13 @@ void check_mqtt(const MqttTagSettings& mqtt, const std::string& at, Findings& fi
     findings.problem(at + ".optional", "needs `value`: a message that is the number itself always has it");
 }
 
+void check_metric(const SparkplugTagSettings& tag, const std::string& at, Findings& findings) {
+  check_sparkplug_id(at + ".group", tag.group, findings);
+  check_sparkplug_id(at + ".edge_node", tag.edge_node, findings);
+  if (!tag.device.empty()) check_sparkplug_id(at + ".device", tag.device, findings);
+  if (tag.metric.empty()) findings.problem(at + ".metric", "is empty; it is the name that the birth gives it");
+}
+
 void check_place(const TagSettings& tag, const TagSourceSettings& source, const std::string& at, Findings& findings) {
   refuse_foreign_keys(at, source.kind, kTagKeys, findings);
   const auto needed = [&](const char* key) {
@@ -159,6 +171,9 @@ void check_place(const TagSettings& tag, const TagSourceSettings& source, const 
                          std::format("'{}' is no node; one is ns=2;s=NAME or ns=2;i=NUMBER", tag.opcua.node));
       return;
     case Kind::file:
+      return;
+    case Kind::sparkplug:
+      if (needed(".sparkplug")) check_metric(tag.sparkplug, at + ".sparkplug", findings);
       return;
   }
 }

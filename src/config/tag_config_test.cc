@@ -40,6 +40,7 @@ constexpr const char* kSources = R"(tag_sources:
   - {name: bus, kind: mqtt, host: localhost}
   - {name: dcs, kind: opcua, opcua: {endpoint: "opc.tcp://10.0.0.6:4840"}}
   - {name: day, kind: file, path: day.csv, speed: 10}
+  - {name: scada, kind: sparkplug, host: localhost, reorder_timeout_ms: 500, ask_for_rebirth: false}
 tags:
 )";
 
@@ -59,16 +60,22 @@ TEST_F(TagConfig, ReadsEachKindOfSource_WithItsTags) {
   - {name: level, source: bus, mqtt: {topic: "tank/+/state", value: /level, time: /t, time_unit: s}, max_error: 0.5}
   - {name: flow, source: dcs, opcua: {node: "ns=2;s=Flow", deadband: 0.1}, summary_only: true}
   - {name: a, source: day}
+  - {name: mixer/speed, source: scada, sparkplug: {group: Plant 1, edge_node: line-3, device: mixer, metric: Drive/Speed}}
 telemetry: {block_period_ms: 2000, queue_samples: 5000}
 )");
-  ASSERT_EQ(telemetry.sources.size(), 5U);
+  ASSERT_EQ(telemetry.sources.size(), 6U);
   EXPECT_EQ(access_of(telemetry.sources[0]).port, 502);
   EXPECT_EQ(access_of(telemetry.sources[2]).port, 1883) << "each kind has its usual port";
   EXPECT_EQ(telemetry.sources[1].device, "/dev/ttyUSB0");
   EXPECT_EQ(telemetry.sources[1].parity, TagSourceSettings::Parity::none);
   EXPECT_EQ(telemetry.sources[3].opcua.sampling, milliseconds{500});
   EXPECT_EQ(telemetry.sources[4].path, folder_ / "day.csv");
-  ASSERT_EQ(telemetry.tags.size(), 4U);
+  EXPECT_EQ(access_of(telemetry.sources[5]).port, 1883);
+  EXPECT_EQ(telemetry.sources[5].reorder_timeout, milliseconds{500});
+  EXPECT_FALSE(telemetry.sources[5].ask_for_rebirth);
+  ASSERT_EQ(telemetry.tags.size(), 5U);
+  EXPECT_EQ(telemetry.tags[4].sparkplug.group, "Plant 1");
+  EXPECT_EQ(telemetry.tags[4].sparkplug.metric, "Drive/Speed");
   const TagSettings& first = telemetry.tags[0];
   EXPECT_EQ(first.unit, "°C");
   EXPECT_EQ(first.modbus.area, ModbusTagSettings::Area::input);
@@ -112,6 +119,8 @@ TEST_F(TagConfig, RefusesSourcesThatDoNotFit) {
       {"{name: a, kind: file}", "path: is missing"},
       {"{name: a, kind: file, path: none.csv}", "path: there is no file"},
       {"{name: a, kind: file, path: day.csv, loop: true, times: recorded}", "loop: contradicts times: recorded"},
+      {"{name: a, kind: sparkplug, host: b.test}", "without TLS the broker must be on this machine"},
+      {"{name: a, kind: mqtt, host: localhost, ask_for_rebirth: true}", "is for sources of kind sparkplug"},
       {"{name: a, kind: file, path: day.csv, reconnect_min_ms: 50}",
        "is for sources of kind modbus and opcua and mqtt"},
       {"{name: a, kind: file, path: day.csv}, {name: a, kind: file, path: day.csv}", "already that of another source"},
@@ -146,6 +155,12 @@ TEST_F(TagConfig, RefusesTagsThatDoNotFit) {
       {"{name: a, source: bus, mqtt: {topic: a, time: /t}}", "value: is missing"},
       {"{name: a, source: bus, mqtt: {topic: a, optional: true}}", "optional: needs `value`"},
       {"{name: a, source: dcs, opcua: {node: Flow}}", "opcua.node: 'Flow' is no node"},
+      {"{name: a, source: scada}", "sparkplug: is missing; it says where in 'scada' the tag is"},
+      {"{name: a, source: scada, sparkplug: {group: G, edge_node: E}}", "metric: is missing"},
+      {"{name: a, source: scada, sparkplug: {group: G, edge_node: 'E/F', metric: m}}",
+       "edge_node: 'E/F' can't be a Sparkplug id"},
+      {"{name: a, source: scada, sparkplug: {group: G, edge_node: E, device: '+', metric: m}}", "device: '+' can't be"},
+      {"{name: a, source: scada, sparkplug: {group: G, edge_node: E, metric: ''}}", "metric: is empty"},
       {"{name: a, source: day, scale: 0}", "scale: can't be 0"},
       {"{name: a, source: day, max_error: 1%}", "max_error: is a share of the span: say span_low and span_high"},
       {"{name: a, source: day, max_error: 101%}", "a share from 0% to 100%, not '101%'"},

@@ -54,24 +54,38 @@ Table<TagSourceSettings> tag_source_table() {
   table.text("name", &Source::name, TextRule::name, "What tags call it.")
       .required()
       .choice("kind", &Source::kind,
-              {{"modbus", Kind::modbus}, {"opcua", Kind::opcua}, {"mqtt", Kind::mqtt}, {"file", Kind::file}},
-              "Modbus TCP or RTU devices, an OPC UA server, an MQTT broker, or a recording as a replay.")
+              {{"modbus", Kind::modbus},
+               {"opcua", Kind::opcua},
+               {"mqtt", Kind::mqtt},
+               {"file", Kind::file},
+               {"sparkplug", Kind::sparkplug}},
+              "Modbus TCP or RTU devices, an OPC UA server, an MQTT broker, a recording as a replay, or Sparkplug B "
+              "edge nodes at an MQTT broker.")
       .required()
       .beside("", &Source::at,
-              broker_table(Source{}.at, {.of_kind = "mqtt: ",
-                                         .host = "modbus, mqtt: host name or address.",
-                                         .port = "modbus, mqtt: TCP port; not set: 502, 1883, or 8883 with TLS.",
+              broker_table(Source{}.at, {.of_kind = "mqtt, sparkplug: ",
+                                         .host = "modbus, mqtt, sparkplug: host name or address.",
+                                         .port = "modbus, mqtt, sparkplug: TCP port; not set: 502, 1883, or 8883 with "
+                                                 "TLS.",
                                          .without_tls = "Without it the broker must be on this machine, or `plain` "
                                                         "set.",
                                          .certificate = "certificate for this broker (PEM)."}))
       .flag("plain", &Source::plain,
-            "mqtt: allow a broker on another machine without TLS. Whoever is on that network can then make up values.")
+            "mqtt, sparkplug: allow a broker on another machine without TLS. Whoever is on that network can then make "
+            "up values.")
       .integer("message_bytes_max", &Source::message_bytes_max, "bytes", 16, 32e6,
-               "mqtt: longer messages are left out, counted.")
+               "mqtt, sparkplug: longer messages are left out, counted. A Sparkplug birth has all metrics of a device, "
+               "about 60 bytes and the name's length for each.")
       .object("opcua", &Source::opcua,
               opcua_table({.title = "An OPC UA server of tags", .defaults = Source{}.opcua, .arrays = false}),
               "opcua: the server.");
   add_file(add_modbus(table))
+      .milliseconds("reorder_timeout_ms", &Source::reorder_timeout, 0, 60'000,
+                    "sparkplug: how long a message that others have overtaken may take; then it is missing, and all "
+                    "of its edge node is bad until it is born again. 0: the broker keeps the order.")
+      .flag("ask_for_rebirth", &Source::ask_for_rebirth,
+            "sparkplug: ask edge nodes for their births where they are needed. Else they are waited for, and what is "
+            "rarely born stays unknown.")
       .milliseconds("reconnect_min_ms", &Source::reconnect_min, 10, kHourMs,
                     "Wait before the first attempt to reach a source (or a silent Modbus unit) again; doubles with "
                     "each failure.")
@@ -135,6 +149,18 @@ Table<OpcuaTagSettings> opcua_tag_table() {
               "The server keeps changes of no more than this to itself, before scale; 0: sends each.");
 }
 
+Table<SparkplugTagSettings> sparkplug_tag_table() {
+  using Tag = SparkplugTagSettings;
+  return Table<Tag>("A tag's metric")
+      .text("group", &Tag::group, TextRule::any, "Group id.")
+      .required()
+      .text("edge_node", &Tag::edge_node, TextRule::any, "Edge node id.")
+      .required()
+      .text("device", &Tag::device, TextRule::any, "Device id; empty: a metric of the edge node itself.")
+      .text("metric", &Tag::metric, TextRule::any, "The metric's name, as in the birth.")
+      .required();
+}
+
 Table<TagSettings>& add_filter(Table<TagSettings>& table) {
   using Tag = TagSettings;
   return table
@@ -177,7 +203,8 @@ Table<TagSettings> tag_table() {
       .object("file", &Tag::file,
               Table<FileTagSettings>("A tag's column")
                   .text("column", &FileTagSettings::column, TextRule::any, "Its column; empty: the tag's name."),
-              "Where it is, for a source of kind file.");
+              "Where it is, for a source of kind file.")
+      .object("sparkplug", &Tag::sparkplug, sparkplug_tag_table(), "Where it is, for a source of kind sparkplug.");
   return add_filter(table);
 }
 

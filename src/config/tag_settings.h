@@ -15,9 +15,9 @@ namespace lineside::config {
 
 struct TagSourceSettings {
   std::string name;
-  enum class Kind : std::uint8_t { modbus, opcua, mqtt, file } kind = Kind::modbus;
-  BrokerAccess at{.port = 0, .tls = false};  // modbus TCP: host and port; mqtt: all; port 0: the usual one
-  bool plain = false;                        // mqtt: without TLS on another machine's broker too
+  enum class Kind : std::uint8_t { modbus, opcua, mqtt, file, sparkplug } kind = Kind::modbus;
+  BrokerAccess at{.port = 0, .tls = false};  // modbus TCP: host and port; mqtt, sparkplug: all; port 0: the usual one
+  bool plain = false;                        // mqtt, sparkplug: without TLS on another machine's broker too
   std::uint64_t message_bytes_max = 1'000'000;
   OpcuaSettings opcua{.sampling = std::chrono::milliseconds{500}, .publishing = std::chrono::milliseconds{500}};
   std::string device;  // modbus RTU: /dev/ttyUSB0; empty: TCP
@@ -34,6 +34,8 @@ struct TagSourceSettings {
   double speed = 1;                         // file: times real speed
   bool loop = false;                        // file: from the start again
   enum class Times : std::uint8_t { now, recorded } times = Times::now;  // file: source times
+  std::chrono::milliseconds reorder_timeout{2000};                       // sparkplug: for a message that was overtaken
+  bool ask_for_rebirth = true;                                           // sparkplug
   std::chrono::milliseconds reconnect_min{200}, reconnect_max{30'000};
 };
 
@@ -79,6 +81,12 @@ struct OpcuaTagSettings {
   double deadband = 0;  // the server keeps changes of no more than this to itself; before scale
 };
 
+struct SparkplugTagSettings {
+  std::string group, edge_node;
+  std::string device;  // empty: a metric of the edge node itself
+  std::string metric;
+};
+
 struct FileTagSettings {
   std::string column;  // empty: the tag's name
 };
@@ -93,6 +101,7 @@ struct TagSettings {
   MqttTagSettings mqtt;
   OpcuaTagSettings opcua;
   FileTagSettings file;
+  SparkplugTagSettings sparkplug;
 
   // What of it is sent. The hub's value is never further from the gateway's than `max_error` (of `span_low` to
   // `span_high` where it is a share); 0: exactly.

@@ -22,6 +22,8 @@ std::vector<std::string> GatewayView::trouble() const {
     if (!one.empty()) all.push_back(one);
   if (uplink_ != nullptr)
     if (std::string one = uplink_->status().trouble; !one.empty()) all.push_back(std::move(one));
+  if (sparkplug_ != nullptr)
+    if (std::string one = sparkplug_->status().trouble; !one.empty()) all.push_back(std::move(one));
   return all;
 }
 

@@ -14,6 +14,7 @@
 #include "gateway/local/local_server.h"
 #include "gateway/outbox/outbox.h"
 #include "gateway/samples/sample_store.h"
+#include "gateway/sparkplug/sparkplug_publisher.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/uplink/uplink.h"
 
@@ -47,7 +48,9 @@ class GatewayView final : public LocalView {
   Result<std::vector<std::uint8_t>> live_jpeg(const std::string& station, const std::string& camera) const override;
 
   void add_trouble(const std::string& what);  // something the gateway does without until it is started again
-  void watch(const Uplink* uplink) { uplink_ = uplink; }  // before the first question; it must outlive the last
+  // Before the first question; it must outlive the last.
+  void watch(const Uplink* uplink) { uplink_ = uplink; }
+  void watch(const SparkplugPublisher* sparkplug) { sparkplug_ = sparkplug; }
 
  private:
   VerdictRow row_of(const std::string& station, const LedgerRow& row) const;
@@ -61,6 +64,7 @@ class GatewayView final : public LocalView {
   const Outbox& outbox_;
   MetricsRegistry& metrics_;
   const Uplink* uplink_ = nullptr;
+  const SparkplugPublisher* sparkplug_ = nullptr;
   mutable std::mutex mutex_;
   std::vector<std::string> lasting_trouble_;
 };

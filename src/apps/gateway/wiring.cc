@@ -22,6 +22,7 @@
 #include "gateway/outbox/outbox.h"
 #include "gateway/samples/sample_store.h"
 #include "gateway/source/make_source.h"
+#include "gateway/sparkplug/sparkplug_publisher.h"
 #include "gateway/tags/make_tag_source.h"
 #include "gateway/tags/tag_fan_out.h"
 #include "gateway/telemetry/telemetry.h"
@@ -96,6 +97,7 @@ struct Gateway::Parts {
   std::vector<BundleFile> asset_bundles;  // by asset
   std::vector<std::unique_ptr<WaveformSource>> waveforms;
   std::unique_ptr<Telemetry> telemetry;
+  std::unique_ptr<SparkplugPublisher> sparkplug;
   std::vector<std::unique_ptr<TagFanOut>> tag_takers;  // by source
   std::vector<std::unique_ptr<TagSource>> tag_sources;
   std::unique_ptr<GatewayView> view;
@@ -109,6 +111,7 @@ struct Gateway::Parts {
   void open_doors();
   void start_waveforms();
   void make_telemetry();
+  void start_sparkplug();
   void start_telemetry();
   void do_without(const std::string& what, const Error& why);
   void tell(const std::string& type, Severity severity, const std::string& message);
@@ -179,6 +182,17 @@ void Gateway::Parts::make_telemetry() {
   }
 }
 
+void Gateway::Parts::start_sparkplug() {
+  if (!settings.sparkplug.enabled) return;
+  auto started =
+      SparkplugPublisher::start(settings.sparkplug, settings.gateway, std::string(version()), settings.telemetry,
+                                fs::path(settings.data_dir) / "sparkplug.bdseq", clock, metrics);
+  if (!started) return do_without("The Sparkplug publisher", started.error());
+  sparkplug = std::move(*started);
+  for (std::size_t i = 0; i < tag_takers.size(); ++i) tag_takers[i]->add(sparkplug->sink(i));
+  view->watch(sparkplug.get());
+}
+
 void Gateway::Parts::start_telemetry() {
   if (settings.telemetry.sources.empty()) return;
   telemetry->start();
@@ -241,6 +255,7 @@ void Gateway::Parts::open_doors() {
     view->watch(uplink.get());
     if (!started) do_without("The uplink to the hub", started.error());
   }
+  start_sparkplug();
   if (settings.local.enabled) {
     auto started = LocalServer::start(settings.local, *view);
     if (started) server = std::move(*started);
@@ -295,8 +310,10 @@ bool Gateway::stop() {
   Endings inputs, stations;
   for (const auto& station : parts.stations) stations.begin([one = station.get()] { one->stop(kLinger); });
   for (auto& source : parts.waveforms) inputs.begin([one = std::move(source)]() mutable { one.reset(); });
-  inputs.begin([sources = std::move(parts.tag_sources), telemetry = parts.telemetry.get()]() mutable {
+  inputs.begin([sources = std::move(parts.tag_sources), sparkplug = std::move(parts.sparkplug),
+                telemetry = parts.telemetry.get()]() mutable {
     sources.clear();
+    sparkplug.reset();
     telemetry->stop();
   });
   parts.tag_sources.clear();

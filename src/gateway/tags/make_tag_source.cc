@@ -4,6 +4,7 @@
 #include "gateway/tags/modbus_tags.h"
 #include "gateway/tags/mqtt_tags.h"
 #include "gateway/tags/opcua_tags.h"
+#include "gateway/tags/sparkplug_tags.h"
 
 namespace lineside::gateway {
 
@@ -20,6 +21,8 @@ Result<std::unique_ptr<TagSource>> make_tag_source(const config::TagSourceSettin
       return MqttTags::create(settings, tags, clock, metrics);
     case Kind::file:
       return FileTags::create(settings, tags, clock, metrics);
+    case Kind::sparkplug:
+      return std::make_unique<SparkplugTags>(settings, tags, clock, metrics);
   }
   return fail(ErrorCode::internal, "a kind of tag source that nobody knows");
 }

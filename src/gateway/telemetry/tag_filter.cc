@@ -26,7 +26,8 @@ double bound_of(const config::TagSettings& tag) {
 std::string group_of(const config::TagSourceSettings& source, const config::TagSettings& tag) {
   if (source.kind == Kind::modbus) return std::to_string(tag.modbus.unit);
   if (source.kind == Kind::mqtt) return tag.mqtt.topic;
-  return source.kind == Kind::opcua ? tag.name : "";
+  const bool each_its_own = source.kind == Kind::opcua || source.kind == Kind::sparkplug;
+  return each_its_own ? tag.name : "";
 }
 
 std::string number_text(double value) { return std::format("{:.10g}", value); }
