@@ -216,6 +216,10 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
     check_readable(settings.inference.trusted_keys[i], std::format("inference.trusted_keys[{}]", i), findings,
                    NamedFiles::needed_by_all);
   check_readable(settings.inference.library, "inference.library", findings, NamedFiles::needed_by_all);
+  if (settings.rules.size() > kRuleFilesMax)
+    findings.problem("rules", std::format("names {} files; {} are the most", settings.rules.size(), kRuleFilesMax));
+  for (std::size_t i = 0; i < settings.rules.size(); ++i)
+    check_readable(settings.rules[i], std::format("rules[{}]", i), findings, NamedFiles::needed_by_all);
   if (settings.inference.providers.empty()) findings.problem("inference.providers", "is empty; name at least cpu");
 }
 

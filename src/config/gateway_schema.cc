@@ -213,6 +213,8 @@ Schema gateway_schema() {
       .beside("", &GatewaySettings::telemetry, tag_lists_table())
       .object("telemetry", &GatewaySettings::telemetry, telemetry_table(), "How readings get to the hub.")
       .object("sparkplug", &GatewaySettings::sparkplug, sparkplug_table(), "Tags for SCADA systems, without the hub.")
+      .text_list("rules", &GatewaySettings::rules, TextRule::path,
+                 "Files of rules over the tags that raise alarms (docs/rules.md). A mistake in one is a mistake here.")
       .object("samples", &GatewaySettings::samples, samples_table(), "Pictures kept on site.")
       .object("ledger", &GatewaySettings::ledger,
               Table<LedgerSettings>("The ledger")

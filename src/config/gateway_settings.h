@@ -19,6 +19,8 @@ namespace lineside::config {
 
 using std::chrono::milliseconds;
 
+inline constexpr std::size_t kRuleFilesMax = 16;
+
 struct CameraSettings {
   std::string name;
   enum class Kind : std::uint8_t { rtsp, v4l2, gige, pipeline, folder } kind = Kind::folder;
@@ -136,6 +138,7 @@ struct GatewaySettings {
   std::vector<AssetSettings> assets;
   TelemetrySettings telemetry;
   SparkplugSettings sparkplug;
+  std::vector<std::string> rules;  // files of rules over the tags
   SampleStoreSettings samples;
   LedgerSettings ledger;
   OutboxSettings outbox;

@@ -16,8 +16,12 @@ enum class AlarmState : std::uint8_t {
 };
 const char* to_string(AlarmState state);
 
+// A condition that dances can't flood anybody: an alarm stays for kStayMin at least, and each time that it comes back
+// within kCalm for twice as long, up to kStayMax. That it is there is told at once, that it is gone when it has stayed
+// so long and its condition is gone. That it can't be known is told once in kUnknownPause.
 class AlarmLogic {
  public:
+  static constexpr std::chrono::seconds kStayMin{1}, kStayMax{64}, kCalm{300}, kUnknownPause{60};
   struct Timing {
     nanoseconds on_delay{}, off_delay{};
     nanoseconds unknown_after{};  // so long without knowing is told
@@ -40,16 +44,20 @@ class AlarmLogic {
   bool acknowledge(WallTime now);
   // When step() has to be called at the latest; not set: not before the next reading.
   std::optional<WallTime> due() const;
-  // The clock was set back by so much.
+  // The clock was set by so much: what has begun goes on as it was.
   void shift(nanoseconds by);
+  // As it was before a restart; before the first step. Delays begin anew.
+  void restore(AlarmState state, bool acknowledged, bool told_unknown, WallTime since);
 
   AlarmState state() const { return state_; }
   bool acknowledged() const { return acknowledged_; }
   bool known() const { return !unknown_since_ && !never_known_; }
+  bool told_unknown() const { return told_; }
   WallTime since() const { return changed_; }  // in its state; zero: from the start on
 
  private:
-  nanoseconds delay() const { return state_ == AlarmState::active ? timing_.off_delay : timing_.on_delay; }
+  WallTime leaves_at() const;
+  WallTime tells_unknown_at() const;
   nanoseconds patience() const {
     return never_known_ ? std::max(timing_.unknown_after, timing_.warm_up) : timing_.unknown_after;
   }
@@ -60,6 +68,8 @@ class AlarmLogic {
   bool acknowledged_ = false, never_known_ = true, told_ = false;
   WallTime changed_{};
   std::optional<WallTime> leaving_since_, unknown_since_;
+  std::optional<WallTime> stays_until_, gone_since_, unknown_quiet_until_;
+  nanoseconds stay_ = kStayMin;
 };
 
 }  // namespace lineside::rules

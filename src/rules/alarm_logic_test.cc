@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace lineside::rules {
 namespace {
 
@@ -88,6 +90,82 @@ TEST(AlarmLogic, AnAlarmAcknowledgedWhileActiveDoesNotLatch) {
   EXPECT_TRUE(alarm.step(at(10), true).cleared);
   EXPECT_FALSE(alarm.acknowledge(at(20)));
   EXPECT_FALSE(alarm.acknowledged());
+}
+
+// Each second the condition is there for half a second.
+TEST(AlarmLogic, AConditionThatDancesIsToldEverMoreSeldom) {
+  AlarmLogic alarm({});
+  int told = 0;
+  std::vector<int> raised_at;
+  for (int half = 0; half < 2 * 3600; ++half) {
+    const WallTime now = at(0) + half * 500ms;
+    const bool met = half % 2 == 0;
+    const auto changes = alarm.step(now, alarm.state() == AlarmState::active ? !met : met);
+    told += changes.raised + changes.cleared;
+    if (changes.raised) raised_at.push_back(half / 2);
+  }
+  EXPECT_EQ(std::vector<int>(raised_at.begin(), raised_at.begin() + 4), (std::vector<int>{0, 2, 5, 10}));
+  EXPECT_LT(told, 2 * (3600 / 64 + 8));
+  EXPECT_GT(told, 2 * (3600 / 64 - 2));
+}
+
+TEST(AlarmLogic, ToldOfTheEndOnceItIsCalm_AndShortStaysCountAgainAfterIt) {
+  AlarmLogic alarm({});
+  EXPECT_TRUE(alarm.step(at(0), true).raised);
+  EXPECT_FALSE(alarm.step(at(0), true).any());  // gone at once
+  EXPECT_EQ(alarm.due(), at(1));
+  EXPECT_TRUE(alarm.step(at(1), true).cleared);
+  EXPECT_TRUE(alarm.step(at(2), true).raised);
+  EXPECT_FALSE(alarm.step(at(3), true).any());
+  EXPECT_EQ(alarm.due(), at(4));
+  EXPECT_TRUE(alarm.step(at(4), true).cleared);
+  EXPECT_TRUE(alarm.step(at(400), true).raised);
+  EXPECT_TRUE(alarm.step(at(401), true).cleared);
+}
+
+TEST(AlarmLogic, TellsThatItIsUnknownOnceAMinute) {
+  AlarmLogic alarm({});
+  int told = 0;
+  for (int second = 0; second < 600; ++second) {
+    const auto changes = alarm.step(at(second), second % 2 == 0 ? std::nullopt : std::optional(false));
+    told += changes.unknown;
+    EXPECT_TRUE(alarm.known() == (second % 2 == 1));
+  }
+  EXPECT_EQ(told, 10);
+}
+
+TEST(AlarmLogic, GoesOnAsItWasWhenTheClockIsSet) {
+  for (const auto by : {nanoseconds(2h), nanoseconds(-2h)}) {
+    AlarmLogic alarm({.on_delay = 10s});
+    alarm.step(at(0), true);
+    alarm.shift(by);
+    EXPECT_EQ(alarm.due(), at(10) + by);
+    EXPECT_FALSE(alarm.step(at(9) + by, true).any());
+    EXPECT_TRUE(alarm.step(at(10) + by, true).raised);
+  }
+}
+
+TEST(AlarmLogic, IsWhatItWasBeforeARestart) {
+  AlarmLogic alarm({.latching = true});
+  alarm.restore(AlarmState::latched, false, false, at(0));
+  EXPECT_EQ(alarm.since(), at(0));
+  EXPECT_FALSE(alarm.step(at(100), false).any());
+  EXPECT_TRUE(alarm.acknowledge(at(101)));
+
+  AlarmLogic latches_no_more({});
+  latches_no_more.restore(AlarmState::latched, false, false, at(0));
+  EXPECT_TRUE(latches_no_more.step(at(100), true).cleared);
+
+  AlarmLogic active({});
+  active.restore(AlarmState::active, true, false, at(0));
+  EXPECT_TRUE(active.acknowledged());
+  EXPECT_FALSE(active.step(at(100), false).any());  // its condition still holds: not raised again
+  EXPECT_TRUE(active.step(at(200), true).cleared);
+
+  AlarmLogic unknown({});
+  unknown.restore(AlarmState::normal, false, true, {});
+  EXPECT_FALSE(unknown.step(at(100), std::nullopt).any());  // that was told
+  EXPECT_TRUE(unknown.step(at(101), false).known);
 }
 
 }  // namespace

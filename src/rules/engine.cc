@@ -4,6 +4,7 @@
 #include <cmath>
 #include <format>
 #include <memory>
+#include <utility>
 
 #include "rules/due_times.h"
 #include "rules/judge.h"
@@ -18,13 +19,13 @@ constexpr WallTime kEarliest{}, kLatest{nanoseconds{std::int64_t{1} << 62}};
 }  // namespace
 
 const char* to_string(RuleEvent::Kind kind) {
-  static constexpr const char* kNames[] = {"raised", "cleared", "unknown", "known"};
+  static constexpr const char* kNames[] = {"raised", "cleared", "unknown", "known", "acknowledged"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
 EventRecord to_record(const RuleEvent& event, std::string id) {
   using Kind = RuleEvent::Kind;
-  const bool alarm = event.kind == Kind::raised || event.kind == Kind::cleared;
+  const bool alarm = event.kind != Kind::unknown && event.kind != Kind::known;
   EventRecord record{.id = std::move(id),
                      .type = std::format("{}.{}", alarm ? "alarm" : "rule", to_string(event.kind)),
                      .asset = event.asset,
@@ -32,6 +33,7 @@ EventRecord to_record(const RuleEvent& event, std::string id) {
                      .time = event.time,
                      .message = event.message};
   record.evidence["rule"] = event.rule;
+  if (!event.by.empty()) record.evidence["by"] = event.by;
   for (const RuleValue& value : event.values) record.evidence.emplace(value.name, to_string(value));
   return record;
 }
@@ -57,33 +59,48 @@ class RuleEngine::Core {
 
   void advance(WallTime wanted) {
     const WallTime now = std::clamp(wanted, kEarliest, kLatest);
-    if (now < latest_call_ - kBackMax) {
-      set_back(now);
-      return;
-    }
+    if (now < latest_call_ - kBackMax) return set_clock(now - now_, now);
     latest_call_ = std::max(latest_call_, now);
     move_to(now);
   }
 
-  Result<void> acknowledge(std::string_view name, WallTime now) {
+  void clock_set(nanoseconds by) {
+    if (!begun_) return;
+    set_clock(by, std::clamp(latest_call_ + by, kEarliest, kLatest));
+  }
+
+  Result<void> acknowledge(std::string_view name, const std::string& by, WallTime now) {
     const auto found = std::ranges::find(judges_, name, [](const Judge& judge) { return judge.rule().name; });
     if (found == judges_.end()) return fail(ErrorCode::not_found, std::format("there is no rule '{}'", name));
     advance(now);
-    if (found->alarm().acknowledge(now_)) tell(*found, RuleEvent::Kind::cleared);
+    if (found->status().state == AlarmState::normal) return {};
+    tell(*found, RuleEvent::Kind::acknowledged, by);
+    if (found->alarm().acknowledge(now_)) tell(*found, RuleEvent::Kind::cleared, by);
     judge(static_cast<std::size_t>(found - judges_.begin()));
     return {};
   }
 
+  std::vector<RuleStatus> restore(std::span<const RuleStatus> kept) {
+    std::vector<RuleStatus> gone;
+    for (const RuleStatus& one : kept) {
+      const auto found = std::ranges::find(judges_, one.rule, [](const Judge& judge) { return judge.rule().name; });
+      if (found != judges_.end())
+        found->restore(one);
+      else
+        gone.push_back(one);
+    }
+    return gone;
+  }
+
   std::vector<RuleStatus> status() const {
     std::vector<RuleStatus> all;
-    for (const Judge& judge : judges_) {
-      const AlarmLogic& alarm = judge.alarm();
-      all.push_back({judge.rule().name, alarm.state(), alarm.acknowledged(), alarm.known(), alarm.since()});
-    }
+    all.reserve(judges_.size());
+    for (const Judge& judge : judges_) all.push_back(judge.status());
     return all;
   }
 
   const RuleCounters& counters() const { return counters_; }
+  bool reads(std::size_t tag) const { return store_->find(tag) != nullptr; }
 
  private:
   WallTime time_of(const Sample& sample) {
@@ -98,11 +115,14 @@ class RuleEngine::Core {
     if (sample.source_time > time) ++counters_.from_future;
     TagStore::Slot* slot = store_->find(sample.tag);
     if (slot == nullptr) return;
-    if (slot->read && time < slot->time) {
-      ++counters_.late;
-      return;
+    if (sample.source_time != WallTime{} && time == sample.source_time) {
+      if (slot->stamp && time < *slot->stamp && now_ - slot->heard < kLateMax) {
+        ++counters_.late;
+        return;
+      }
+      slot->stamp = time;
     }
-    const bool seen = store_->apply(*slot, sample, time, now_);
+    const bool seen = store_->apply(*slot, sample, now_);
     for (const std::uint32_t rule : seen ? slot->rules : slot->rules_by_window) {
       if (!waits_[rule]) in_turn_.push_back(rule);
       waits_[rule] = true;
@@ -131,11 +151,13 @@ class RuleEngine::Core {
     if (changes.raised || changes.cleared) judge(rule);  // what ends the new state may be true already
   }
 
-  void tell(Judge& judge, RuleEvent::Kind kind) {
+  void tell(Judge& judge, RuleEvent::Kind kind, const std::string& by = {}) {
     counters_.raised += kind == RuleEvent::Kind::raised;
     counters_.cleared += kind == RuleEvent::Kind::cleared;
     counters_.unknown += kind == RuleEvent::Kind::unknown;
-    sink_.on_rule(judge.event(*store_, kind, now_));
+    RuleEvent event = judge.event(*store_, kind, now_);
+    event.by = by;
+    sink_.on_rule(event);
   }
 
   // What falls due until `time` happens at its own time, before anything of `time` is looked at.
@@ -152,11 +174,12 @@ class RuleEngine::Core {
     now_ = std::max(now_, time);
   }
 
-  void set_back(WallTime now) {
-    ++counters_.clock_set_back;
-    const nanoseconds by = now_ - now;
-    latest_call_ = now_ = now;
-    store_->set_back(by, now);
+  void set_clock(nanoseconds by, WallTime latest_call) {
+    ++counters_.clock_set;
+    const WallTime before = std::exchange(now_, std::clamp(now_ + by, kEarliest, kLatest));
+    by = now_ - before;
+    latest_call_ = latest_call;
+    store_->shift(by, now_);
     for (std::size_t rule = 0; rule < judges_.size(); ++rule) {
       judges_[rule].alarm().shift(by);
       judge(rule);
@@ -193,8 +216,13 @@ Result<RuleEngine> RuleEngine::create(std::vector<Rule> rules, const TagList& ta
 
 void RuleEngine::on_samples(std::span<const Sample> samples) { core_->on_samples(samples); }
 void RuleEngine::advance(WallTime now) { core_->advance(now); }
-Result<void> RuleEngine::acknowledge(std::string_view rule, WallTime now) { return core_->acknowledge(rule, now); }
+void RuleEngine::clock_set(nanoseconds by) { core_->clock_set(by); }
+Result<void> RuleEngine::acknowledge(std::string_view rule, const std::string& by, WallTime now) {
+  return core_->acknowledge(rule, by, now);
+}
+std::vector<RuleStatus> RuleEngine::restore(std::span<const RuleStatus> kept) { return core_->restore(kept); }
 std::vector<RuleStatus> RuleEngine::status() const { return core_->status(); }
 const RuleCounters& RuleEngine::counters() const { return core_->counters(); }
+bool RuleEngine::reads(std::size_t tag) const { return core_->reads(tag); }
 
 }  // namespace lineside::rules

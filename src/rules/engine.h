@@ -22,26 +22,35 @@ struct RuleValue {
   Quality quality = Quality::bad;
 };
 
+// What a rule wants to be sent.
+struct RuleMessage {
+  std::string rule, broker, topic, payload;
+  nanoseconds ttl{};
+};
+
 struct RuleEvent {
   enum class Kind : std::uint8_t {
     raised,
     cleared,
     unknown,  // the condition can't be known for longer than the rule allows; the message says why
     known,    // it can again
+    acknowledged,
   };
   Kind kind = Kind::raised;
   std::string rule, asset;
   Severity severity = Severity::medium;
   WallTime time{};
   std::string message;
-  std::vector<RuleValue> values;  // of the tags that the rule reads
+  std::vector<RuleValue> values;      // of the tags that the rule reads
+  std::string by;                     // acknowledged, and cleared by that: who it was
+  std::vector<RuleMessage> messages;  // raised and cleared
 };
 const char* to_string(RuleEvent::Kind kind);
 // "80.5 °C", "no reading"
 std::string to_string(const RuleValue& value);
 
-// As what goes to the hub: of type alarm.raised, alarm.cleared, rule.unknown or rule.known, with the rule's name and
-// the values as evidence. unknown is of severity medium at most: nothing is known to have happened.
+// As what goes to the hub: of type alarm.raised, alarm.cleared, alarm.acknowledged, rule.unknown or rule.known, with
+// the rule's name and the values as evidence. unknown is of severity medium at most: nothing is known to have happened.
 EventRecord to_record(const RuleEvent& event, std::string id);
 
 // Called on the engine's thread, in the order of time; must not call the engine.
@@ -52,24 +61,29 @@ class RuleSink {
 };
 
 struct RuleStatus {
-  std::string rule;
+  std::string rule, asset;
+  Severity severity = Severity::medium;
   AlarmState state = AlarmState::normal;
   bool acknowledged = false, known = false;
-  WallTime since{};  // in this state; zero: from the start on
+  bool told_unknown = false;  // and not yet that it is known
+  WallTime since{};           // in this state; zero: from the start on
+  std::string message;        // that was told when the alarm was raised; empty in state normal
 };
 
 struct RuleCounters {
   std::uint64_t samples = 0, evaluations = 0, raised = 0, cleared = 0, unknown = 0;
-  std::uint64_t late = 0;         // readings older than the newest of their tag: not used
+  std::uint64_t late = 0;         // readings with a time before that of the newest of their tag: not used
   std::uint64_t from_future = 0;  // source times too far ahead of receipt: the time of receipt was taken
   std::uint64_t refused = 0;      // no such tag, or a good value that is no finite number (taken as bad)
-  std::uint64_t clock_set_back = 0;
+  std::uint64_t clock_set = 0;    // times that the clock was set back or ahead
 };
 
 // Time. A reading counts from its source time on; without one from its receipt on. One whose source time is more than
 // kAheadMax ahead of its receipt counts from its receipt on. One that is older than the engine's time counts from the
-// engine's time on, and one that is older than the newest reading of its tag is left out. Samples that follow on each
-// other in one call with one and the same time are taken together: a rule is judged once for all of them.
+// engine's time on, so that a source whose clock is behind is as good as any. One whose source says that it was
+// measured before the newest of its tag is left out, unless nothing newer came for kLateMax: then the source's clock
+// was set back. Samples that follow on each other in one call with one and the same time are taken together: a rule is
+// judged once for all of them.
 //
 // Quality. While any tag that a rule reads is bad, uncertain, stale or was never read, and while a window is known by
 // less than half, the rule is unknown: its alarm neither trips nor clears, and its delays stand still.
@@ -79,8 +93,9 @@ struct RuleCounters {
 // delay). Owner thread only: the thread that calls on_samples, advance, acknowledge and status must be one.
 class RuleEngine {
  public:
-  static constexpr nanoseconds kAheadMax = std::chrono::seconds{10};
+  static constexpr nanoseconds kAheadMax = std::chrono::seconds{1};
   static constexpr nanoseconds kBackMax = std::chrono::seconds{10};
+  static constexpr nanoseconds kLateMax = std::chrono::seconds{60};
 
   // `tags` as the rules were loaded with; Sample::tag is the place in it. Tags and sink must outlive the engine.
   // Errors: internal.
@@ -92,13 +107,21 @@ class RuleEngine {
   void on_samples(std::span<const Sample> samples);
   // Nothing that was measured before `now` will come any more: delays end and tags become stale although nothing is
   // read. To be called about once a second with the clock, less the time that readings take to get here. More than
-  // kBackMax before an earlier call: the clock was set back; ages and delays go on as they were, windows begin anew.
+  // kBackMax before an earlier call: the clock was set back, as by clock_set().
   void advance(WallTime now);
-  // By a person: a latched alarm whose condition is gone clears. Errors: not_found (no such rule).
-  Result<void> acknowledge(std::string_view rule, WallTime now);
+  // The clock was set by `by`, ahead or back: ages and delays go on as they were, windows begin anew. Whoever has a
+  // monotonic clock calls it before anything that has the new time.
+  void clock_set(nanoseconds by);
+  // By a person: a latched alarm whose condition is gone clears. Without an alarm nothing happens. Errors: not_found
+  // (no such rule).
+  Result<void> acknowledge(std::string_view rule, const std::string& by, WallTime now);
+
+  // Before the first reading: rules are as status() gave them before a restart. Gives those of rules that are no more.
+  std::vector<RuleStatus> restore(std::span<const RuleStatus> kept);
 
   std::vector<RuleStatus> status() const;
   const RuleCounters& counters() const;
+  bool reads(std::size_t tag) const;
 
  private:
   class Core;

@@ -33,7 +33,7 @@ Sample sample(std::size_t tag, double seconds, double value, Quality quality = Q
 class Rig : public RuleSink {
  public:
   explicit Rig(const std::string& yaml)
-      : around_{TagList({{"t", "°C", 0s}, {"on", "", 0s}, {"p", "bar", 100s}})}, engine_(make(yaml)) {}
+      : around_{TagList({{"t", "°C", 0s}, {"on", "", 0s}, {"p", "bar", 100s}}), {}, {"b"}}, engine_(make(yaml)) {}
 
   void on_rule(const RuleEvent& event) override {
     const double seconds = std::chrono::duration<double>(event.time - at(0)).count();
@@ -101,9 +101,12 @@ TEST(RuleEngine, ALatchedAlarmClearsWhenAcknowledged) {
   rig.read(kTemperature, 1, 20);
   EXPECT_THAT(rig.told(), ElementsAre("0 raised hot"));
   EXPECT_EQ(rig.engine().status()[0].state, AlarmState::latched);
-  EXPECT_TRUE(rig.engine().acknowledge("hot", at(9)));
-  EXPECT_THAT(rig.told(), ElementsAre("9 cleared hot"));
-  EXPECT_EQ(rig.engine().acknowledge("cold", at(9)).error().code, ErrorCode::not_found);
+  EXPECT_TRUE(rig.engine().acknowledge("hot", "anna", at(9)));
+  EXPECT_THAT(rig.told(), ElementsAre("9 acknowledged hot", "9 cleared hot"));
+  EXPECT_EQ(to_record(rig.last(), "id").evidence.at("by"), "anna");
+  EXPECT_TRUE(rig.engine().acknowledge("hot", "anna", at(9)));
+  EXPECT_THAT(rig.told(), IsEmpty());
+  EXPECT_EQ(rig.engine().acknowledge("cold", "anna", at(9)).error().code, ErrorCode::not_found);
 }
 
 TEST(RuleEngine, BadQualityNeitherTripsNorClearsInSilence) {
@@ -194,7 +197,7 @@ TEST(RuleEngine, GoesOnWhenTheClockIsSetBack) {
   rig.advance(5030);
   EXPECT_THAT(rig.told(), ElementsAre("5030 raised mean"));
   rig.advance(100);  // 30 of 60 s have passed
-  EXPECT_EQ(rig.engine().counters().clock_set_back, 1U);
+  EXPECT_EQ(rig.engine().counters().clock_set, 1U);
   rig.read(kTemperature, 110, 90);
   rig.advance(200);
   EXPECT_THAT(rig.told(), ElementsAre("130 raised hot"));
@@ -202,14 +205,105 @@ TEST(RuleEngine, GoesOnWhenTheClockIsSetBack) {
   EXPECT_THAT(rig.told(), ElementsAre("201 cleared hot"));
 }
 
+TEST(RuleEngine, ASourceWhoseClockIsBehindIsAsGoodAsAny) {
+  Rig rig("rules: [{name: low, when: p < 2 for 10 s}]");
+  const auto read = [&](double seconds, double value) {
+    Sample one = sample(kPressure, seconds, value);
+    one.source_time = at(seconds - 3600);
+    rig.advance(seconds);
+    rig.engine().on_samples({&one, 1});
+  };
+  read(1, 5);
+  Sample gone{.tag = kPressure, .received = at(2)};  // the source's word that it is away has no time of the device
+  rig.engine().on_samples({&gone, 1});
+  read(3, 1);
+  rig.advance(12.9);
+  EXPECT_THAT(rig.told(), IsEmpty());
+  rig.advance(90);
+  EXPECT_THAT(rig.told(), ElementsAre("13 raised low"));
+  rig.advance(104);
+  read(104, 1);
+  EXPECT_EQ(rig.engine().status()[0].known, true);
+  EXPECT_EQ(rig.engine().counters().late, 0U);
+}
+
+TEST(RuleEngine, ASourceWhoseClockIsSetBackIsHeardAgainAfterAMinute) {
+  Rig rig("rules: [{name: hot, when: t > 80}]");
+  rig.read(kTemperature, 0, 20);
+  for (int second = 1; second <= 70; ++second) {
+    Sample one = sample(kTemperature, second, 90);
+    one.source_time -= std::chrono::hours{1};
+    rig.engine().on_samples({&one, 1});
+    rig.advance(second);
+  }
+  EXPECT_THAT(rig.told(), ElementsAre("60 raised hot"));
+  EXPECT_EQ(rig.engine().counters().late, 60U);
+}
+
+TEST(RuleEngine, NothingTripsBecauseTheClockIsSetAhead) {
+  Rig rig(
+      "rules: [{name: hot, when: t > 80 for 60 s}, {name: fresh, when: p < 1, unknown_after_ms: 5000}, "
+      "{name: mean, when: 'mean(t, 60 s) > 80'}]");
+  rig.read(kTemperature, 0, 90);
+  rig.read(kPressure, 0, 5);
+  rig.advance(20);
+  rig.engine().clock_set(std::chrono::hours{5});
+  rig.advance(18'000 + 59);
+  EXPECT_THAT(rig.told(), ElementsAre("18050 raised mean"));  // half of its window after it began anew
+  rig.read(kTemperature, 18'061, 90);
+  EXPECT_THAT(rig.told(), ElementsAre("18060 raised hot"));
+  EXPECT_EQ(rig.engine().counters().clock_set, 1U);
+  EXPECT_EQ(rig.engine().counters().late, 0U);
+}
+
+TEST(RuleEngine, AlarmsOutliveARestart) {
+  const std::string yaml =
+      "rules: [{name: hot, asset: boiler, when: t > 80, message: 'At {t}'}, {name: low, when: p < 2}]";
+  Rig before(yaml), after(yaml);
+  before.read(kTemperature, 0, 90);
+  auto kept = before.engine().status();
+  EXPECT_EQ(kept[0].message, "At 90 °C");
+  EXPECT_EQ(kept[0].asset, "boiler");
+  kept.push_back({.rule = "gone", .state = AlarmState::active});
+  const auto gone = after.engine().restore(kept);
+  ASSERT_EQ(gone.size(), 1U);
+  EXPECT_EQ(gone[0].rule, "gone");
+  after.read(kTemperature, 100, 91);
+  EXPECT_THAT(after.told(), IsEmpty());
+  EXPECT_EQ(after.engine().status()[0].since, at(0));
+  EXPECT_EQ(after.engine().status()[0].message, "At 90 °C");
+  after.read(kTemperature, 101, 20);
+  EXPECT_THAT(after.told(), ElementsAre("101 cleared hot"));
+  EXPECT_EQ(after.engine().status()[0].message, "");
+}
+
 TEST(RuleEngine, CountsWhatItCantUse) {
   Rig rig("rules: [{name: hot, when: t > 80, unknown_after_ms: 0}]");
   rig.read(kTemperature, 0, 20);
   rig.told();
   rig.read(99, 1, 1);
-  rig.read(kTemperature, 2, std::numeric_limits<double>::infinity());
-  EXPECT_THAT(rig.told(), ElementsAre("2 unknown hot"));
+  rig.read(kTemperature, 62, std::numeric_limits<double>::infinity());
+  EXPECT_THAT(rig.told(), ElementsAre("62 unknown hot"));
   EXPECT_EQ(rig.engine().counters().refused, 2U);
+}
+
+TEST(RuleEngine, SaysWhatIsToBePublished) {
+  Rig rig(R"(rules:
+  - name: hot
+    when: t > 80 and on == on
+    actions:
+      - {kind: publish, broker: b, topic: alarms/hot, payload: '{{"t": {t}, "p": {p}}}', ttl_ms: 5000}
+      - {kind: publish, broker: b, topic: alarms/hot, payload: over, at: cleared, ttl_ms: 1000}
+)");
+  rig.read(kOn, 0, 1);
+  rig.read(kTemperature, 0, 90.25);
+  ASSERT_EQ(rig.last().messages.size(), 1U);
+  EXPECT_EQ(rig.last().messages[0].payload, R"({"t": 90.25, "p": null})");
+  EXPECT_EQ(rig.last().messages[0].topic, "alarms/hot");
+  EXPECT_EQ(rig.last().messages[0].ttl, 5s);
+  rig.read(kTemperature, 5, 20);
+  ASSERT_EQ(rig.last().messages.size(), 1U);
+  EXPECT_EQ(rig.last().messages[0].payload, "over");
 }
 
 TEST(RuleEngine, MakesRecordsOfWhatItTells) {

@@ -49,10 +49,6 @@ Result<Judge> Judge::create(Rule rule, std::uint32_t number, TagStore& store) {
   return judge;
 }
 
-nanoseconds Judge::stale_after(const TagInfo& tag) const {
-  return rule_.stale_after.count() > 0 ? rule_.stale_after : tag.max_silence;
-}
-
 Result<void> Judge::prepare(std::uint32_t number, TagStore& store) {
   LINESIDE_ASSIGN(when_, formula(rule_.when, store));
   std::set<std::size_t> tags(rule_.when.tags.begin(), rule_.when.tags.end());
@@ -65,25 +61,51 @@ Result<void> Judge::prepare(std::uint32_t number, TagStore& store) {
   for (const std::size_t tag : tags) {
     const std::uint32_t at = store.slot_of(tag);
     TagStore::Slot& slot = store.slot(at);
-    const nanoseconds stale = stale_after(*slot.tag);
+    const nanoseconds stale = rule_.stale_after_of(*slot.tag);
     reads_.push_back({at, stale});
     slot.rules.push_back(number);
     if (std::ranges::contains(windows_, at, &WindowUse::slot)) slot.rules_by_window.push_back(number);
     if (stale.count() > 0 && (slot.stale_first.count() == 0 || stale < slot.stale_first)) slot.stale_first = stale;
   }
-  for (const MessagePiece& piece : rule_.message) {
-    pieces_.emplace_back();
-    if (!piece.value) continue;
-    LINESIDE_ASSIGN(pieces_.back(), formula(*piece.value, store));
-    tags.insert(piece.value->tags.begin(), piece.value->tags.end());
+  LINESIDE_ASSIGN(message_, text(std::move(rule_.message), store, tags));
+  for (PublishAction& publish : rule_.publishes) {
+    LINESIDE_ASSIGN(Text payload, text(std::move(publish.payload), store, tags));
+    payloads_.push_back(std::move(payload));
   }
   for (const std::size_t tag : tags) shown_.push_back(store.slot_of(tag));
   return {};
 }
 
+Result<Judge::Text> Judge::text(std::vector<MessagePiece> pieces, TagStore& store, std::set<std::size_t>& tags) {
+  Text made{.pieces = std::move(pieces), .values = {}};
+  for (const MessagePiece& piece : made.pieces) {
+    made.values.emplace_back();
+    if (!piece.value) continue;
+    LINESIDE_ASSIGN(made.values.back(), formula(*piece.value, store));
+    tags.insert(piece.value->tags.begin(), piece.value->tags.end());
+  }
+  return made;
+}
+
+// Programs get bare numbers, and null for what is not known.
+std::string Judge::filled(const Text& text, bool for_people) {
+  std::string out;
+  for (std::size_t i = 0; i < text.pieces.size(); ++i) {
+    out += text.pieces[i].text;
+    if (!text.values[i]) continue;
+    const double value = text.values[i]->evaluate();
+    const auto& unit = text.pieces[i].value->unit;
+    if (for_people)
+      out += with_unit(value, unit ? unit->name : "");
+    else
+      out += std::isfinite(value) ? std::format("{:.10g}", value) : "null";
+  }
+  return out;
+}
+
 double* Judge::window_place(const WindowSpec& spec, TagStore& store) {
   const std::uint32_t slot = store.slot_of(spec.tag);
-  const std::uint32_t window = store.window_of(spec.tag, spec.length, stale_after(*store.slot(slot).tag));
+  const std::uint32_t window = store.window_of(spec.tag, spec.length, rule_.stale_after_of(*store.slot(slot).tag));
   for (const WindowUse& use : windows_)
     if (use.window == window && use.kind == spec.kind) return use.value.get();
   windows_.push_back({slot, window, spec.kind, std::make_unique<double>(std::nan(""))});
@@ -114,8 +136,8 @@ std::optional<bool> Judge::leave(TagStore& store, WallTime now, std::optional<Wa
     const TagStore::Slot& slot = store.slot(at);
     if (!slot.read || slot.quality != Quality::good) return std::nullopt;
     if (stale_after.count() == 0) continue;
-    if (now - slot.time >= stale_after) return std::nullopt;
-    earlier(stale, slot.time + stale_after);
+    if (now - slot.heard >= stale_after) return std::nullopt;
+    earlier(stale, slot.heard + stale_after);
   }
   earlier(due, stale);
   fill_windows(store, now, due);
@@ -139,16 +161,33 @@ std::string Judge::reasons(TagStore& store, WallTime now) {
   std::string out;
   for (const auto& [at, stale_after] : reads_) {
     const TagStore::Slot& slot = store.slot(at);
-    const char* why = !slot.read                                                  ? "was never read"
-                      : slot.quality == Quality::bad                              ? "is bad"
-                      : slot.quality == Quality::uncertain                        ? "is uncertain"
-                      : stale_after.count() > 0 && now - slot.time >= stale_after ? "is silent"
-                                                                                  : nullptr;
+    const char* why = !slot.read                                                   ? "was never read"
+                      : slot.quality == Quality::bad                               ? "is bad"
+                      : slot.quality == Quality::uncertain                         ? "is uncertain"
+                      : stale_after.count() > 0 && now - slot.heard >= stale_after ? "is silent"
+                                                                                   : nullptr;
     if (why != nullptr) out += std::format("{}{} {}", out.empty() ? "" : ", ", slot.tag->name, why);
   }
   if (!out.empty()) return out;
   const bool windows = std::ranges::any_of(windows_, [](const WindowUse& use) { return std::isnan(*use.value); });
   return windows ? "less than half of a window is known" : "the expression has no value";
+}
+
+RuleStatus Judge::status() const {
+  return {.rule = rule_.name,
+          .asset = rule_.asset,
+          .severity = rule_.severity,
+          .state = alarm_.state(),
+          .acknowledged = alarm_.acknowledged(),
+          .known = alarm_.known(),
+          .told_unknown = alarm_.told_unknown(),
+          .since = alarm_.since(),
+          .message = alarm_.state() == AlarmState::normal ? "" : raised_};
+}
+
+void Judge::restore(const RuleStatus& kept) {
+  alarm_.restore(kept.state, kept.acknowledged, kept.told_unknown, kept.since);
+  raised_ = kept.message;
 }
 
 RuleEvent Judge::event(TagStore& store, RuleEvent::Kind kind, WallTime now) {
@@ -162,14 +201,17 @@ RuleEvent Judge::event(TagStore& store, RuleEvent::Kind kind, WallTime now) {
   } else if (kind == RuleEvent::Kind::known) {
     event.message = std::format("{} is judged again", rule_.name);
   } else {
+    if (kind == RuleEvent::Kind::acknowledged) event.message = "Acknowledged: ";
     std::optional<WallTime> unused;
     fill_windows(store, now, unused);
-    for (std::size_t i = 0; i < pieces_.size(); ++i) {
-      event.message += rule_.message[i].text;
-      if (!pieces_[i]) continue;
-      const auto& unit = rule_.message[i].value->unit;
-      event.message += with_unit(pieces_[i]->evaluate(), unit ? unit->name : "");
+    event.message += filled(message_, true);
+    for (std::size_t i = 0; i < payloads_.size(); ++i) {
+      const PublishAction& publish = rule_.publishes[i];
+      const auto at = publish.at == AlarmChange::raised ? RuleEvent::Kind::raised : RuleEvent::Kind::cleared;
+      if (kind == at)
+        event.messages.push_back({rule_.name, publish.broker, publish.topic, filled(payloads_[i], false), publish.ttl});
     }
+    if (kind == RuleEvent::Kind::raised) raised_ = event.message;
   }
   return event;
 }

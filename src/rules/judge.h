@@ -2,6 +2,7 @@
 // One rule at work: its formulas over the TagStore, and the life of its alarm.
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "rules/alarm_logic.h"
@@ -28,7 +29,8 @@ class Judge {
 
   const Rule& rule() const { return rule_; }
   AlarmLogic& alarm() { return alarm_; }
-  const AlarmLogic& alarm() const { return alarm_; }
+  RuleStatus status() const;
+  void restore(const RuleStatus& kept);  // before the first judgement
 
  private:
   struct Read {
@@ -45,11 +47,16 @@ class Judge {
   Result<void> prepare(std::uint32_t number, TagStore& store);
   Result<Formula> formula(const Expression& expression, TagStore& store, double margin = 0);
   double* window_place(const WindowSpec& spec, TagStore& store);
-  nanoseconds stale_after(const TagInfo& tag) const;
   // The condition for leaving the present state; not set: it can't be known.
   std::optional<bool> leave(TagStore& store, WallTime now, std::optional<WallTime>& due);
   void fill_windows(TagStore& store, WallTime now, std::optional<WallTime>& due);
   std::string reasons(TagStore& store, WallTime now);
+  struct Text {
+    std::vector<MessagePiece> pieces;
+    std::vector<std::optional<Formula>> values;
+  };
+  Result<Text> text(std::vector<MessagePiece> pieces, TagStore& store, std::set<std::size_t>& tags);
+  static std::string filled(const Text& text, bool for_people);
 
   Rule rule_;
   AlarmLogic alarm_;
@@ -57,7 +64,9 @@ class Judge {
   std::vector<std::uint32_t> shown_;   // slots whose values go with an event
   std::vector<WindowUse> windows_;     // of the conditions and the message
   std::optional<Formula> when_, end_;  // end_: of clear_when or, with hysteresis, of what keeps the alarm
-  std::vector<std::optional<Formula>> pieces_;
+  Text message_;
+  std::vector<Text> payloads_;  // of rule_.publishes
+  std::string raised_;          // what was said when the alarm was raised
 };
 
 }  // namespace lineside::rules

@@ -3,9 +3,11 @@
 #include <format>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "base/file.h"
 #include "config/reader.h"
+#include "mqtt/mqtt_client.h"
 #include "rules/rule.h"
 #include "rules/rule_table.h"
 
@@ -13,6 +15,8 @@ namespace lineside::rules {
 namespace {
 
 using config::Findings;
+
+constexpr std::size_t kTopicBytesMax = 500;
 
 std::string text_of(const std::vector<Mistake>& mistakes) {
   std::string out;
@@ -23,16 +27,19 @@ std::string text_of(const std::vector<Mistake>& mistakes) {
 
 class Checker {
  public:
-  Checker(const Surroundings& surroundings, Findings& findings) : around_(surroundings), findings_(findings) {}
+  Checker(const Surroundings& surroundings, const std::vector<Rule>& before, Findings& findings)
+      : around_(surroundings), before_(before), findings_(findings) {}
 
   std::vector<Rule> all(const RulesFile& file) {
     std::vector<Rule> rules;
-    if (file.rules.size() > kRulesMax) {
-      findings_.problem("rules", std::format("has {} rules; {} are the most", file.rules.size(), kRulesMax));
+    if (const std::size_t count = file.rules.size() + before_.size(); count > kRulesMax) {
+      findings_.problem("rules", std::format("has {} rules{}; {} are the most", count,
+                                             before_.empty() ? "" : " with the files before it", kRulesMax));
       return rules;
     }
     if (file.rules.empty() && findings_.has("rules")) findings_.problem("rules", "has no rule");
     std::set<std::string> names;
+    for (const Rule& rule : before_) names.insert(rule.name);
     for (std::size_t i = 0; i < file.rules.size(); ++i) {
       const RuleSettings& settings = file.rules[i];
       at_ = std::format("rules[{}].", i);
@@ -41,7 +48,7 @@ class Checker {
       rules.push_back(rule(settings));
     }
     check_loops(file, rules);
-    if (const std::size_t windows = count_windows(rules); windows > kWindowsMax)
+    if (const std::size_t windows = count_windows({&before_, &rules}); windows > kWindowsMax)
       findings_.problem("rules", std::format("have {} different windows; {} are the most", windows, kWindowsMax));
     return rules;
   }
@@ -78,8 +85,12 @@ class Checker {
       if (!settings.hysteresis.empty()) problem("hysteresis", "contradicts clear_when: say one of them");
     }
     rule.message = message("message", settings.message.empty() ? default_message(settings) : settings.message);
+    if (settings.message.size() > kMessageBytesMax)
+      problem("message", std::format("is {} bytes long; {} are the most", settings.message.size(), kMessageBytesMax));
+    if (settings.asset.size() > kAssetBytesMax)
+      problem("asset", std::format("is {} bytes long; {} are the most", settings.asset.size(), kAssetBytesMax));
+    check_actions(settings, rule);
     check_number_of_tags(rule);
-    check_actions(settings);
     return rule;
   }
 
@@ -96,6 +107,7 @@ class Checker {
   }
 
   static std::string default_message(const RuleSettings& settings) {
+    if (settings.when.size() > kMessageBytesMax) return settings.name;
     std::string text = settings.name + ": ";
     for (const char c : settings.when) text += c == '{' || c == '}' ? std::string(2, c) : std::string(1, c);
     return text;
@@ -129,23 +141,33 @@ class Checker {
     return pieces;
   }
 
+  template <class Take>
+  static void for_each_expression(const Rule& rule, Take take) {
+    take(rule.when);
+    if (rule.clear_when) take(*rule.clear_when);
+    const auto all_of = [&](const std::vector<MessagePiece>& pieces) {
+      for (const MessagePiece& piece : pieces)
+        if (piece.value) take(*piece.value);
+    };
+    all_of(rule.message);
+    for (const PublishAction& publish : rule.publishes) all_of(publish.payload);
+  }
+
   void check_number_of_tags(const Rule& rule) {
-    std::set<std::size_t> tags(rule.when.tags.begin(), rule.when.tags.end());
-    if (rule.clear_when) tags.insert(rule.clear_when->tags.begin(), rule.clear_when->tags.end());
-    for (const MessagePiece& piece : rule.message)
-      if (piece.value) tags.insert(piece.value->tags.begin(), piece.value->tags.end());
+    std::set<std::size_t> tags;
+    for_each_expression(rule, [&](const Expression& one) { tags.insert(one.tags.begin(), one.tags.end()); });
     if (tags.size() > kTagsOfRuleMax)
       problem("when", std::format("and what belongs to it read {} tags; {} are the most", tags.size(), kTagsOfRuleMax));
   }
 
-  void check_actions(const RuleSettings& settings) {
+  void check_actions(const RuleSettings& settings, Rule& rule) {
     if (settings.actions.size() > kActionsMax)
       problem("actions", std::format("has {} actions; {} are the most", settings.actions.size(), kActionsMax));
     for (std::size_t i = 0; i < settings.actions.size(); ++i)
-      check_action(std::format("actions[{}]", i), settings.actions[i]);
+      check_action(std::format("actions[{}]", i), settings.actions[i], rule);
   }
 
-  void check_action(const std::string& key, const ActionSettings& action) {
+  void check_action(const std::string& key, const ActionSettings& action, Rule& rule) {
     using Kind = ActionSettings::Kind;
     switch (action.kind) {
       case Kind::alarm:
@@ -154,16 +176,31 @@ class Checker {
         check_write(key, action);
         return problem(key + ".kind", "write is not supported yet by this version: take the action out");
       case Kind::publish:
-        if (action.topic.empty() || action.topic.find_first_of("+#") != std::string::npos)
-          problem(key + ".topic", "must be an MQTT topic, without + and #");
-        message(key + ".payload", action.payload);
-        check_ttl(key, action);
-        return problem(key + ".kind", "publish is not supported yet by this version: take the action out");
+        return publish(key, action, rule);
       case Kind::capture:
         if (!around_.tags.is_any() && !std::ranges::contains(around_.captures, action.of))
           problem(key + ".of", std::format("there is no station or asset '{}'", action.of));
         return problem(key + ".kind", "capture is not supported yet by this version: take the action out");
     }
+  }
+
+  void publish(const std::string& key, const ActionSettings& action, Rule& rule) {
+    const bool characters = action.topic.find_first_of(std::string_view("+#\0", 3)) == std::string::npos;
+    if (action.topic.empty() || action.topic.size() > kTopicBytesMax || action.topic.front() == '$' || !characters)
+      problem(
+          key + ".topic",
+          std::format("must be an MQTT topic of 1 to {} bytes, without + and # and a $ at its begin", kTopicBytesMax));
+    if (!around_.tags.is_any() && !std::ranges::contains(around_.brokers, action.broker))
+      problem(key + ".broker", std::format("there is no tag source of kind mqtt '{}'", action.broker));
+    if (action.payload.size() > kMessageBytesMax)
+      problem(key + ".payload",
+              std::format("is {} bytes long; {} are the most", action.payload.size(), kMessageBytesMax));
+    check_ttl(key, action);
+    rule.publishes.push_back({.broker = action.broker,
+                              .topic = action.topic,
+                              .payload = message(key + ".payload", action.payload),
+                              .ttl = action.ttl,
+                              .at = action.at});
   }
 
   void check_ttl(const std::string& key, const ActionSettings& action) {
@@ -186,7 +223,18 @@ class Checker {
     check_ttl(key, action);
   }
 
-  // A rule whose writing makes itself read, also by way of other rules.
+  // The tags that come to be read anew because of an action.
+  std::vector<std::size_t> moved_by(const ActionSettings& action) const {
+    std::vector<std::size_t> tags;
+    if (action.kind == ActionSettings::Kind::write)
+      if (const auto tag = around_.tags.find(action.tag)) tags.push_back(*tag);
+    if (action.kind == ActionSettings::Kind::publish)
+      for (const auto& [tag, filter] : around_.topics)
+        if (mqtt::topic_matches(filter, action.topic)) tags.push_back(tag);
+    return tags;
+  }
+
+  // A rule whose writing or publishing makes itself read, also by way of other rules.
   void check_loops(const RulesFile& file, const std::vector<Rule>& rules) {
     if (around_.tags.is_any()) return;
     std::map<std::size_t, std::vector<std::size_t>> readers;  // of a tag
@@ -198,15 +246,15 @@ class Checker {
     std::vector<std::vector<std::size_t>> triggers(rules.size());
     for (std::size_t i = 0; i < rules.size(); ++i)
       for (const ActionSettings& action : file.rules[i].actions)
-        if (const auto tag = around_.tags.find(action.tag); tag && action.kind == ActionSettings::Kind::write)
-          triggers[i].insert(triggers[i].end(), readers[*tag].begin(), readers[*tag].end());
+        for (const std::size_t tag : moved_by(action))
+          triggers[i].insert(triggers[i].end(), readers[tag].begin(), readers[tag].end());
     for (std::size_t i = 0; i < rules.size(); ++i) {
       if (triggers[i].empty()) continue;
       if (const auto last = way_back(i, triggers))
         findings_.problem(std::format("rules[{}].actions", i),
                           *last == i
-                              ? "writes a tag that this rule reads: a loop"
-                              : std::format("makes a loop: what it writes comes back by rule '{}'", rules[*last].name));
+                              ? "writes or publishes what this rule reads: a loop"
+                              : std::format("makes a loop: what it does comes back by rule '{}'", rules[*last].name));
     }
   }
 
@@ -226,33 +274,33 @@ class Checker {
     return std::nullopt;
   }
 
-  static std::size_t count_windows(const std::vector<Rule>& rules) {
-    std::set<std::pair<std::size_t, nanoseconds>> windows;
-    const auto count = [&](const Expression& expression) {
-      for (const WindowSpec& spec : expression.windows) windows.emplace(spec.tag, spec.length);
-    };
-    for (const Rule& rule : rules) {
-      count(rule.when);
-      if (rule.clear_when) count(*rule.clear_when);
-      for (const MessagePiece& piece : rule.message)
-        if (piece.value) count(*piece.value);
-    }
+  // As TagStore makes them.
+  std::size_t count_windows(std::initializer_list<const std::vector<Rule>*> files) const {
+    std::set<std::tuple<std::size_t, nanoseconds, nanoseconds>> windows;
+    for (const auto* rules : files)
+      for (const Rule& rule : *rules)
+        for_each_expression(rule, [&](const Expression& expression) {
+          for (const WindowSpec& spec : expression.windows)
+            windows.emplace(spec.tag, spec.length, rule.stale_after_of(around_.tags.all()[spec.tag]));
+        });
     return windows.size();
   }
 
   const Surroundings& around_;
+  const std::vector<Rule>& before_;
   Findings& findings_;
   std::string at_;
 };
 
 }  // namespace
 
-Result<std::vector<Rule>> load_rules(const std::filesystem::path& path, const Surroundings& surroundings) {
+Result<std::vector<Rule>> load_rules(const std::filesystem::path& path, const Surroundings& surroundings,
+                                     const std::vector<Rule>& before) {
   LINESIDE_ASSIGN(const std::string yaml, read_text(path, kFileBytesMax));
   RulesFile file;
   Findings findings(path, config::NamedFiles::here);
   config::read_yaml(yaml, rules_schema(), &file, findings);
-  std::vector<Rule> rules = Checker(surroundings, findings).all(file);
+  std::vector<Rule> rules = Checker(surroundings, before, findings).all(file);
   if (!findings.empty())
     return fail(ErrorCode::config_invalid, std::format("{} has {} mistake{}:{}", path.string(), findings.count(),
                                                        findings.count() == 1 ? "" : "s", findings.text()));

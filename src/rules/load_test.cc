@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "base/test_folder.h"
-#include "rules/rule.h"
+#include "rules/surroundings.h"
 
 namespace lineside::rules {
 namespace {
@@ -18,7 +18,9 @@ Surroundings boiler_room() {
   return {
       TagList(
           {{"feed/temperature", "°C", 60s}, {"burner/on", "", 0s}, {"feed/pressure", "bar", 0s}, {"valve", "%", 0s}}),
-      {"press-4"}};
+      {"press-4"},
+      {"rooms"},
+      {{3, "valves/+/set"}}};
 }
 
 Result<std::vector<Rule>> load(const std::string& yaml, const Surroundings& around) {
@@ -97,6 +99,9 @@ TEST(LoadRules, TellsEveryMistakeAtOnceWithItsLine) {
   - name: i
     when: feed/temperature > 3
     hysteresis: 2 bar
+  - name: j
+    when: feed/temperature > 3
+    hysteresis: 2 +
 )");
   for (const char* part : {
            ":3: rules[0].when: column 1: there is no tag 'feed/temprature'; did you mean feed/temperature?",
@@ -114,9 +119,10 @@ TEST(LoadRules, TellsEveryMistakeAtOnceWithItsLine) {
            ":27: rules[8].name: is missing",
            ":30: rules[9].hysteresis: has no direction",
            ":33: rules[10].hysteresis: column 3: bar does not fit",
+           ":36: rules[11].hysteresis: column 1: must be a number",
        })
     EXPECT_THAT(told, HasSubstr(part));
-  EXPECT_THAT(told, HasSubstr("has 15 mistakes:"));
+  EXPECT_THAT(told, HasSubstr("has 16 mistakes:"));
 }
 
 TEST(LoadRules, ChecksActionsAndRefusesThoseThatItCantCarryOut) {
@@ -127,7 +133,7 @@ TEST(LoadRules, ChecksActionsAndRefusesThoseThatItCantCarryOut) {
       - kind: alarm
       - {kind: write, tag: valve, value: 120, min: 0, max: 100, interlocks: [burner/on, "nothing > 2"], ttl_ms: 5000}
       - {kind: write, tag: valves}
-      - {kind: publish, topic: "a/#", payload: "{x}"}
+      - {kind: publish, topic: "a/#", payload: "{x}", broker: none}
       - {kind: capture, of: press-5}
 )");
   for (const char* part :
@@ -136,8 +142,8 @@ TEST(LoadRules, ChecksActionsAndRefusesThoseThatItCantCarryOut) {
         "actions[2].value: is missing", "actions[2].min: is missing", "actions[2].interlocks: is missing",
         "actions[2].ttl_ms: is missing", "actions[3].topic: must be an MQTT topic",
         "actions[3].payload: column 1: there is no tag 'x'", "actions[3].ttl_ms: is missing",
-        "actions[3].kind: publish is not supported yet", "actions[4].of: there is no station or asset 'press-5'",
-        "actions[4].kind: capture is not supported yet"})
+        "actions[3].broker: there is no tag source of kind mqtt 'none'",
+        "actions[4].of: there is no station or asset 'press-5'", "actions[4].kind: capture is not supported yet"})
     EXPECT_THAT(told, HasSubstr(part));
   EXPECT_THAT(told, Not(HasSubstr("actions[0]")));
 }
@@ -150,15 +156,34 @@ TEST(LoadRules, FindsRulesThatTriggerThemselves) {
         name, reads, writes);
   };
   EXPECT_THAT(mistakes("rules:\n" + rule("a", "valve", "valve")),
-              HasSubstr("rules[0].actions: writes a tag that this rule reads: a loop"));
+              HasSubstr("rules[0].actions: writes or publishes what this rule reads: a loop"));
   const std::string three =
       mistakes("rules:\n" + rule("a", "valve", "feed/pressure") + rule("b", "feed/pressure", "feed/temperature") +
                rule("c", "feed/temperature", "valve"));
-  EXPECT_THAT(three, HasSubstr("rules[0].actions: makes a loop: what it writes comes back by rule 'c'"));
-  EXPECT_THAT(three, HasSubstr("rules[2].actions: makes a loop: what it writes comes back by rule 'b'"));
+  EXPECT_THAT(three, HasSubstr("rules[0].actions: makes a loop: what it does comes back by rule 'c'"));
+  EXPECT_THAT(three, HasSubstr("rules[2].actions: makes a loop: what it does comes back by rule 'b'"));
   EXPECT_THAT(
       mistakes("rules:\n" + rule("a", "valve", "feed/pressure") + rule("b", "feed/pressure", "feed/temperature")),
       Not(HasSubstr("loop")));
+}
+
+TEST(LoadRules, ReadsWhatIsPublished_AndFindsItsLoops) {
+  const auto yaml = [](const char* topic) {
+    return std::format(
+        "rules: [{{name: a, when: valve > 1, actions: [{{kind: publish, broker: rooms, topic: {}, at: cleared, "
+        "payload: 'V {{valve}}', ttl_ms: 5000}}]}}]\n",
+        topic);
+  };
+  const Surroundings around = boiler_room();
+  const auto rules = load(yaml("alarms/valve"), around);
+  ASSERT_TRUE(rules) << rules.error().message;
+  const PublishAction& publish = rules->front().publishes.at(0);
+  EXPECT_EQ(publish.broker, "rooms");
+  EXPECT_EQ(publish.topic, "alarms/valve");
+  EXPECT_EQ(publish.at, AlarmChange::cleared);
+  EXPECT_EQ(publish.ttl, 5s);
+  EXPECT_EQ(publish.payload[0].text, "V ");
+  EXPECT_THAT(mistakes(yaml("valves/4/set")), HasSubstr("writes or publishes what this rule reads: a loop"));
 }
 
 TEST(LoadRules, BoundsTheNumberOfRulesAndWindows) {
@@ -170,9 +195,51 @@ TEST(LoadRules, BoundsTheNumberOfRulesAndWindows) {
         "  - {{name: r{}, when: \"mean(valve, {} s) > 1 or mean(valve, {} s) > 1 or mean(valve, {} s) > 1\"}}\n", i,
         10 + i, 2000 + i, 4000 + i);
   EXPECT_THAT(mistakes(windows), HasSubstr("have 3000 different windows; 2000 are the most"));
+  // Each of these makes its window anew: a value holds for another time in it.
+  windows = "rules:\n";
+  for (int i = 0; i < 1000; ++i)
+    windows += std::format(
+        "  - {{name: r{}, when: \"mean(valve, 9 s) > 1 or mean(valve, 8 s) > 1 or mean(valve, 7 s) > 1\", "
+        "stale_after_ms: {}}}\n",
+        i, 1000 + i);
+  EXPECT_THAT(mistakes(windows), HasSubstr("have 3000 different windows; 2000 are the most"));
+  EXPECT_THAT(mistakes("rules:\n  - {name: a, when: burner/on, message: " + std::string(1001, 'x') + "}\n"),
+              HasSubstr("message: is 1001 bytes long; 1000 are the most"));
   EXPECT_THAT(mistakes("rules: []"), HasSubstr("has no rule"));
   EXPECT_THAT(mistakes("{}"), HasSubstr("rules: is missing"));
   EXPECT_THAT(mistakes("rules: {"), HasSubstr("is not valid YAML"));
+}
+
+TEST(LoadRules, NamesAreUniqueOverAllFiles) {
+  const TestFolder folder;
+  std::ofstream(folder / "one.yaml") << "rules: [{name: a, when: burner/on}]\n";
+  std::ofstream(folder / "two.yaml") << "rules:\n  - name: b\n    when: burner/on\n  - name: a\n    when: nothing\n";
+  config::GatewaySettings settings;
+  settings.rules = {(folder / "one.yaml").string(), (folder / "two.yaml").string()};
+  const Surroundings around = boiler_room();
+  const auto rules = rules_of(settings, around);
+  ASSERT_FALSE(rules);
+  EXPECT_EQ(rules.error().code, ErrorCode::config_invalid);
+  EXPECT_THAT(rules.error().message, HasSubstr("two.yaml:4: rules[1].name: 'a' is already that of another rule"));
+  EXPECT_THAT(rules.error().message, HasSubstr("two.yaml:5: rules[1].when: column 1: there is no tag 'nothing'"));
+  settings.rules.pop_back();
+  EXPECT_EQ(rules_of(settings, around)->size(), 1U);
+  settings.rules = {(folder / "none.yaml").string()};
+  EXPECT_EQ(rules_of(settings, around).error().code, ErrorCode::file_not_found);
+}
+
+TEST(Surroundings, SilenceOfASourceThatTellsChangesIsNoFault) {
+  config::GatewaySettings settings;
+  settings.telemetry.sources.resize(2);
+  settings.telemetry.sources[0].name = "plc";
+  settings.telemetry.sources[1].name = "server";
+  settings.telemetry.sources[1].kind = config::TagSourceSettings::Kind::opcua;
+  settings.telemetry.tags.resize(2);
+  settings.telemetry.tags[0].name = "a", settings.telemetry.tags[0].source = "plc";
+  settings.telemetry.tags[1].name = "b", settings.telemetry.tags[1].source = "server";
+  const Surroundings around = surroundings_of(settings);
+  EXPECT_EQ(around.tags.all()[0].max_silence, 60s);
+  EXPECT_EQ(around.tags.all()[1].max_silence, 0s);
 }
 
 TEST(LoadRules, ExamplesLoadWithoutTheirGateway) {

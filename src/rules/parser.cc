@@ -254,7 +254,6 @@ class Parser {
     Part part = disjunction();
     if (!stopped_ && !take(")")) return stop(now(), std::format("the bracket of column {} is not closed", open.column));
     --depth_;
-    part.may_be_truth = false;
     part.column = open.column;
     return part;
   }
@@ -448,7 +447,9 @@ std::optional<double> parse_distance(std::string_view text, const std::optional<
   const std::size_t before = mistakes.size();
   const auto tokens = split(text, mistakes);
   if (mistakes.size() > before) return std::nullopt;
-  if (tokens[0].kind != Kind::number || tokens.size() > 3) {
+  const bool unit_like =
+      tokens.size() < 3 || tokens[1].kind == Kind::word || tokens[1].kind == Kind::quoted || tokens[1].is("%");
+  if (tokens[0].kind != Kind::number || tokens.size() > 3 || !unit_like) {
     mistakes.push_back({tokens[0].column, "must be a number, with or without a unit, as 2 K"});
     return std::nullopt;
   }

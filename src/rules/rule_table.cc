@@ -15,7 +15,8 @@ Table<ActionSettings> action_table() {
   return Table<ActionSettings>("An action")
       .choice("kind", &ActionSettings::kind,
               {{"alarm", Kind::alarm}, {"write", Kind::write}, {"publish", Kind::publish}, {"capture", Kind::capture}},
-              "alarm: raise and clear an alarm, as every rule does. The others are not supported yet.")
+              "alarm: raise and clear an alarm, as every rule does. publish: send an MQTT message. The others are not "
+              "supported yet.")
       .required()
       .text("tag", &ActionSettings::tag, TextRule::any, "write: the tag that is written.")
       .number("value", &ActionSettings::value, "", -kValueMax, kValueMax, "write: what is written, in the tag's unit.")
@@ -24,8 +25,13 @@ Table<ActionSettings> action_table() {
       .text_list("interlocks", &ActionSettings::interlocks, TextRule::any,
                  "write: conditions; all must be true, and known, for the write to be done.")
       .milliseconds("ttl_ms", &ActionSettings::ttl, 1, kHourMs, "write, publish: what is not done by then is left out.")
+      .text("broker", &ActionSettings::broker, TextRule::any,
+            "publish: a tag source of kind mqtt, whose broker and sign-in are used.")
       .text("topic", &ActionSettings::topic, TextRule::any, "publish: MQTT topic.")
-      .text("payload", &ActionSettings::payload, TextRule::any, "publish: text with values, like `message`.")
+      .text("payload", &ActionSettings::payload, TextRule::any,
+            "publish: text with values, like `message`; as bare numbers, null where they are not known.")
+      .choice("at", &ActionSettings::at, {{"raised", AlarmChange::raised}, {"cleared", AlarmChange::cleared}},
+              "publish: when.")
       .text("of", &ActionSettings::of, TextRule::any, "capture: name of a station or an asset.");
 }
 

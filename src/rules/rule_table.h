@@ -7,6 +7,7 @@
 
 #include "config/schema.h"
 #include "model/record.h"
+#include "rules/rule.h"
 
 namespace lineside::rules {
 
@@ -14,13 +15,14 @@ using std::chrono::milliseconds;
 
 struct ActionSettings {
   enum class Kind : std::uint8_t { alarm, write, publish, capture } kind = Kind::alarm;
-  std::string tag;                      // write
-  std::optional<double> value;          // write
-  std::optional<double> min, max;       // write: limits of what may ever be written
-  std::vector<std::string> interlocks;  // write: conditions that must all be true
-  milliseconds ttl{0};                  // write, publish: later than so it is not done any more
-  std::string topic, payload;           // publish
-  std::string of;                       // capture: a station or an asset
+  std::string tag;                       // write
+  std::optional<double> value;           // write
+  std::optional<double> min, max;        // write: limits of what may ever be written
+  std::vector<std::string> interlocks;   // write: conditions that must all be true
+  milliseconds ttl{0};                   // write, publish: later than so it is not done any more
+  std::string broker, topic, payload;    // publish; broker: the name of a tag source of kind mqtt
+  AlarmChange at = AlarmChange::raised;  // publish
+  std::string of;                        // capture: a station or an asset
 };
 
 struct RuleSettings {

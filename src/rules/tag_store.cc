@@ -1,5 +1,6 @@
 #include "rules/tag_store.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -25,26 +26,29 @@ std::uint32_t TagStore::window_of(std::size_t tag, nanoseconds length, nanosecon
   return known->second;
 }
 
-bool TagStore::apply(Slot& slot, const Sample& sample, WallTime time, WallTime now) {
+bool TagStore::apply(Slot& slot, const Sample& sample, WallTime now) {
   const bool good = sample.quality == Quality::good && std::isfinite(sample.value);
   const Quality quality = good ? Quality::good : sample.quality == Quality::uncertain ? sample.quality : Quality::bad;
-  const bool was_stale = slot.stale_first.count() > 0 && now - slot.time >= slot.stale_first;
+  const bool was_stale = slot.stale_first.count() > 0 && now - slot.heard >= slot.stale_first;
   const bool same = slot.read && !was_stale && slot.quality == quality && (!good || slot.value == sample.value);
   slot.read = true;
-  slot.time = time;
+  slot.heard = now;
   slot.quality = quality;
   slot.value = good ? sample.value : std::numeric_limits<double>::quiet_NaN();
   for (const std::uint32_t at : slot.windows) {
     if (good)
-      windows_[at].good(time, sample.value);
+      windows_[at].good(now, sample.value);
     else
-      windows_[at].bad(time);
+      windows_[at].bad(now);
   }
   return !same;
 }
 
-void TagStore::set_back(nanoseconds by, WallTime now) {
-  for (Slot& slot : slots_) slot.time -= by;
+void TagStore::shift(nanoseconds by, WallTime now) {
+  for (Slot& slot : slots_) {
+    slot.heard += by;
+    if (slot.stamp) slot.stamp = std::min(*slot.stamp, now);
+  }
   for (Window& window : windows_) window.restart(now);
 }
 

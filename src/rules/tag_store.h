@@ -16,8 +16,9 @@ class TagStore {
  public:
   struct Slot {
     const TagInfo* tag = nullptr;
-    double value = 0;  // NaN before the first reading and of a bad one
-    WallTime time{};
+    double value = 0;               // NaN before the first reading and of a bad one
+    WallTime heard{};               // the engine's time at the newest reading that was used
+    std::optional<WallTime> stamp;  // the newest time that its source gave with one; by its own clock
     Quality quality = Quality::bad;
     bool read = false;
     std::vector<std::uint32_t> windows;          // over it
@@ -36,10 +37,10 @@ class TagStore {
   Slot* find(std::size_t tag) {
     return tag < slot_of_.size() && slot_of_[tag] != kNone ? &slots_[slot_of_[tag]] : nullptr;
   }
-  // False: nothing has changed that a rule without a window over it would see.
-  bool apply(Slot& slot, const Sample& sample, WallTime time, WallTime now);
-  // The clock went back by `by` to `now`.
-  void set_back(nanoseconds by, WallTime now);
+  // False: nothing has changed that a rule without a window over it would see. Times must not go back.
+  bool apply(Slot& slot, const Sample& sample, WallTime now);
+  // The clock was set by `by` to `now`.
+  void shift(nanoseconds by, WallTime now);
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};

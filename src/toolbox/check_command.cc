@@ -5,7 +5,7 @@
 #include "bundle/bundle.h"
 #include "condition/asset.h"
 #include "config/load.h"
-#include "rules/rule.h"
+#include "rules/surroundings.h"
 #include "toolbox/commands.h"
 
 namespace lineside::toolbox {
@@ -16,8 +16,8 @@ struct CheckOptions {
   bool elsewhere = false;
 };
 
-// Opens the bundles of stations and assets, and the files about machines, as the gateway and its trainer would. The
-// first error's code, every error's text.
+// Opens the bundles of stations and assets, the files about machines and those of rules, as the gateway and its trainer
+// would. The first error's code, every error's text.
 Result<void> check_named_files(const std::string& file) {
   LINESIDE_ASSIGN(const auto settings, config::load_gateway_settings(file));
   LINESIDE_ASSIGN(const auto trust,
@@ -35,6 +35,7 @@ Result<void> check_named_files(const std::string& file) {
     if (!asset.bundle.empty()) look(whose, bundle::Bundle::open(asset.bundle, trust));
     if (!asset.machine.empty()) look(whose, condition::read_asset(asset.machine));
   }
+  if (!settings.rules.empty()) look("rules", rules::rules_of(settings, rules::surroundings_of(settings)));
   if (failed) return std::unexpected(*failed);
   return {};
 }
@@ -89,8 +90,8 @@ cli::Command check_command() {
       "Tells by its keys whether a file holds the settings of lineside-gateway, lineside-hub or lineside-plant, or "
       "rules, and "
       "lists every mistake with file, line, key and limits, exactly as that program would at its start. Of a gateway's "
-      "settings the bundles are opened too (whole, and signed by a trusted key?), and what is said of machines is "
-      "read.";
+      "settings the bundles are opened too (whole, and signed by a trusted key?), and what is said of machines and "
+      "its rules are read.";
   command.options = {
       cli::argument("FILE...", "settings files (YAML)", options->files),
       cli::flag("--elsewhere", "for another machine: don't look for the files named in it", options->elsewhere)};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -8,6 +9,7 @@
 
 #include "base/file.h"
 #include "config/load.h"
+#include "rules/alarm_file.h"
 #include "rules/engine.h"
 #include "rules/surroundings.h"
 #include "toolbox/commands.h"
@@ -21,6 +23,7 @@ using rules::RuleEvent;
 
 struct RulesCommand {
   fs::path rules, data, config;
+  std::string rule, by;
   std::string time_column;
   double period_s = 0;
   bool json = false, fail_on_alarm = false;
@@ -180,7 +183,7 @@ void summarize(const Replayed& done, const rules::RuleEngine& engine, Reporter& 
   if (json) {
     const ordered_json summary{{"rows", done.rows},           {"rows_without_time", done.rows_without_time},
                                {"samples", counters.samples}, {"evaluations", counters.evaluations},
-                               {"late", counters.late},       {"clock_set_back", counters.clock_set_back},
+                               {"late", counters.late},       {"clock_set_back", counters.clock_set},
                                {"seconds", done.seconds},     {"rules", rules}};
     std::fputs((dumped({{"summary", summary}}) + "\n").c_str(), stdout);
     return;
@@ -190,7 +193,7 @@ void summarize(const Replayed& done, const rules::RuleEngine& engine, Reporter& 
           "{} rows{}, {} readings{}{}\n", done.rows,
           done.first ? std::format(" from {} to {}", written(*done.first), written(*done.last)) : "", counters.samples,
           done.rows_without_time > 0 ? std::format(", {} rows without a time left out", done.rows_without_time) : "",
-          counters.clock_set_back > 0 ? std::format(", times go back at {} places", counters.clock_set_back) : "")
+          counters.clock_set > 0 ? std::format(", times go back at {} places", counters.clock_set) : "")
           .c_str(),
       stdout);
   std::fputs(text.c_str(), stdout);
@@ -250,6 +253,30 @@ Result<int> check(const RulesCommand& command) {
   return 0;
 }
 
+Result<int> acknowledge(const RulesCommand& command) {
+  LINESIDE_ASSIGN(const auto settings, config::load_gateway_settings(command.config));
+  LINESIDE_ASSIGN(const auto loaded, rules::rules_of(settings, rules::surroundings_of(settings)));
+  if (!std::ranges::contains(loaded, command.rule, &rules::Rule::name))
+    return fail(ErrorCode::not_found,
+                std::format("there is no rule '{}' in the settings {}", command.rule, command.config.string()));
+  LINESIDE_TRY(rules::leave_acknowledgement(rules::alarm_folder(settings.data_dir), {command.rule, command.by}));
+  std::fputs("The gateway takes it up within a second, if it runs, or when it starts.\n", stdout);
+  return 0;
+}
+
+cli::Command acknowledge_command(const std::shared_ptr<RulesCommand>& options) {
+  cli::Command command{.name = "acknowledge", .summary = "acknowledges the alarm of a rule, on the gateway's machine"};
+  command.details =
+      "A latched alarm whose cause is gone clears; one that is still active will not latch. Whoever may write into the "
+      "gateway's data folder may do this; the event says who it was.";
+  command.options = {cli::argument("RULE", "the rule's name", options->rule),
+                     cli::required("--config", "FILE", "the gateway's settings", options->config),
+                     cli::required("--by", "NAME", "who acknowledges", options->by)};
+  command.examples = {{"lineside rules acknowledge supply-not-cold --config gateway.yaml --by anna", "seen and done"}};
+  command.run = [options] { return acknowledge(*options); };
+  return command;
+}
+
 }  // namespace
 
 cli::Command rules_commands() {
@@ -283,8 +310,8 @@ cli::Command rules_commands() {
   checked.examples = {{"lineside rules check rules.yaml --config gateway.yaml", "says what is wrong with them"}};
   checked.run = [options] { return check(*options); };
 
-  cli::Command group{.name = "rules", .summary = "tries out rules"};
-  group.commands = {std::move(checked), std::move(tested)};
+  cli::Command group{.name = "rules", .summary = "tries out rules, and acknowledges their alarms"};
+  group.commands = {std::move(checked), std::move(tested), acknowledge_command(options)};
   return group;
 }
 

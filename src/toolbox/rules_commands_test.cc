@@ -6,6 +6,7 @@
 
 #include "base/test_folder.h"
 #include "cli/test_run.h"
+#include "rules/alarm_file.h"
 #include "toolbox/commands.h"
 #include "toolbox/recording.h"
 
@@ -94,6 +95,32 @@ TEST_F(RulesTest, TakesTagsAndUnitsOfAGateway) {
   const Outcome tested =
       lineside({"rules", "test", path("rules.yaml"), "--data", path("data.csv"), "--config", path("gateway.yaml")});
   EXPECT_THAT(tested.out, HasSubstr("hot: raised 0,"));  // stale before its delay had ended
+}
+
+TEST_F(RulesTest, AGatewaysRulesAreCheckedWithItsSettings_AndAcknowledged) {
+  write("gateway.yaml",
+        "gateway: g\ndata_dir: data\ntag_sources: [{name: f, kind: file, path: data.csv}]\nrules: [rules.yaml]\n"
+        "tags: [{name: t, source: f, unit: °C}, {name: 'on', source: f}]\n");
+  const Done fine = lineside({"check", path("gateway.yaml")});
+  EXPECT_EQ(fine.exit_code, 0) << fine.err;
+  const std::vector<std::string> by_anna{"--config", path("gateway.yaml"), "--by", "anna"};
+  const auto acknowledge = [&](const std::string& rule) {
+    std::vector<std::string> words{"rules", "acknowledge", rule};
+    words.insert(words.end(), by_anna.begin(), by_anna.end());
+    return lineside(words);
+  };
+  EXPECT_EQ(acknowledge("hot").exit_code, 66);  // no gateway was ever started here
+  const auto folder = rules::alarm_folder(path("data"));
+  ASSERT_TRUE(rules::make_alarm_folder(folder));
+  EXPECT_EQ(acknowledge("cold").exit_code, 66);
+  EXPECT_EQ(acknowledge("hot").exit_code, 0);
+  EXPECT_EQ(rules::take_acknowledgements(folder).size(), 1U);
+  write("rules.yaml", "rules:\n  - name: hot\n    when: t > 80 and of\n");
+  const Done wrong = lineside({"check", path("gateway.yaml")});
+  EXPECT_EQ(wrong.exit_code, 78);
+  EXPECT_THAT(wrong.err, HasSubstr("rules.yaml:3: rules[0].when: column 12: there is no tag 'of'; did you mean on?"));
+  std::filesystem::remove(path("rules.yaml"));
+  EXPECT_NE(lineside({"check", path("gateway.yaml")}).exit_code, 0);
 }
 
 TEST(RowTimes, ReadsTimesOfDayOverMidnightAndPlainNumbers) {

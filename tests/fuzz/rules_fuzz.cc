@@ -71,6 +71,8 @@ void load_any(std::span<const std::uint8_t> bytes) {
                         .value = static_cast<double>(i * 37 % 100),
                         .quality = i % 7 == 6 ? Quality::bad : Quality::good};
     engine->on_samples({&sample, 1});
+    if (i % 10 == 9) engine->clock_set(std::chrono::hours{i % 20 == 9 ? 5 : -7});
+    if (i % 5 == 4) engine->advance(time);
   }
 }
 

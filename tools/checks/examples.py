@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Every configuration in examples/ loads. Files that they name on a customer's machine need not be here."""
+"""Every configuration in examples/ loads. Files that they name on a customer's machine need not be here. Rules fit the
+gateway that names them."""
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -19,5 +21,20 @@ def check(files, toolbox):
     return problems
 
 
+def check_rules(folder, toolbox):
+    """Each file that a gateway's settings name as rules, against that gateway's tags."""
+    problems, pairs = [], 0
+    for gateway in sorted(folder.glob("gateway*.yaml")):
+        named = re.search(r"^rules: \[(.+)\]", gateway.read_text(), re.M)
+        for rules in (folder / name.strip() for name in (named[1].split(",") if named else [])):
+            pairs += 1
+            done = subprocess.run([toolbox, "rules", "check", rules, "--config", gateway], capture_output=True, text=True)
+            if done.returncode != 0:
+                problems.append(done.stderr.strip())
+    return problems if pairs else problems + ["no example of a gateway names rules"]
+
+
 if __name__ == "__main__":
-    common.finish("examples", check(common.tracked(common.PROJECT, "examples/*.yaml"), common.BIN / "lineside"))
+    toolbox = common.BIN / "lineside"
+    common.finish("examples", check(common.tracked(common.PROJECT, "examples/*.yaml"), toolbox) +
+                  check_rules(common.PROJECT / "examples", toolbox))
