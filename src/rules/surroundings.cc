@@ -10,9 +10,11 @@ Surroundings surroundings_of(const config::GatewaySettings& settings) {
   tags.reserve(settings.telemetry.tags.size());
   for (const config::TagSettings& tag : settings.telemetry.tags) {
     const auto source = std::ranges::find(settings.telemetry.sources, tag.source, &config::TagSourceSettings::name);
-    // Its server tells each change, and its session when it is gone: silence says that nothing has changed.
+    // Its server or edge node tells each change, and session or death when it is gone: silence says that nothing has
+    // changed.
     const bool tells_changes =
-        source != settings.telemetry.sources.end() && source->kind == config::TagSourceSettings::Kind::opcua;
+        source != settings.telemetry.sources.end() && (source->kind == config::TagSourceSettings::Kind::opcua ||
+                                                       source->kind == config::TagSourceSettings::Kind::sparkplug);
     tags.push_back(
         {.name = tag.name, .unit = tag.unit, .max_silence = tells_changes ? nanoseconds{} : tag.max_silence});
   }

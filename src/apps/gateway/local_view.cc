@@ -49,6 +49,20 @@ std::vector<TagRow> GatewayView::tags() const {
   return rows;
 }
 
+std::vector<AlarmRow> GatewayView::alarms() const {
+  std::vector<AlarmRow> rows;
+  for (const rules::RuleStatus& one : rules_.shown())
+    rows.push_back({.rule = one.rule,
+                    .asset = one.asset.empty() ? settings_.gateway : one.asset,
+                    .severity = one.severity,
+                    .state = rules::to_string(one.state),
+                    .acknowledged = one.acknowledged,
+                    .known = one.known,
+                    .since = one.since,
+                    .message = one.message});
+  return rows;
+}
+
 std::vector<StationStatus> GatewayView::stations() const {
   std::vector<StationStatus> all;
   for (std::size_t i = 0; i < stations_.size(); ++i) {

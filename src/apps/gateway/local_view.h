@@ -13,6 +13,7 @@
 #include "gateway/ledger/ledger.h"
 #include "gateway/local/local_server.h"
 #include "gateway/outbox/outbox.h"
+#include "gateway/rules/rule_watch.h"
 #include "gateway/samples/sample_store.h"
 #include "gateway/sparkplug/sparkplug_publisher.h"
 #include "gateway/telemetry/telemetry.h"
@@ -24,12 +25,13 @@ class GatewayView final : public LocalView {
  public:
   // All references must outlive it, and `stations` and `assets` must not change.
   GatewayView(const config::GatewaySettings& settings, const std::vector<std::unique_ptr<Station>>& stations,
-              const std::vector<std::unique_ptr<Asset>>& assets, const Telemetry& telemetry, const Ledger& ledger,
-              const SampleStore& samples, const Outbox& outbox, MetricsRegistry& metrics)
+              const std::vector<std::unique_ptr<Asset>>& assets, const Telemetry& telemetry, const RuleWatch& rules,
+              const Ledger& ledger, const SampleStore& samples, const Outbox& outbox, MetricsRegistry& metrics)
       : settings_(settings),
         stations_(stations),
         assets_(assets),
         telemetry_(telemetry),
+        rules_(rules),
         ledger_(ledger),
         samples_(samples),
         outbox_(outbox),
@@ -41,6 +43,7 @@ class GatewayView final : public LocalView {
   std::vector<StationStatus> stations() const override;
   std::vector<AssetStatus> assets() const override;
   std::vector<TagRow> tags() const override;
+  std::vector<AlarmRow> alarms() const override;
   Result<std::vector<VerdictRow>> ledger_tail(const std::string& station, std::size_t tail) const override;
   std::vector<VerdictRow> latest_verdicts(std::size_t tail) const override;
   Result<std::vector<std::uint8_t>> sample_jpeg(const std::string& id) const override { return samples_.jpeg(id); }
@@ -59,6 +62,7 @@ class GatewayView final : public LocalView {
   const std::vector<std::unique_ptr<Station>>& stations_;
   const std::vector<std::unique_ptr<Asset>>& assets_;
   const Telemetry& telemetry_;
+  const RuleWatch& rules_;
   const Ledger& ledger_;
   const SampleStore& samples_;
   const Outbox& outbox_;

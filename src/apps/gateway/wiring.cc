@@ -20,6 +20,7 @@
 #include "gateway/ledger/ledger.h"
 #include "gateway/local/local_server.h"
 #include "gateway/outbox/outbox.h"
+#include "gateway/rules/rule_watch.h"
 #include "gateway/samples/sample_store.h"
 #include "gateway/source/make_source.h"
 #include "gateway/sparkplug/sparkplug_publisher.h"
@@ -32,7 +33,7 @@
 namespace lineside::gateway {
 namespace {
 
-constexpr std::chrono::milliseconds kStopMax{1700}, kInputStopMax{3000}, kLinger{1000};
+constexpr std::chrono::milliseconds kStopMax{1700}, kInputStopMax{3000}, kLinger{1000}, kFlushMax{500};
 
 // Stands for a trigger input that can't be made: without it the station must not take every frame for an item.
 class MissingTrigger final : public TriggerSource {
@@ -98,6 +99,7 @@ struct Gateway::Parts {
   std::vector<std::unique_ptr<WaveformSource>> waveforms;
   std::unique_ptr<Telemetry> telemetry;
   std::unique_ptr<SparkplugPublisher> sparkplug;
+  std::unique_ptr<RuleWatch> rules;
   std::vector<std::unique_ptr<TagFanOut>> tag_takers;  // by source
   std::vector<std::unique_ptr<TagSource>> tag_sources;
   std::unique_ptr<GatewayView> view;
@@ -110,6 +112,7 @@ struct Gateway::Parts {
   void make_assets(const bundle::Trust& trust);
   void open_doors();
   void start_waveforms();
+  Result<void> make_rules();
   void make_telemetry();
   void start_sparkplug();
   void start_telemetry();
@@ -169,6 +172,14 @@ void Gateway::Parts::start_waveforms() {
   }
 }
 
+Result<void> Gateway::Parts::make_rules() {
+  LINESIDE_ASSIGN(
+      rules, RuleWatch::create(settings, {.records = *outbox, .metrics = metrics, .clock = clock, .on_disk = [this] {
+                                            return outbox->flush(kFlushMax).has_value();
+                                          }}));
+  return {};
+}
+
 void Gateway::Parts::make_telemetry() {
   telemetry = std::make_unique<Telemetry>(
       settings.telemetry, TelemetryParts{.records = *outbox,
@@ -179,6 +190,7 @@ void Gateway::Parts::make_telemetry() {
   for (std::size_t i = 0; i < settings.telemetry.sources.size(); ++i) {
     tag_takers.push_back(std::make_unique<TagFanOut>());
     tag_takers[i]->add(telemetry->sink(i));
+    if (!settings.rules.empty()) tag_takers[i]->add(rules->sink());
   }
 }
 
@@ -194,6 +206,7 @@ void Gateway::Parts::start_sparkplug() {
 }
 
 void Gateway::Parts::start_telemetry() {
+  rules->start();
   if (settings.telemetry.sources.empty()) return;
   telemetry->start();
   for (std::size_t i = 0; i < settings.telemetry.sources.size(); ++i) {
@@ -247,7 +260,8 @@ Result<void> Gateway::Parts::make_station(const config::StationSettings& station
 }
 
 void Gateway::Parts::open_doors() {
-  view = std::make_unique<GatewayView>(settings, stations, assets, *telemetry, *ledger, *samples, *outbox, metrics);
+  view = std::make_unique<GatewayView>(settings, stations, assets, *telemetry, *rules, *ledger, *samples, *outbox,
+                                       metrics);
   if (settings.uplink.enabled) {
     auto started = Uplink::start(settings.uplink, settings.tenant, settings.gateway, *outbox, clock, metrics,
                                  std::string(version()));
@@ -280,6 +294,7 @@ Gateway::~Gateway() = default;
 Result<std::unique_ptr<Gateway>> Gateway::start(const config::GatewaySettings& settings, Clock& clock) {
   auto parts = std::make_unique<Parts>(settings, clock);
   LINESIDE_TRY(parts->open_stores());
+  LINESIDE_TRY(parts->make_rules());
   LINESIDE_TRY(parts->make_stations());
   parts->tell(
       "gateway.started", Severity::info,
@@ -311,9 +326,10 @@ bool Gateway::stop() {
   for (const auto& station : parts.stations) stations.begin([one = station.get()] { one->stop(kLinger); });
   for (auto& source : parts.waveforms) inputs.begin([one = std::move(source)]() mutable { one.reset(); });
   inputs.begin([sources = std::move(parts.tag_sources), sparkplug = std::move(parts.sparkplug),
-                telemetry = parts.telemetry.get()]() mutable {
+                telemetry = parts.telemetry.get(), rules = parts.rules.get()]() mutable {
     sources.clear();
     sparkplug.reset();
+    rules->stop();
     telemetry->stop();
   });
   parts.tag_sources.clear();

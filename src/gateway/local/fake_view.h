@@ -17,6 +17,7 @@ class FakeView final : public LocalView {
   std::vector<StationStatus> stations() const override { return station_list; }
   std::vector<AssetStatus> assets() const override { return asset_list; }
   std::vector<TagRow> tags() const override { return tag_list; }
+  std::vector<AlarmRow> alarms() const override { return alarm_list; }
   Result<std::vector<VerdictRow>> ledger_tail(const std::string& station, std::size_t tail) const override {
     if (station != "line1") return fail(ErrorCode::not_found, "there is no station '" + station + "'");
     return latest_verdicts(tail);
@@ -46,6 +47,7 @@ class FakeView final : public LocalView {
   std::vector<std::string> gateway_trouble;
   std::vector<StationStatus> station_list;
   std::vector<TagRow> tag_list;
+  std::vector<AlarmRow> alarm_list;
   std::vector<AssetStatus> asset_list;
   std::vector<VerdictRow> rows;
   mutable std::mutex mutex;

@@ -114,6 +114,8 @@ void LocalServer::State::answer(const Request& request, Response& response) cons
     response.set_content(assets_json(view.gateway(), view.assets()), kJson);
   } else if (path == "/api/tags") {
     response.set_content(tags_json(view.gateway(), view.tags()), kJson);
+  } else if (path == "/api/alarms") {
+    response.set_content(alarms_json(view.gateway(), view.alarms()), kJson);
   } else if (path == "/api/ledger") {
     answer_ledger(request, response);
   } else if (path == "/api/verdicts/latest") {

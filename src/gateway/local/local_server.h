@@ -4,10 +4,13 @@
 //
 //   GET /healthz                        200; 503 when the gateway, a station, an asset or an asset's sensors are in
 //                                       trouble: {"ok":false,"trouble":["..."]}. What is wrong with the machine that an
-//                                       asset watches is an event and no trouble of the gateway's
+//                                       asset watches or a rule has found is an event and no
+//                                       trouble of the gateway's
 //   GET /metrics                        Prometheus text format 0.0.4
 //   GET /api/stations                   {"gateway":"g1","stations":[...]}
 //   GET /api/assets                     {"gateway":"g1","assets":[...]}: machines that are watched, with spectra
+//   GET /api/alarms                     {"gateway":"g1","alarms":[...]}: alarms of rules that are there, and rules that
+//                                       can't be judged now
 //   GET /api/ledger?station=S&tail=N    the last N (1..1000, default 100) items of a station, oldest first
 //   GET /api/verdicts/latest?tail=N     the last N (1..200, default 50) verdicts of all stations, newest first
 //   GET /samples/ID.jpg                 a picture of the sample store
@@ -67,6 +70,16 @@ struct TagRow {
   Sample newest;  // received is zero: nothing came yet
 };
 
+// A rule with an alarm, or one that can't be judged now.
+struct AlarmRow {
+  std::string rule, asset;
+  Severity severity = Severity::medium;
+  std::string state;                         // "normal", "active" or "latched"
+  bool acknowledged = false, known = false;  // known: its tags are
+  WallTime since{};                          // in this state; zero: since the start
+  std::string message;                       // empty in state normal
+};
+
 // What the endpoint shows; the gateway's wiring implements it. Called on the server's threads, several at once: it must
 // be thread-safe and return within milliseconds, without ever making a station wait.
 class LocalView {
@@ -79,6 +92,7 @@ class LocalView {
   virtual std::vector<StationStatus> stations() const = 0;
   virtual std::vector<AssetStatus> assets() const = 0;
   virtual std::vector<TagRow> tags() const = 0;
+  virtual std::vector<AlarmRow> alarms() const = 0;
   virtual Result<std::vector<VerdictRow>> ledger_tail(const std::string& station,
                                                       std::size_t tail) const = 0;  // not_found
   virtual std::vector<VerdictRow> latest_verdicts(std::size_t tail) const = 0;

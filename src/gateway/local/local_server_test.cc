@@ -126,6 +126,23 @@ TEST_F(LocalServerTest, ShowsStationsVerdictsLedgerAndMetrics) {
   EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("lineside_x 1"));
 }
 
+TEST_F(LocalServerTest, ShowsAlarmsOfRules_WhichAreNoTroubleOfTheGateway) {
+  view_.alarm_list = {{.rule = "hot",
+                       .asset = "boiler",
+                       .severity = Severity::high,
+                       .state = "active",
+                       .known = true,
+                       .since = WallTime{1'700'000'000s},
+                       .message = "Feed at 130 °C"},
+                      {.rule = "low", .asset = "gw", .state = "normal"}};
+  EXPECT_EQ(json::parse(client_->Get("/api/alarms")->body)["alarms"], json::parse(R"([
+    {"rule": "hot", "asset": "boiler", "severity": "high", "state": "active", "acknowledged": false, "known": true,
+     "since": "2023-11-14T22:13:20.000Z", "message": "Feed at 130 °C"},
+    {"rule": "low", "asset": "gw", "severity": "medium", "state": "normal", "acknowledged": false, "known": false,
+     "since": null, "message": ""}])"));
+  EXPECT_EQ(client_->Get("/healthz")->status, 200);
+}
+
 TEST_F(LocalServerTest, RefusesNonsenseWithAReason) {
   EXPECT_EQ(client_->Get("/api/ledger?station=nowhere")->status, 404);
   EXPECT_EQ(client_->Get("/api/ledger")->status, 400);

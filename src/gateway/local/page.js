@@ -189,8 +189,17 @@ function assetCard(asset) {
   return card;
 }
 
-function drawHealth(data, machines) {
+// An alarm of a rule, or a rule that can't be judged.
+function alarmLine(alarm) {
+  const urgent = alarm.state === 'active' && (alarm.severity === 'high' || alarm.severity === 'critical');
+  const words = [alarm.asset, alarm.since && alarm.state !== 'normal' ? `since ${new Date(alarm.since).toLocaleString('en-GB')}` : '',
+    { latched: 'over, not acknowledged', normal: '' }[alarm.state] ?? alarm.severity, alarm.acknowledged ? 'acknowledged' : '', alarm.known ? '' : 'can\'t be judged now'];
+  return make('li', 'note' + (urgent ? '' : ' warn'), alarm.message || alarm.rule, make('small', '', ' ' + words.filter(Boolean).join(' · ')));
+}
+
+function drawHealth(data, machines, alarms) {
   const bad = data.trouble.length + data.stations.filter((station) => station.trouble).length +
+    alarms.filter((alarm) => alarm.state !== 'normal').length +
     machines.filter((asset) => asset.alarm || asset.sensor || asset.trouble).length;
   const health = by('health');
   health.className = 'pill ' + (bad ? 'bad' : 'good');
@@ -228,14 +237,16 @@ async function get(path) {
 
 async function refresh() {
   try {
-    const [data, verdicts, machines] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200'), get('/api/assets')]);
-    drawHealth(data, machines.assets);
+    const [data, verdicts, machines, rules] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200'), get('/api/assets'), get('/api/alarms')]);
+    drawHealth(data, machines.assets, rules.alarms);
     document.body.classList.remove('stale');
     heard = Date.now();
     const now = performance.now();
     const focused = document.activeElement;
     by('stations').replaceChildren(...data.stations.map((station) => stationCard(station, now)));
     if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
+    by('rules').hidden = rules.alarms.length === 0;
+    by('alarms').replaceChildren(...rules.alarms.map(alarmLine));
     by('lines').hidden = data.stations.length === 0;
     by('machines').hidden = machines.assets.length === 0;
     by('latest').hidden = by('kept').hidden = data.stations.length === 0;

@@ -132,6 +132,20 @@ std::string tags_json(const std::string& gateway, std::span<const TagRow> tags) 
   return text({{"gateway", gateway}, {"tags", std::move(list)}});
 }
 
+std::string alarms_json(const std::string& gateway, std::span<const AlarmRow> alarms) {
+  Json list = Json::array();
+  for (const AlarmRow& row : alarms)
+    list.push_back({{"rule", row.rule},
+                    {"asset", row.asset},
+                    {"severity", to_string(row.severity)},
+                    {"state", row.state},
+                    {"acknowledged", row.acknowledged},
+                    {"known", row.known},
+                    {"since", row.since != WallTime{} ? Json(to_rfc3339(row.since)) : Json(nullptr)},
+                    {"message", row.message}});
+  return text({{"gateway", gateway}, {"alarms", std::move(list)}});
+}
+
 std::string verdicts_json(std::span<const VerdictRow> rows) {
   Json list = Json::array();
   for (const auto& row : rows) list.push_back(json_of(row));

@@ -17,6 +17,8 @@ std::string stations_json(const std::string& gateway, std::span<const std::strin
 std::string assets_json(const std::string& gateway, std::span<const AssetStatus> assets);
 // {"gateway":"g1","tags":[...]}; what was not read is null.
 std::string tags_json(const std::string& gateway, std::span<const TagRow> tags);
+// {"gateway":"g1","alarms":[...]}
+std::string alarms_json(const std::string& gateway, std::span<const AlarmRow> alarms);
 // {"items":[...]}; a score that is not a number (fail-safe verdicts) is null.
 std::string verdicts_json(std::span<const VerdictRow> rows);
 // {"error":"..."}
