@@ -50,6 +50,13 @@ try {
   expect(asked - before >= 4 && asked - before <= 17, `about two pictures a second for each of two cameras: ${asked - before} in 4 s`)
   expect(await page.evaluate(() => document.querySelectorAll('details.live[open]').length === 2), 'the boxes stay open')
   await shot(page, 'gateway-1-live')
+  await page.getByText(/pump\/t5 is high: 5\.\d bar \(limit 5 bar\)/).waitFor(kWait)
+  const first = page.locator('#tags tr').first()
+  expect(/^pump\/t5\s*5\.\d bar\s*good/.test(await first.innerText()), 'the tag beyond its limit comes first')
+  expect((await page.locator('#tags tr').count()) === 14, 'every tag is there')
+  await page.getByRole('searchbox').fill('T1')
+  await page.waitForFunction(() => document.querySelectorAll('#tags tr').length === 5, null, kWait)  // t1, t10 to t13
+  await page.getByRole('searchbox').fill('')
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.waitForTimeout(700)
   await shot(page, 'gateway-2-live-dark')

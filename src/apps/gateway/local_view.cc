@@ -60,6 +60,15 @@ std::vector<AlarmRow> GatewayView::alarms() const {
                     .known = one.known,
                     .since = one.since,
                     .message = one.message});
+  for (const auto& one : telemetry_.limit_alarms())
+    rows.push_back({.rule = "",
+                    .asset = settings_.telemetry.tags[one.tag].name,
+                    .severity = one.severity,
+                    .state = "active",
+                    .known = true,
+                    .since = one.since,
+                    .message = one.message});
+  std::ranges::stable_sort(rows, std::ranges::greater{}, &AlarmRow::severity);
   return rows;
 }
 

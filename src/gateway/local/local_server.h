@@ -9,8 +9,8 @@
 //   GET /metrics                        Prometheus text format 0.0.4
 //   GET /api/stations                   {"gateway":"g1","stations":[...]}
 //   GET /api/assets                     {"gateway":"g1","assets":[...]}: machines that are watched, with spectra
-//   GET /api/alarms                     {"gateway":"g1","alarms":[...]}: alarms of rules that are there, and rules that
-//                                       can't be judged now
+//   GET /api/alarms                     {"gateway":"g1","alarms":[...]}: alarms of rules and of tags' limits that are
+//                                       there, and rules that can't be judged now; the worst first
 //   GET /api/ledger?station=S&tail=N    the last N (1..1000, default 100) items of a station, oldest first
 //   GET /api/verdicts/latest?tail=N     the last N (1..200, default 50) verdicts of all stations, newest first
 //   GET /samples/ID.jpg                 a picture of the sample store
@@ -70,9 +70,9 @@ struct TagRow {
   Sample newest;  // received is zero: nothing came yet
 };
 
-// A rule with an alarm, or one that can't be judged now.
+// A rule with an alarm or one that can't be judged now, or a tag beyond one of its limits.
 struct AlarmRow {
-  std::string rule, asset;
+  std::string rule, asset;  // rule: empty for a limit, whose asset is the tag
   Severity severity = Severity::medium;
   std::string state;                         // "normal", "active" or "latched"
   bool acknowledged = false, known = false;  // known: its tags are

@@ -1,6 +1,6 @@
 'use strict';
 // Draws the gateway's state once a second. Every text from the gateway is put in by textContent, never as HTML.
-const kPeriodMs = 1000, kTimeoutMs = 4000, kVerdicts = 60, kLiveMs = 550, kLiveOldMs = 2500;
+const kPeriodMs = 1000, kTimeoutMs = 4000, kVerdicts = 60, kLiveMs = 550, kLiveOldMs = 2500, kTags = 200;
 const by = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 });
@@ -189,12 +189,31 @@ function assetCard(asset) {
   return card;
 }
 
-// An alarm of a rule, or a rule that can't be judged.
+// Tags beyond a limit first, then those without a good reading, then the others as in the settings.
+function tagRows(tags, alarms) {
+  const beyond = new Map(alarms.filter((alarm) => alarm.rule === '').map((alarm) => [alarm.asset, alarm]));
+  const wanted = by('wanted').value.trim().toLowerCase();
+  const rank = (tag) => (beyond.has(tag.tag) ? 0 : tag.quality === 'good' ? 2 : 1);
+  const rows = tags.filter((tag) => tag.tag.toLowerCase().includes(wanted)).sort((a, b) => rank(a) - rank(b));
+  by('more').hidden = rows.length > 0 && rows.length <= kTags;
+  by('more').textContent = rows.length ? `${number.format(rows.length - kTags)} more: type a part of the name.` : 'No tag has such a name.';
+  return rows.slice(0, kTags).map((tag) => {
+    const alarm = beyond.get(tag.tag), tone = alarm ? (urgent(alarm) ? 'bad' : 'warn') : '';
+    const value = tag.value === null ? '–' : `${+tag.value.toPrecision(7)} ${tag.unit}`;
+    const row = make('tr', '', null, make('td', '', tag.tag), make('td', `value ${tone}`, value),
+      make('td', tag.quality === 'good' ? '' : 'warn', tag.quality ?? 'nothing came yet'), make('td', '', tag.received ? clock(tag.received) : '–'));
+    if (alarm) row.title = alarm.message;
+    return row;
+  });
+}
+
+const urgent = (alarm) => alarm.state === 'active' && (alarm.severity === 'high' || alarm.severity === 'critical');
+
+// An alarm of a rule or of a tag's limit, or a rule that can't be judged.
 function alarmLine(alarm) {
-  const urgent = alarm.state === 'active' && (alarm.severity === 'high' || alarm.severity === 'critical');
-  const words = [alarm.asset, alarm.since && alarm.state !== 'normal' ? `since ${new Date(alarm.since).toLocaleString('en-GB')}` : '',
+  const words = [alarm.rule ? alarm.asset : '', alarm.since && alarm.state !== 'normal' ? `since ${new Date(alarm.since).toLocaleString('en-GB')}` : '',
     { latched: 'over, not acknowledged', normal: '' }[alarm.state] ?? alarm.severity, alarm.acknowledged ? 'acknowledged' : '', alarm.known ? '' : 'can\'t be judged now'];
-  return make('li', 'note' + (urgent ? '' : ' warn'), alarm.message || alarm.rule, make('small', '', ' ' + words.filter(Boolean).join(' · ')));
+  return make('li', 'note' + (urgent(alarm) ? '' : ' warn'), alarm.message || alarm.rule, make('small', '', ' ' + words.filter(Boolean).join(' · ')));
 }
 
 function drawHealth(data, machines, alarms) {
@@ -237,7 +256,7 @@ async function get(path) {
 
 async function refresh() {
   try {
-    const [data, verdicts, machines, rules] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200'), get('/api/assets'), get('/api/alarms')]);
+    const [data, verdicts, machines, rules, readings] = await Promise.all([get('/api/stations'), get('/api/verdicts/latest?tail=200'), get('/api/assets'), get('/api/alarms'), get('/api/tags')]);
     drawHealth(data, machines.assets, rules.alarms);
     document.body.classList.remove('stale');
     heard = Date.now();
@@ -250,7 +269,10 @@ async function refresh() {
     by('lines').hidden = data.stations.length === 0;
     by('machines').hidden = machines.assets.length === 0;
     by('latest').hidden = by('kept').hidden = data.stations.length === 0;
-    by('nothing').hidden = data.stations.length + machines.assets.length > 0;
+    by('readings').hidden = readings.tags.length === 0;
+    by('wanted').hidden = readings.tags.length <= 12;
+    by('tags').replaceChildren(...tagRows(readings.tags, rules.alarms));
+    by('nothing').hidden = data.stations.length + machines.assets.length + readings.tags.length > 0;
     by('assets').replaceChildren(...machines.assets.map(assetCard));
     latest = verdicts.items;
     if (!held) drawVerdicts(latest);

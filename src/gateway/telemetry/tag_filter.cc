@@ -312,9 +312,14 @@ void TagFilter::tell_limit(std::size_t i, const LimitWatch::Change& change) {
   const std::string type = event_type(change.to);
   std::string state = type.substr(4);
   std::ranges::replace(state, '_', ' ');
-  tell(type, tag.name, severity_of(change.to),
-       change.to == Level::normal ? std::format("{} is back to normal: {} (limit {}).", tag.name, value, limit)
-                                  : std::format("{} is {}: {} (limit {}).", tag.name, state, value, limit),
+  const bool over = change.to == Level::normal;
+  const std::string message = over ? std::format("{} is back to normal: {} (limit {}).", tag.name, value, limit)
+                                   : std::format("{} is {}: {} (limit {}).", tag.name, state, value, limit);
+  if (over)
+    limit_alarms_.erase(i);
+  else
+    limit_alarms_[i] = {i, severity_of(change.to), parts_.clock.wall(), message};
+  tell(type, tag.name, severity_of(change.to), message,
        {{"value", number_text(change.value)},
         {"limit", number_text(change.limit)},
         {"unit", tag.unit},

@@ -55,6 +55,15 @@ class TagFilter {
   void look_after();
   void close_all();  // what is open leaves now
 
+  // A tag beyond a limit, as the last event on it said.
+  struct LimitAlarm {
+    std::size_t tag = 0;
+    Severity severity = Severity::medium;
+    WallTime since{};  // of this level
+    std::string message;
+  };
+  // By their places in the settings.
+  const std::map<std::size_t, LimitAlarm>& limit_alarms() const { return limit_alarms_; }
   const std::vector<Sample>& newest() const { return newest_; }  // of each tag; received is zero: nothing came yet
   std::size_t streams() const { return streams_.size(); }
 
@@ -97,6 +106,7 @@ class TagFilter {
   std::vector<StreamFilter> streams_;
   std::size_t closed_ = 0;  // of streams_, in this round; all: none is under way
   std::vector<Sample> newest_;
+  std::map<std::size_t, LimitAlarm> limit_alarms_;
   std::vector<std::size_t> limited_, summarized_, quality_changed_;
   std::uint64_t lost_seen_ = 0, dropped_seen_ = 0, dropped_told_ = 0, proofs_told_ = 0;
   MonoTime drop_quiet_until_{};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ranges>
 
 namespace lineside::gateway {
 namespace {
@@ -93,6 +94,13 @@ void Telemetry::hear() {
   filter_.note_dropped(queue_.dropped());
   const std::lock_guard lock(shown_mutex_);
   shown_ = filter_.newest();
+  const auto alarms = std::views::values(filter_.limit_alarms());
+  shown_alarms_.assign(alarms.begin(), alarms.end());
+}
+
+std::vector<TagFilter::LimitAlarm> Telemetry::limit_alarms() const {
+  const std::lock_guard lock(shown_mutex_);
+  return shown_alarms_;
 }
 
 std::vector<Sample> Telemetry::newest() const {

@@ -25,6 +25,7 @@ class Telemetry {
   // kTick old. Any thread.
   std::vector<Sample> newest() const;
   static constexpr std::chrono::milliseconds kTick{200};
+  std::vector<TagFilter::LimitAlarm> limit_alarms() const;  // as old, and from any thread
 
  private:
   class Sink;
@@ -44,6 +45,7 @@ class Telemetry {
   Words words_;
   mutable std::mutex shown_mutex_;
   std::vector<Sample> shown_;
+  std::vector<TagFilter::LimitAlarm> shown_alarms_;
   std::jthread thread_;
 };
 

@@ -179,6 +179,24 @@ TEST(TagFilter, LimitsAreToldAtOnce_AndLeftOnlyByTheDeadband) {
   EXPECT_EQ(first.severity, Severity::medium);
 }
 
+TEST(TagFilter, KnowsWhichTagsAreBeyondALimit_SinceWhen) {
+  auto settings = settings_of(2, Kind::modbus);
+  settings.tags[1].high = 80, settings.tags[1].high_high = 90, settings.tags[1].deadband = 2;
+  Filtered f(settings);
+  f.give({50.0, 81.0});
+  ASSERT_EQ(f.filter->limit_alarms().size(), 1U);
+  EXPECT_EQ(f.filter->limit_alarms().at(1).severity, Severity::medium);
+  f.pass(2s);
+  f.give({50.0, 91.0});
+  const auto& alarm = f.filter->limit_alarms().at(1);
+  EXPECT_EQ(alarm.severity, Severity::high);
+  EXPECT_EQ(alarm.since, f.clock.wall());
+  EXPECT_EQ(alarm.message, "boiler/t1 is high high: 91 °C (limit 90 °C).");
+  f.pass(2s);
+  f.give({50.0, 50.0});
+  EXPECT_TRUE(f.filter->limit_alarms().empty());
+}
+
 TEST(TagFilter, AValueThatDancesOnALimitFloodsNobody_AndItsLastStateIsTold) {
   auto settings = settings_of(1, Kind::modbus);
   settings.tags[0].high = 80;
