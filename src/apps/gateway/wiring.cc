@@ -328,9 +328,9 @@ bool Gateway::stop() {
   inputs.begin([sources = std::move(parts.tag_sources), sparkplug = std::move(parts.sparkplug),
                 telemetry = parts.telemetry.get(), rules = parts.rules.get()]() mutable {
     sources.clear();
-    sparkplug.reset();
     rules->stop();
     telemetry->stop();
+    sparkplug.reset();  // last: it says goodbye to brokers that may not answer
   });
   parts.tag_sources.clear();
   inputs.begin([&assets = parts.assets] {
