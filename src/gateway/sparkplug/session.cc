@@ -78,8 +78,9 @@ void SparkplugSession::on_subscribed() {
   hear([](Heard& heard, const std::string&) { ++heard.subscriptions; });
 }
 
-void SparkplugSession::on_subscription_refused(const std::string& filter) {
+std::vector<std::string> SparkplugSession::on_subscription_refused(const std::string& filter) {
   hear([](Heard& heard, const std::string& refused) { heard.refused.push_back(refused); }, filter);
+  return {};
 }
 
 void SparkplugSession::on_disconnected(const std::string& why) {

@@ -49,7 +49,7 @@ class SparkplugSession final : public mqtt::Handler {
   void on_reached() override;
   void on_connected() override;
   void on_subscribed() override;
-  void on_subscription_refused(const std::string& filter) override;
+  std::vector<std::string> on_subscription_refused(const std::string& filter) override;
   void on_disconnected(const std::string& why) override;
   void on_acknowledged(int message) override;
   void on_message(std::string_view topic, std::span<const std::uint8_t> payload) override;

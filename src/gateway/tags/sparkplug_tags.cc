@@ -96,11 +96,12 @@ void SparkplugTags::on_disconnected(const std::string& why) {
   intake_.down(std::format("the broker {}:{} of '{}' can't be reached: {}", at.host, at.port, settings_.name, why));
 }
 
-void SparkplugTags::on_subscription_refused(const std::string& filter) {
+std::vector<std::string> SparkplugTags::on_subscription_refused(const std::string& filter) {
   const std::lock_guard lock(mutex_);
   for (const std::size_t tag : filters_.at(filter))
     intake_.refuse(tag, std::format("the broker refuses the subscription to {}", filter));
   intake_.flush();
+  return {};
 }
 
 void SparkplugTags::on_message(std::string_view topic, std::span<const std::uint8_t> payload) {

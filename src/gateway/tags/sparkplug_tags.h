@@ -43,7 +43,7 @@ class SparkplugTags final : public TagSource, private mqtt::Handler, private wir
 
   void on_connected() override;
   void on_disconnected(const std::string& why) override;
-  void on_subscription_refused(const std::string& filter) override;
+  std::vector<std::string> on_subscription_refused(const std::string& filter) override;
   void on_message(std::string_view topic, std::span<const std::uint8_t> payload) override;
   void on_retained(std::string_view topic, std::span<const std::uint8_t> payload) override;
   void on_readings(std::span<const wire::sparkplug::Reading> readings) override;
