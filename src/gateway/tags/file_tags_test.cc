@@ -115,7 +115,7 @@ TEST_F(FileTagsTest, AnHourThatComesTwiceIsTwoHours_WhereTheZoneSaysSo) {
   sink_.look([&] {
     constexpr WallTime kBegin{1'698'541'198s};
     ASSERT_EQ(sink_.of[0].size(), 5U) << "and bad at the end";
-    for (const auto [row, after] : {std::pair{0, 0s}, {1, 1s}, {2, 2s}, {3, 4s}})
+    for (const auto& [row, after] : {std::pair{0, 0s}, {1, 1s}, {2, 2s}, {3, 4s}})
       EXPECT_EQ(sink_.of[0][static_cast<std::size_t>(row)].source_time, kBegin + after);
   });
 }
