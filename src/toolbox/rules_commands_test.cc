@@ -101,26 +101,26 @@ TEST_F(RulesTest, AGatewaysRulesAreCheckedWithItsSettings_AndAcknowledged) {
   write("gateway.yaml",
         "gateway: g\ndata_dir: data\ntag_sources: [{name: f, kind: file, path: data.csv}]\nrules: [rules.yaml]\n"
         "tags: [{name: t, source: f, unit: °C}, {name: 'on', source: f}]\n");
-  const Done fine = lineside({"check", path("gateway.yaml")});
-  EXPECT_EQ(fine.exit_code, 0) << fine.err;
+  const Outcome fine = lineside({"check", path("gateway.yaml")});
+  EXPECT_EQ(fine.code, 0) << fine.err;
   const std::vector<std::string> by_anna{"--config", path("gateway.yaml"), "--by", "anna"};
   const auto acknowledge = [&](const std::string& rule) {
     std::vector<std::string> words{"rules", "acknowledge", rule};
     words.insert(words.end(), by_anna.begin(), by_anna.end());
     return lineside(words);
   };
-  EXPECT_EQ(acknowledge("hot").exit_code, 66);  // no gateway was ever started here
+  EXPECT_EQ(acknowledge("hot").code, 66);  // no gateway was ever started here
   const auto folder = rules::alarm_folder(path("data"));
   ASSERT_TRUE(rules::make_alarm_folder(folder));
-  EXPECT_EQ(acknowledge("cold").exit_code, 66);
-  EXPECT_EQ(acknowledge("hot").exit_code, 0);
+  EXPECT_EQ(acknowledge("cold").code, 66);
+  EXPECT_EQ(acknowledge("hot").code, 0);
   EXPECT_EQ(rules::take_acknowledgements(folder).size(), 1U);
   write("rules.yaml", "rules:\n  - name: hot\n    when: t > 80 and of\n");
-  const Done wrong = lineside({"check", path("gateway.yaml")});
-  EXPECT_EQ(wrong.exit_code, 78);
+  const Outcome wrong = lineside({"check", path("gateway.yaml")});
+  EXPECT_EQ(wrong.code, 78);
   EXPECT_THAT(wrong.err, HasSubstr("rules.yaml:3: rules[0].when: column 12: there is no tag 'of'; did you mean on?"));
   std::filesystem::remove(path("rules.yaml"));
-  EXPECT_NE(lineside({"check", path("gateway.yaml")}).exit_code, 0);
+  EXPECT_NE(lineside({"check", path("gateway.yaml")}).code, 0);
 }
 
 TEST(RowTimes, ReadsTimesOfDayOverMidnightAndPlainNumbers) {
