@@ -106,17 +106,19 @@ TEST_F(FileTagsTest, ReadsGzip) {
 }
 
 TEST_F(FileTagsTest, AnHourThatComesTwiceIsTwoHours_WhereTheZoneSaysSo) {
-  write(
-      "time,flow,T\n2023-10-29T02:59:58+02:00,1,20\n2023-10-29T02:59:59+02:00,2,20\n"
-      "2023-10-29T02:00:00+01:00,3,20\n2023-10-29T02:00:02+01:00,4,20\n");
+  std::string text = "time,flow,T\n";
+  for (int i = 30; i < 60; ++i) text += std::format("2023-10-29T02:59:{}+02:00,{},20\n", i, i);
+  write(text + "2023-10-29T02:00:00+01:00,60,20\n2023-10-29T02:00:02+01:00,62,20\n");
   settings_.times = Times::recorded;
   start();
   ASSERT_TRUE(sink_.wait([&] { return sink_.downs == 1; }));
   sink_.look([&] {
-    constexpr WallTime kBegin{1'698'541'198s};
-    ASSERT_EQ(sink_.of[0].size(), 5U) << "and bad at the end";
-    for (const auto& [row, after] : {std::pair{0, 0s}, {1, 1s}, {2, 2s}, {3, 4s}})
-      EXPECT_EQ(sink_.of[0][static_cast<std::size_t>(row)].source_time, kBegin + after);
+    constexpr WallTime kMinute{1'698'541'140s};  // 02:59 of summer time
+    ASSERT_EQ(sink_.of[0].size(), 33U) << "and bad at the end";
+    for (std::size_t row = 0; row < 32; ++row) {
+      const Sample& sample = sink_.of[0][row];
+      EXPECT_EQ(sample.source_time, kMinute + std::chrono::seconds{static_cast<int>(sample.value)});
+    }
   });
 }
 

@@ -137,7 +137,7 @@ void MqttTags::take_message(std::string_view topic, std::span<const std::uint8_t
   if (const auto exact = topics_.find(topic); exact != topics_.end()) give(exact->second);
   const std::string name(topic);
   for (const auto& [filter, tags] : filters_)
-    if (mqtt::topic_matches(filter, name)) give(tags);
+    if (!refused_.contains(filter) && mqtt::topic_matches(filter, name)) give(tags);
   intake_.flush();
 }
 

@@ -91,7 +91,7 @@ TEST(TagIntake, ABadTagIsToldOnce_AndItsReasonAgainAfterTheSourceWasGone) {
   EXPECT_EQ(f.sink.downs, 1);
   EXPECT_TRUE(f.sink.is_bad(2)) << "never read";
   f.intake.up();
-  for (int i = 0; i < 3; ++i) f.intake.refuse(2, "silent");
+  for (int i = 0; i < 3; ++i) f.intake.refuse(1, "silent");
   f.intake.flush();
   EXPECT_EQ(f.sink.of[2].size(), 1U) << "it was bad already";
   EXPECT_EQ(f.sink.bad[2], std::vector<std::string>{"silent"});
