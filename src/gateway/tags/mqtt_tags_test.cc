@@ -25,14 +25,20 @@ class Device final : private mqtt::Handler {
     options.reconnect_max = 200ms;
     client_ = mqtt::Client::start(options, *this).value();
   }
+  // Returns when the broker has it.
   void say(const std::string& topic, std::string_view text, bool retain = false) {
     for (int i = 0; i < 2000 && !client_->connected(); ++i) std::this_thread::sleep_for(10ms);
+    const int before = acknowledged_;
     ASSERT_TRUE(client_->publish(topic, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, 1, retain));
+    for (int i = 0; i < 2000 && acknowledged_ == before; ++i) std::this_thread::sleep_for(10ms);
+    ASSERT_NE(acknowledged_, before);
   }
 
  private:
+  void on_acknowledged(int) override { ++acknowledged_; }
   void on_connected() override {}
   void on_disconnected(const std::string&) override {}
+  std::atomic<int> acknowledged_{0};
   std::unique_ptr<mqtt::Client> client_;
 };
 
