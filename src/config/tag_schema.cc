@@ -169,10 +169,12 @@ Table<TagSettings>& add_filter(Table<TagSettings>& table) {
                  "0: exactly the same.")
       .number("span_low", &Tag::span_low, "", -kAny, kAny, "Lower end of the instrument's range.")
       .number("span_high", &Tag::span_high, "", -kAny, kAny, "Its upper end.")
-      .milliseconds("max_silence_ms", &Tag::max_silence, 0, 24 * kHourMs,
-                    "Without a reading for so long a rule takes the tag for unknown (not OPC UA's or Sparkplug's, which "
-                    "tell changes only), and one of an MQTT source is bad; 0: 60000, of an MQTT source 1800000. Every reading is sent, "
-                    "so none is repeated.")
+      .milliseconds(
+          "max_silence_ms", &Tag::max_silence, 0, 24 * kHourMs,
+          "Without a reading for so long a rule takes the tag for unknown (not OPC UA's or Sparkplug's, which "
+          "tell changes only), and one of an MQTT source is bad; 0: 60000, of an MQTT source 1800000. Every reading is "
+          "sent, "
+          "so none is repeated.")
       .number("low_low", &Tag::low_low, "", -kAny, kAny, "Alarm limit; crossing one is sent at once.")
       .number("low", &Tag::low, "", -kAny, kAny, "Alarm limit.")
       .number("high", &Tag::high, "", -kAny, kAny, "Alarm limit.")

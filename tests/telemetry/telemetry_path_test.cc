@@ -39,6 +39,7 @@ class TelemetryPath : public ::testing::Test {
  protected:
   TelemetryPath() {
     settings_.sources.push_back({.name = "boiler"});
+    settings_.block_period = 10s;
     for (const char* name : {"boiler/feed", "boiler/drum", "boiler/exact"}) {
       config::TagSettings tag{.name = name, .source = "boiler", .unit = "°C"};
       tag.max_error = 0.5;

@@ -90,7 +90,7 @@ async function alarms(page) {
   await row('Camera lost').waitFor(kWait)
   const told = await row('boiler/temperature').innerText()
   expect(['high', '95.2 °C', '95 °C', 'Unacknowledged'].every((part) => told.includes(part)), 'an alarm of a tag has priority, value, unit, limit and state')
-  expect((await page.getByTestId('alarm').first().innerText()).startsWith('critical'), 'the highest priority comes first')
+  expect((await page.getByTestId('alarm').first().innerText()).trim().startsWith('critical'), 'the highest priority comes first')
   expect((await row('feed/pressure').innerText()).includes('Returned'), 'one that returned to normal is told until somebody has seen it')
   await shot(page, '11-alarms')
   await page.getByRole('button', { name: 'Acknowledge boiler/temperature' }).click()
