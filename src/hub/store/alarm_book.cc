@@ -29,7 +29,9 @@ DELETE FROM alarm WHERE (tenant, gateway, asset, kind) IN (
   ORDER BY cleared_ns LIMIT 1) RETURNING 1)";
 
 constexpr std::string_view kThis = "tenant = ?1 AND gateway = ?2 AND asset = ?3 AND kind = ?4";
-constexpr std::string_view kAll = "tenant = ?1 AND gateway = ?2 AND ?3 = '' AND ?4 = ''";
+// Not those of rules: their alarms outlive a restart of the gateway, which clears them itself.
+constexpr std::string_view kAll =
+    "tenant = ?1 AND gateway = ?2 AND ?3 = '' AND ?4 = '' AND kind <> 'rule' AND kind NOT LIKE 'rule %'";
 
 std::string end_of(std::string_view which) {
   return std::format(

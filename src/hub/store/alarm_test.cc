@@ -147,6 +147,17 @@ TEST_F(AlarmTest, AGatewayThatStartsAnewTellsWhatIsSoStill) {
   EXPECT_NE(now[2].cleared, WallTime{});
 }
 
+TEST_F(AlarmTest, ARulesAlarmOutlivesARestartOfItsGateway_WhichEndsItItself) {
+  auto raised = event("alarm.raised", "boiler"), cleared = event("alarm.cleared", "boiler");
+  raised.evidence["rule"] = cleared.evidence["rule"] = "hot";
+  deliver(raised);
+  deliver(event("gateway.started", "g1"));
+  ASSERT_EQ(list().alarms.size(), 1U);
+  EXPECT_EQ(list().alarms[0].cleared, WallTime{});
+  deliver(cleared);
+  EXPECT_NE(list().alarms.at(0).cleared, WallTime{});
+}
+
 TEST_F(AlarmTest, IsUnsure_WhenEventsOfItsGatewayWereLost_UntilItIsToldAgain) {
   deliver(high("t"));
   deliver(LossRecord{.lane = Lane::urgent, .cause = "outbox.full"}, "t1", "g2");
