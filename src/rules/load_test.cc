@@ -230,16 +230,18 @@ TEST(LoadRules, NamesAreUniqueOverAllFiles) {
 
 TEST(Surroundings, SilenceOfASourceThatTellsChangesIsNoFault) {
   config::GatewaySettings settings;
-  settings.telemetry.sources.resize(2);
-  settings.telemetry.sources[0].name = "plc";
-  settings.telemetry.sources[1].name = "server";
-  settings.telemetry.sources[1].kind = config::TagSourceSettings::Kind::opcua;
-  settings.telemetry.tags.resize(2);
-  settings.telemetry.tags[0].name = "a", settings.telemetry.tags[0].source = "plc";
-  settings.telemetry.tags[1].name = "b", settings.telemetry.tags[1].source = "server";
+  using Kind = config::TagSourceSettings::Kind;
+  for (const auto& [name, kind] : {std::pair{"plc", Kind::modbus}, {"server", Kind::opcua}, {"node", Kind::sparkplug}}) {
+    settings.telemetry.sources.emplace_back().name = name;
+    settings.telemetry.sources.back().kind = kind;
+    settings.telemetry.tags.emplace_back().name = std::string("of ") + name;
+    settings.telemetry.tags.back().source = name;
+    settings.telemetry.tags.back().max_silence = 60s;
+  }
   const Surroundings around = surroundings_of(settings);
   EXPECT_EQ(around.tags.all()[0].max_silence, 60s);
   EXPECT_EQ(around.tags.all()[1].max_silence, 0s);
+  EXPECT_EQ(around.tags.all()[2].max_silence, 0s);
 }
 
 TEST(LoadRules, ExamplesLoadWithoutTheirGateway) {
