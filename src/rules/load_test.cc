@@ -231,7 +231,8 @@ TEST(LoadRules, NamesAreUniqueOverAllFiles) {
 TEST(Surroundings, SilenceOfASourceThatTellsChangesIsNoFault) {
   config::GatewaySettings settings;
   using Kind = config::TagSourceSettings::Kind;
-  for (const auto& [name, kind] : {std::pair{"plc", Kind::modbus}, {"server", Kind::opcua}, {"node", Kind::sparkplug}}) {
+  for (const auto& [name, kind] :
+       {std::pair{"plc", Kind::modbus}, {"server", Kind::opcua}, {"node", Kind::sparkplug}}) {
     settings.telemetry.sources.emplace_back().name = name;
     settings.telemetry.sources.back().kind = kind;
     settings.telemetry.tags.emplace_back().name = std::string("of ") + name;
