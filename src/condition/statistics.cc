@@ -36,7 +36,11 @@ LINESIDE_INLINE void kth_of(const Lanes (&a)[A], const Lanes (&b)[B], Lanes& res
   for (std::size_t i = kFrom; i <= kTo; ++i) {
     Lanes largest = i < K ? a[K - i - 1] : b[i - 1];
     if (i > 0 && i < K) largest = a[K - i - 1] < b[i - 1] ? b[i - 1] : a[K - i - 1];
-    result = i == kFrom || largest < result ? largest : result;
+    if (i == kFrom) {
+      result = largest;
+    } else {
+      result = largest < result ? largest : result;
+    }
   }
 }
 

@@ -4,7 +4,9 @@ and comes back: what can't be known is bad, what is shown is right, also of a si
 lost."""
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -28,6 +30,11 @@ class Broker:
         self.programs.start('broker', 'mosquitto', '-c', self.config)
         wait_for('the broker', lambda: listening(self.port))
 
+    def say_host_is_online(self):
+        state = json.dumps({'online': True, 'timestamp': int(time.time() * 1000)})
+        subprocess.run(['mosquitto_pub', '-h', '127.0.0.1', '-p', str(self.port), '-q', '1', '-r', '-t',
+                        'spBv1.0/STATE/scada', '-m', state], check=True, timeout=20)
+
     def kill(self):
         broker = self.programs.running.pop('broker')
         broker.kill()
@@ -42,7 +49,7 @@ def publisher_settings(work, port):
             'tags': [{'name': f'line/{name}', 'source': 'day', 'file': {'column': name}}
                      for name in ('rising', 'still')],
             'sparkplug': {'enabled': True, 'group': 'Plant 1', 'period_ms': 50, 'reconnect_max_ms': 1000,
-                          'brokers': [{'port': port, 'tls': False}]}}
+                          'primary_host': 'scada', 'brokers': [{'port': port, 'tls': False}]}}
 
 
 def reader_settings(port):
@@ -87,6 +94,10 @@ def health(gateway):
     return ' '.join(json.loads(gateway.get('/healthz'))['trouble'])
 
 
+def reached(reader):
+    return reader.metric('lineside_tag_connects_total', source='scada')
+
+
 def bd_seq(gateway):
     return int((gateway.data_dir / 'sparkplug.bdseq').read_text())
 
@@ -99,6 +110,7 @@ def test(work):
         with Gateway(work / 'publisher', publisher_settings(work, broker.port)) as publisher, \
                 Gateway(work / 'reader', reader_settings(broker.port)) as reader:
             pair = Pair(publisher, reader)
+            broker.say_host_is_online()
             pair.become_good('in the beginning')
 
             before = bd_seq(publisher)
@@ -115,10 +127,13 @@ def test(work):
             expect(publisher.metric('lineside_sparkplug_rebirths_total') > asked,
                    'a signal that never changes is only known if the reader asked for it')
 
+            connects = reached(reader)
             broker.kill()
             pair.become_bad('without a broker')
             wait_for('word of it', lambda: 'Sparkplug' in health(publisher), 20)
             broker.start()
+            wait_for('the reader', lambda: reached(reader) > connects, 40)
+            broker.say_host_is_online()  # the reader, which has no state of its own, would miss what is sent before
             pair.become_good('after the broker came back')
             expect('Sparkplug' not in health(publisher), health(publisher))
             wait_for('what could not be sent comes as history, which is not the current value',
