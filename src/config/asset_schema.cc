@@ -30,6 +30,15 @@ Table<ChannelSettings> channel_table() {
             "opcua: node of this channel's array, `ns=2;s=Motor1.X`; all channels have one, or the asset has.");
 }
 
+Table<RunningWhen> running_table() {
+  constexpr double kAny = 1e300;
+  return Table<RunningWhen>("What says that a machine runs")
+      .text("tag", &RunningWhen::tag, TextRule::any, "A tag of this gateway: speed, load, a contact (0 or 1).")
+      .required()
+      .number("min", &RunningWhen::min, "", -kAny, kAny, "It runs from this value on, in the tag's unit.")
+      .number("max", &RunningWhen::max, "", -kAny, kAny, "And up to this one.");
+}
+
 Table<LearningSettings> learning_table() {
   return Table<LearningSettings>("How an asset is learned")
       .number("minutes", &LearningSettings::minutes, "min", 0.01, 1e6, "Recordings are taken over so long.")
@@ -114,6 +123,10 @@ Table<AssetSettings> asset_table() {
             "faults are named by their part. A bundle has it in it.")
       .text_list("states", &AssetSettings::states, TextRule::any,
                  "Operating states of the model in which windows count; empty: all.")
+      .list("running_when", &AssetSettings::running_when, running_table(),
+            "Windows are learned and judged only while all these tags are good and in their range; empty: always.")
+      .milliseconds("settle_ms", &AssetSettings::settle, 0, kHourMs,
+                    "running_when: and only so long after it began to be so; longer than a tag's poll takes.")
       .integer("anomalies_needed", &AssetSettings::anomalies_needed, "", 1, 1000,
                "So many of the last `anomalies_of` windows must be anomalies for an event.")
       .integer("anomalies_of", &AssetSettings::anomalies_of, "", 1, 1000, "Windows that are looked at for it.")
@@ -161,6 +174,18 @@ void check_channels(const AssetSettings& asset, const std::string& at, Findings&
       findings.problem(key + ".name", std::format("'{}' is already that of another channel", asset.channels[c].name));
     if (asset.channels[c].sensitivity == 0)
       findings.problem(key + ".sensitivity", "can't be 0: values are divided by it");
+  }
+}
+
+void check_running(const AssetSettings& asset, const std::string& at, const std::vector<TagSettings>& tags,
+                   Findings& findings) {
+  for (std::size_t i = 0; i < asset.running_when.size(); ++i) {
+    const auto& [tag, min, max] = asset.running_when[i];
+    const std::string key = std::format("{}.running_when[{}]", at, i);
+    if (!std::ranges::contains(tags, tag, &TagSettings::name))
+      findings.problem(key + ".tag", std::format("there is no tag '{}' in tags", tag));
+    if (!min && !max) findings.problem(key, "says neither min nor max: any value would do");
+    if (min && max && *min > *max) findings.problem(key + ".min", "is above max");
   }
 }
 
@@ -221,7 +246,7 @@ void check_asset(const AssetSettings& asset, const std::string& at, const Wavefo
 }  // namespace
 
 void check_assets(const std::vector<WaveformSourceSettings>& sources, const std::vector<AssetSettings>& assets,
-                  Findings& findings) {
+                  const std::vector<TagSettings>& tags, Findings& findings) {
   if (assets.size() > kAssetsMax)
     findings.problem("assets", std::format("has {} assets; {} are the most", assets.size(), kAssetsMax));
   std::set<std::string> names, asset_names, topics;
@@ -240,6 +265,7 @@ void check_assets(const std::vector<WaveformSourceSettings>& sources, const std:
     if (by_topic && !topics.insert(assets[i].source + " " + assets[i].topic).second)
       findings.problem(at + (assets[i].topic.empty() ? ".source" : ".topic"), "is already that of another asset");
     check_asset(assets[i], at, source == sources.end() ? nullptr : &*source, findings);
+    check_running(assets[i], at, tags, findings);
   }
 }
 

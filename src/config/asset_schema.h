@@ -3,6 +3,7 @@
 #include "config/asset_settings.h"
 #include "config/checks.h"
 #include "config/table.h"
+#include "config/tag_settings.h"
 
 namespace lineside::config {
 
@@ -11,6 +12,6 @@ Table<AssetSettings> asset_table();
 
 // Reads the file that a bundle's path names if `findings` asks for it.
 void check_assets(const std::vector<WaveformSourceSettings>& sources, const std::vector<AssetSettings>& assets,
-                  Findings& findings);
+                  const std::vector<TagSettings>& tags, Findings& findings);
 
 }  // namespace lineside::config

@@ -3,6 +3,7 @@
 // settings, see gateway_settings.h. What the formats are: docs/waveforms.md.
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,12 @@ struct LearningSettings {
   double time_max_minutes = 60;
 };
 
+// A reading that says that the machine runs as it should to be judged.
+struct RunningWhen {
+  std::string tag;
+  std::optional<double> min, max;  // at least one of them
+};
+
 struct AssetSettings {
   std::string name;
   std::string source;  // name of a waveform source
@@ -54,9 +61,11 @@ struct AssetSettings {
   std::vector<ChannelSettings> channels;  // in the order of the source's
   std::string bundle;                     // path of the .lsb file; mode learning makes its own
   enum class Mode : std::uint8_t { bundle, learning } mode = Mode::bundle;
-  std::string machine;              // asset.yaml: what is known of it besides; for lineside-train, empty: nothing
-  std::vector<std::string> states;  // of the bundle, in which windows count; empty: all
-  int anomalies_needed = 6;         // k of the last n windows make an event
+  std::string machine;                    // asset.yaml: what is known of it besides; for lineside-train, empty: nothing
+  std::vector<std::string> states;        // of the bundle, in which windows count; empty: all
+  std::vector<RunningWhen> running_when;  // all of them, while a window lasts, for it to count; empty: always
+  std::chrono::milliseconds settle{2000};  // running_when: and so long before it
+  int anomalies_needed = 6;                // k of the last n windows make an event
   int anomalies_of = 10;
   double clear_below = 0.8;  // share of the threshold that k of n scores must be below for the event to end
   std::chrono::milliseconds stall_max{3000};

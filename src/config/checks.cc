@@ -192,7 +192,7 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
     outputs.add(output_of(settings.stations[i].actuator), at + ".actuator");
     check_station(settings.stations[i], at, cameras, findings);
   }
-  check_assets(settings.waveform_sources, settings.assets, findings);
+  check_assets(settings.waveform_sources, settings.assets, settings.telemetry.tags, findings);
   for (std::size_t i = 0; i < settings.assets.size(); ++i)
     if (std::ranges::contains(settings.stations, settings.assets[i].name, &StationSettings::name))
       findings.problem(std::format("assets[{}].name", i),

@@ -34,6 +34,22 @@ class TagConfig : public testing::Test {
   const TestFolder folder_;
 };
 
+TEST_F(TagConfig, AnAssetMayNameTheTagsThatSayWhetherItRuns) {
+  const auto asset = [](const std::string& running) {
+    return "tag_sources: [{name: day, kind: file, path: day.csv}]\n"
+           "tags: [{name: speed, source: day, file: {column: a}}]\n"
+           "waveform_sources: [{name: daq}]\n"
+           "assets:\n  - {name: m, source: daq, topic: t, rate_hz: 1000, mode: learning, channels: [{name: x}], "
+           "running_when: [" +
+           running + "]}\n";
+  };
+  EXPECT_EQ(problems(asset("{tag: speed, min: 10}, {tag: speed, max: 20}")), "none");
+  EXPECT_THAT(problems(asset("{tag: sped, min: 10}")),
+              HasSubstr("running_when[0].tag: there is no tag 'sped' in tags"));
+  EXPECT_THAT(problems(asset("{tag: speed}")), HasSubstr("says neither min nor max"));
+  EXPECT_THAT(problems(asset("{tag: speed, min: 2, max: 1}")), HasSubstr("running_when[0].min: is above max"));
+}
+
 constexpr const char* kSources = R"(tag_sources:
   - {name: plc, kind: modbus, host: 10.0.0.5}
   - {name: line, kind: modbus, device: /dev/ttyUSB0, baud: 9600, parity: none, stop_bits: 1}

@@ -94,6 +94,7 @@ struct Gateway::Parts {
   std::vector<std::unique_ptr<ModelFile>> models;
   std::vector<std::unique_ptr<Station>> stations;
   std::optional<TrainingRoom> training;
+  std::vector<std::unique_ptr<RunningWatch>> running;  // by asset; null: it always counts
   std::vector<std::unique_ptr<Asset>> assets;
   std::vector<BundleFile> asset_bundles;  // by asset
   std::vector<std::unique_ptr<WaveformSource>> waveforms;
@@ -149,8 +150,11 @@ void Gateway::Parts::make_assets(const bundle::Trust& trust) {
   training.emplace(folder / "signing-key.pem");
   for (const auto& asset : settings.assets) {
     asset_bundles.emplace_back(asset.bundle);
-    assets.push_back(std::make_unique<Asset>(
-        asset, AssetParts{*outbox, metrics, clock, *training, trust, settings.inference.library, folder / asset.name}));
+    running.push_back(
+        asset.running_when.empty() ? nullptr : std::make_unique<RunningWatch>(asset, settings.telemetry.tags, clock));
+    assets.push_back(
+        std::make_unique<Asset>(asset, AssetParts{*outbox, metrics, clock, *training, trust, settings.inference.library,
+                                                  folder / asset.name, running.back().get()}));
   }
 }
 
@@ -191,6 +195,8 @@ void Gateway::Parts::make_telemetry() {
     tag_takers.push_back(std::make_unique<TagFanOut>());
     tag_takers[i]->add(telemetry->sink(i));
     if (!settings.rules.empty()) tag_takers[i]->add(rules->sink());
+    for (const auto& watch : running)
+      if (watch) tag_takers[i]->add(*watch);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <format>
 #include <functional>
+#include <utility>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -56,6 +57,7 @@ struct Asset::Instruments {
         anomaly(windows(metrics, asset, "anomaly")),
         unknown(windows(metrics, asset, "unknown_state")),
         sensor(windows(metrics, asset, "sensor_fault")),
+        not_running(windows(metrics, asset, "not_running")),
         dropped(metrics.counter("lineside_asset_dropped_blocks_total",
                                 "Blocks that the asset's thread was too slow for, or that waited at the end.",
                                 {{"asset", asset}})),
@@ -69,7 +71,7 @@ struct Asset::Instruments {
     return metrics.counter("lineside_asset_windows_total", "Windows by verdict.",
                            {{"asset", asset}, {"verdict", verdict}});
   }
-  Counter &normal, &anomaly, &unknown, &sensor, &dropped, &failed;
+  Counter &normal, &anomaly, &unknown, &sensor, &not_running, &dropped, &failed;
   Gauge& score;
   LatencyHistogram& latency;
 };
@@ -270,6 +272,7 @@ void Asset::learn() {
   MadeWindow recording;
   const std::size_t length = learner_->recording_samples();
   while (!queue_.closed() && learner_->wants_recording() && maker_.next(length, length, recording)) {
+    if (!ran(recording, length)) continue;
     const auto taken = learner_->take(recording);
     trouble(taken ? "" : taken.error().message);
     if (!taken) return;
@@ -286,7 +289,25 @@ void Asset::score_windows() {
   while (model_ && !queue_.closed() && maker_.next(model_->window(), model_->hop(), window)) judge(window);
 }
 
-void Asset::judge(const MadeWindow& window) {
+// While it lasted; else its state says why not, and it counts for nothing.
+bool Asset::ran(const MadeWindow& window, std::size_t samples) {
+  if (parts_.running == nullptr) return true;
+  const auto answer =
+      parts_.running->since(window.complete - from_seconds(static_cast<double>(samples) / settings_.rate_hz));
+  if (answer.running == Running::yes) return true;
+  paused_ = true;
+  if (!alarm_.open()) alarm_.forget();
+  (answer.running == Running::unknown ? instruments_->unknown : instruments_->not_running).add();
+  if (answer.running == Running::unknown) note_unknown(answer.state);
+  if (answer.running == Running::no) unknown_since_ = {};
+  const std::lock_guard lock(mutex_);
+  shown_.now.state = answer.state;
+  return false;
+}
+
+void Asset::judge(MadeWindow& window) {
+  if (!ran(window, model_->window())) return;
+  window.begins = std::exchange(paused_, false) || window.begins;
   const auto score = model_->score(window);
   if (!score) {
     instruments_->failed.add();
@@ -351,18 +372,19 @@ void Asset::note_features(const condition::WindowScore& score) {
     if (std::isfinite(one.deviation)) features.emplace_back(one.channel + " " + one.feature, to_float(one.deviation));
 }
 
+// Told when it lasts.
+void Asset::note_unknown(const std::string& state) {
+  const MonoTime now = parts_.clock.mono();
+  if (unknown_since_ == MonoTime{}) unknown_since_ = now;
+  if (unknown_told_ || now - unknown_since_ <= kUnknownLasts) return;
+  unknown_told_ = true;
+  tell("condition.unknown_state", Severity::low,
+       std::format("{} is in a state in which it can't be judged: {}.", settings_.name, state), {{"state", state}});
+}
+
 void Asset::watch(const condition::WindowScore& score, const MadeWindow& window) {
   const MonoTime now = parts_.clock.mono();
-  if (score.verdict == Verdict::unknown_state) {
-    if (unknown_since_ == MonoTime{}) unknown_since_ = now;
-    if (!unknown_told_ && now - unknown_since_ > kUnknownLasts) {
-      unknown_told_ = true;
-      tell("condition.unknown_state", Severity::low,
-           std::format("{} runs in a state that its model does not know: {}.", settings_.name, score.state),
-           {{"state", score.state}});
-    }
-    return;
-  }
+  if (score.verdict == Verdict::unknown_state) return note_unknown(score.state);
   unknown_since_ = {};
   unknown_told_ = false;
   if (!counts(score)) return;

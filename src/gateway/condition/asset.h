@@ -20,6 +20,7 @@
 #include "gateway/condition/asset_model.h"
 #include "gateway/condition/block_queue.h"
 #include "gateway/condition/learner.h"
+#include "gateway/condition/running_watch.h"
 #include "gateway/condition/sensor_watch.h"
 #include "gateway/condition/training_room.h"
 #include "gateway/condition/trend.h"
@@ -31,17 +32,17 @@ struct AssetParts {
   RecordSink& records;
   MetricsRegistry& metrics;
   Clock& clock;
-  TrainingRoom& room;            // whose key is trusted for what was learned here
-  bundle::Trust trust;           // who may sign the bundle
-  std::string library;           // of ONNX Runtime; empty: the system's
-  std::filesystem::path folder;  // of this asset, below data_dir
+  TrainingRoom& room;                     // whose key is trusted for what was learned here
+  bundle::Trust trust;                    // who may sign the bundle
+  std::string library;                    // of ONNX Runtime; empty: the system's
+  std::filesystem::path folder;           // of this asset, below data_dir
+  const RunningWatch* running = nullptr;  // of settings with `running_when`; outlives the asset
 };
 
 // Events, asset = its name: condition.anomaly (raised, and again when its severity grows), condition.normal (it ended),
-// condition.unknown_state, condition.drift (slow change without a fault, once for each model: learn again),
-// sensor.fault, sensor.ok, learning.* (learner.h), model.changed (another one than was told last, also over restarts),
-// model.refused. on_*() may come from any one thread;
-// status() from any.
+// condition.unknown_state (also when nobody knows whether it runs), condition.drift (slow change without a fault, once
+// for each model: learn again), sensor.fault, sensor.ok, learning.* (learner.h), model.changed (another one than was
+// told last, also over restarts), model.refused. on_*() may come from any one thread; status() from any.
 class Asset final : public WaveformSink {
  public:
   Asset(const config::AssetSettings& settings, AssetParts parts);
@@ -75,10 +76,12 @@ class Asset final : public WaveformSink {
   void look_after(MonoTime now);
   void learn();
   void score_windows();
-  void judge(const MadeWindow& window);
+  void judge(MadeWindow& window);
+  bool ran(const MadeWindow& window, std::size_t samples);
   void count(const condition::WindowScore& score);
   void note_features(const condition::WindowScore& score);
   void watch(const condition::WindowScore& score, const MadeWindow& window);
+  void note_unknown(const std::string& state);
   void tell_anomaly(const condition::WindowScore& score, const MadeWindow& window, bool worse);
   void tell(const std::string& type, Severity severity, const std::string& message,
             std::map<std::string, std::string> evidence = {});
@@ -106,7 +109,7 @@ class Asset final : public WaveformSink {
   std::string source_down_;  // why; empty: it is there, as far as anybody knows
   std::uint64_t lost_told_ = 0, dropped_told_ = 0;
   double worst_of_period_ = -1;
-  bool unknown_told_ = false, drift_told_ = false;
+  bool unknown_told_ = false, drift_told_ = false, paused_ = false;
 
   mutable std::mutex mutex_;  // of what status() shows
   AssetStatus shown_;

@@ -95,9 +95,14 @@ class AssetScoring : public ::testing::Test {
     ASSERT_TRUE(written) << written.error().message;
   }
   std::unique_ptr<Asset> started() {
-    auto asset = std::make_unique<Asset>(
-        settings_,
-        AssetParts{records_, metrics_, clock_, room_, {.keys = {key_->public_key()}}, "", folder_.path() / "m1"});
+    auto asset = std::make_unique<Asset>(settings_, AssetParts{records_,
+                                                               metrics_,
+                                                               clock_,
+                                                               room_,
+                                                               {.keys = {key_->public_key()}},
+                                                               "",
+                                                               folder_.path() / "m1",
+                                                               running_.get()});
     asset->start();
     EXPECT_TRUE(wait([&] { return asset->status().now.mode == "scoring"; })) << asset->status().now.trouble;
     return asset;
@@ -105,6 +110,7 @@ class AssetScoring : public ::testing::Test {
   void send(Asset& asset, std::vector<float> values) {
     for (std::size_t from = 0; from < values.size(); from += kRows) {
       WaveformBlock block{.rate_hz = kRate, .channels = 1, .samples = kRows, .sequence = ++sequence_};
+      block.received = clock_.mono();
       block.values.assign(values.begin() + static_cast<std::ptrdiff_t>(from),
                           values.begin() + static_cast<std::ptrdiff_t>(from + kRows));
       asset.on_block(std::move(block));
@@ -133,7 +139,69 @@ class AssetScoring : public ::testing::Test {
   Result<bundle::SigningKey> key_ = bundle::SigningKey::generate();
   config::AssetSettings settings_;
   std::uint64_t sequence_ = 0;
+  std::unique_ptr<RunningWatch> running_;
 };
+
+// With a tag that says how fast the machine turns: from 10 on it runs.
+class AssetThatStops : public AssetScoring {
+ protected:
+  AssetThatStops() {
+    settings_.running_when = {{.tag = "speed", .min = 10, .max = {}}};
+    settings_.settle = 1s;
+    running_ = std::make_unique<RunningWatch>(settings_, std::vector<config::TagSettings>{{.name = "speed"}}, clock_);
+    write(1);
+  }
+  void say(std::optional<double> speed) {
+    Sample sample{.tag = 0, .received = clock_.wall()};
+    if (speed) sample.value = *speed, sample.quality = Quality::good;
+    running_->on_samples(std::span(&sample, 1));
+    clock_.advance(4s);  // no summary comes in the time of a test
+  }
+  bool state_is(Asset& asset, const std::string& state) {
+    return wait([&] { return asset.status().now.state == state; });
+  }
+  static std::vector<float> loud(std::size_t rows) {
+    return Signal(9).rows(rows, [](std::size_t) { return 50.0; });
+  }
+};
+
+TEST_F(AssetThatStops, IsJudgedOnlyWhileItRuns) {
+  const auto asset = started();
+  say(1500);
+  send(*asset, Signal(5).rows(200));
+  ASSERT_TRUE(scored(*asset, 200));
+  say(0);
+  send(*asset, loud(200));
+  ASSERT_TRUE(state_is(*asset, "not running (speed is 0)"));
+  EXPECT_EQ(asset->status().now.windows, 200U) << "what it does while it stands is neither normal nor a fault";
+  say(1500);
+  send(*asset, Signal(6).rows(200));
+  ASSERT_TRUE(scored(*asset, 400));
+  EXPECT_EQ(records_.count("condition.anomaly"), 0);
+  EXPECT_EQ(records_.count("sensor.fault"), 0);
+  EXPECT_EQ(records_.count("condition.unknown_state"), 0);
+  send(*asset, loud(200));
+  EXPECT_TRUE(wait([&] { return records_.count("condition.anomaly") + records_.count("sensor.fault") > 0; }))
+      << "the same is seen while it runs";
+}
+
+TEST_F(AssetThatStops, WhatNobodyKnowsIsUnknown_AndToldOnceWhenItLasts) {
+  const auto asset = started();
+  send(*asset, loud(100));
+  ASSERT_TRUE(state_is(*asset, "unknown (speed has no good reading)"));
+  EXPECT_EQ(records_.count("condition.unknown_state"), 0) << "a source needs time to answer";
+  clock_.advance(61s);
+  send(*asset, loud(100));
+  EXPECT_TRUE(wait([&] { return records_.count("condition.unknown_state") == 1; }));
+  say(1500);
+  send(*asset, Signal(7).rows(100));
+  ASSERT_TRUE(scored(*asset, 100));
+  say({});
+  send(*asset, loud(100));
+  ASSERT_TRUE(state_is(*asset, "unknown (speed has no good reading)"));
+  EXPECT_EQ(asset->status().now.windows, 100U);
+  EXPECT_EQ(records_.count("condition.anomaly"), 0);
+}
 
 TEST_F(AssetScoring, ASlowChangeIsToldOnceAsDrift_AndIsNoAnomaly) {
   write(1);
