@@ -19,7 +19,7 @@ def main():
     for folder in (learned, found):
         folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([BUILD / "bin" / f"{name}_fuzz", "--write", seeds], check=True)
-    command = [BUILD / "libfuzzer/bin" / f"{name}_fuzz", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2000",
+    command = [BUILD / "libfuzzer/bin" / f"{name}_fuzz", f"-max_total_time={seconds}", "-timeout=60", "-rss_limit_mb=2000",
                "-max_len=20000", "-print_final_stats=1", "-verbosity=1", f"-artifact_prefix={found}/", learned, seeds]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     kept = [line for line in done.stdout.splitlines() if not line.startswith(("#", "\tNEW_FUNC", "NEW_FUNC"))]
