@@ -9,6 +9,7 @@
 #include <set>
 
 #include "config/asset_schema.h"
+#include "config/grants.h"
 #include "config/sparkplug_schema.h"
 #include "config/tag_schema.h"
 
@@ -220,6 +221,7 @@ void check_gateway(const GatewaySettings& settings, Findings& findings) {
     findings.problem("rules", std::format("names {} files; {} are the most", settings.rules.size(), kRuleFilesMax));
   for (std::size_t i = 0; i < settings.rules.size(); ++i)
     check_readable(settings.rules[i], std::format("rules[{}]", i), findings, NamedFiles::needed_by_all);
+  check_grants(settings, findings);
   if (settings.inference.providers.empty()) findings.problem("inference.providers", "is empty; name at least cpu");
 }
 

@@ -1,6 +1,7 @@
 #include "config/asset_schema.h"
 #include "config/broker_table.h"
 #include "config/gateway_settings.h"
+#include "config/grants.h"
 #include "config/sparkplug_schema.h"
 #include "config/table.h"
 #include "config/tag_schema.h"
@@ -215,6 +216,8 @@ Schema gateway_schema() {
       .object("sparkplug", &GatewaySettings::sparkplug, sparkplug_table(), "Tags for SCADA systems, without the hub.")
       .text_list("rules", &GatewaySettings::rules, TextRule::path,
                  "Files of rules over the tags that raise alarms (docs/rules.md). A mistake in one is a mistake here.")
+      .list("grants", &GatewaySettings::grants, grant_table(),
+            "What rules may write; nothing else is ever written to the plant (docs/rules.md).")
       .object("samples", &GatewaySettings::samples, samples_table(), "Pictures kept on site.")
       .object("ledger", &GatewaySettings::ledger,
               Table<LedgerSettings>("The ledger")

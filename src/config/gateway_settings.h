@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/asset_settings.h"
+#include "config/grant_settings.h"
 #include "config/sparkplug_settings.h"
 #include "config/tag_settings.h"
 #include "model/broker_access.h"
@@ -138,7 +139,8 @@ struct GatewaySettings {
   std::vector<AssetSettings> assets;
   TelemetrySettings telemetry;
   SparkplugSettings sparkplug;
-  std::vector<std::string> rules;  // files of rules over the tags
+  std::vector<std::string> rules;     // files of rules over the tags
+  std::vector<GrantSettings> grants;  // what of the tags may be written
   SampleStoreSettings samples;
   LedgerSettings ledger;
   OutboxSettings outbox;

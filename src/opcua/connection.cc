@@ -354,4 +354,9 @@ Result<std::vector<DataValue>> Connection::read(const std::vector<std::string>& 
   return impl_->read(nodes, deadline, stop);
 }
 
+Result<void> Connection::write(const std::string& node, std::string_view type, double number, MonoTime deadline,
+                               const std::stop_token& stop) {
+  return impl_->write(node, type, number, deadline, stop);
+}
+
 }  // namespace lineside::opcua

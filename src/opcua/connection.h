@@ -85,6 +85,11 @@ class Connection {
   // Of each node its value now, as many in one request as the server takes. What it can't give has a bad status.
   Result<std::vector<DataValue>> read(const std::vector<std::string>& nodes, MonoTime deadline,
                                       const std::stop_token& stop);
+  // Once. `type`: of the node's value, as a read gave it. Errors: usage (what is no node; a type that is no number, or
+  // that can't hold it: a whole number where it holds those): nothing was sent. write_refused (the server says no).
+  // opcua_unreachable, timeout, cancelled: it may have arrived.
+  Result<void> write(const std::string& node, std::string_view type, double number, MonoTime deadline,
+                     const std::stop_token& stop);
 
  private:
   class Impl;

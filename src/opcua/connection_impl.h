@@ -34,6 +34,8 @@ class Connection::Impl {
   Result<std::vector<Node>> children(const std::string& node, MonoTime deadline, const std::stop_token& stop);
   Result<std::vector<DataValue>> read(const std::vector<std::string>& nodes, MonoTime deadline,
                                       const std::stop_token& stop);
+  Result<void> write(const std::string& node, std::string_view type, double number, MonoTime deadline,
+                     const std::stop_token& stop);
 
   std::vector<std::size_t> refused_;
 

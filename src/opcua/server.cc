@@ -177,6 +177,7 @@ UA_StatusCode Server::State::make_node(const std::string& name, const UA_Variant
   attributes.dataType = value.type->typeId;
   attributes.valueRank = UA_VALUERANK_ANY;  // so that a later value may be anything
   attributes.value = value;
+  if (options.writable) attributes.accessLevel = UA_ACCESSLEVELMASK_READ | UA_ACCESSLEVELMASK_WRITE;
   const UA_NodeId id{1, UA_NODEIDTYPE_STRING, {.string = borrow(name)}};
   return UA_Server_addVariableNode(server, id, UA_NODEID_NUMERIC(0, UA_NS0ID_OBJECTSFOLDER),
                                    UA_NODEID_NUMERIC(0, UA_NS0ID_ORGANIZES), {1, borrow(name)},

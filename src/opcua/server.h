@@ -21,6 +21,7 @@ struct ServerOptions {
   std::string username, password;  // empty: nobody signs in by name
   int items_per_call_max = 0;      // of one request for monitored items; 0: any
   int reads_per_call_max = 0;      // of one request for values; likewise
+  bool writable = false;           // clients may write nodes
 };
 
 using ServerValue = std::variant<double, std::string, std::vector<double>, std::vector<float>,

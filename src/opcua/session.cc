@@ -59,6 +59,7 @@ Error Session::one_connection(const std::stop_token& stop) {
     const auto served = (*connection)->serve(kServe);
     handler_.on_served();
     if (!served) return served.error();
+    handler_.on_connection(**connection, stop);
     if (clock.mono() < retry_at) continue;
     retry_at = clock.mono() + options_.retry_items;
     if (const auto retried = (*connection)->retry_refused(clock.mono() + kSubscribeMax, stop); !retried)

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kTroubles{"ok", "freeze", "garbage", "gone"};
 constexpr std::uint32_t kBadSensorFailure = 0x808C'0000U;
-constexpr int kRegistersOfTag = 2;
+constexpr int kRegistersOfTag = 2, kSpareRegisters = 16;
 
 }  // namespace
 
@@ -40,8 +40,9 @@ Result<std::unique_ptr<TagPlant>> TagPlant::start(const config::TagPlantSettings
   std::unique_ptr<TagPlant> plant(new TagPlant(settings, address, seed, clock));
   if (settings.opcua_port > 0) LINESIDE_TRY(plant->serve_opcua());
   if (settings.modbus_port > 0) {
-    LINESIDE_ASSIGN(plant->modbus_, ModbusServer::start(address, settings.modbus_port, {}, clock,
-                                                        std::min(settings.count * kRegistersOfTag, 65'536)));
+    LINESIDE_ASSIGN(plant->modbus_,
+                    ModbusServer::start(address, settings.modbus_port, {}, clock,
+                                        std::min(settings.count * kRegistersOfTag + kSpareRegisters, 65'536)));
   }
   if (!settings.topic.empty()) {
     mqtt::ClientOptions options;

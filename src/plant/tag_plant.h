@@ -23,8 +23,8 @@ namespace lineside::plant {
 enum class TagTrouble : std::uint8_t { none, freeze, garbage, gone };
 
 // Tag N, NAME as name_of_tag(N), each `period`: OPC UA node ns=1;s=NAME (Double); Modbus holding registers 2N and 2N +
-// 1 (float32, high word first), any unit; MQTT topic TOPIC/NAME, {"value": 1.5, "time": milliseconds since 1970}. Owns
-// its thread.
+// 1 (float32, high word first), any unit, and behind those of all tags 16 that clients may write; MQTT topic
+// TOPIC/NAME, {"value": 1.5, "time": milliseconds since 1970}. Owns its thread.
 class TagPlant final : private mqtt::Handler {
  public:
   // Errors: address_in_use; those of mqtt::Client::start and opcua::Server::start.

@@ -99,6 +99,10 @@ class RuleEngine::Core {
     return all;
   }
 
+  std::string hindrance(const RuleWrite& write, bool back) {
+    return judges_.at(write.number).hindrance(*store_, now_, write.action, back);
+  }
+
   const RuleCounters& counters() const { return counters_; }
   bool reads(std::size_t tag) const { return store_->find(tag) != nullptr; }
 
@@ -221,6 +225,7 @@ Result<void> RuleEngine::acknowledge(std::string_view rule, const std::string& b
   return core_->acknowledge(rule, by, now);
 }
 std::vector<RuleStatus> RuleEngine::restore(std::span<const RuleStatus> kept) { return core_->restore(kept); }
+std::string RuleEngine::hindrance(const RuleWrite& write, bool back) { return core_->hindrance(write, back); }
 std::vector<RuleStatus> RuleEngine::status() const { return core_->status(); }
 const RuleCounters& RuleEngine::counters() const { return core_->counters(); }
 bool RuleEngine::reads(std::size_t tag) const { return core_->reads(tag); }

@@ -2,6 +2,7 @@
 // Watches the readings of tags and raises and clears alarms by rules. It knows no clock: time is what the readings and
 // advance() say, so a recording that is replayed gives the same events as it gave live.
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,22 @@ struct RuleMessage {
   nanoseconds ttl{};
 };
 
+// What a rule wants to be written. Nobody writes here: whoever is told may, within a grant (law 6).
+struct RuleWrite {
+  std::string rule;
+  std::uint32_t number = 0;  // of the rule, in the engine
+  std::size_t action = 0;    // place in Rule::writes
+  std::size_t tag = 0;       // as in Sample
+  std::string tag_name, unit;
+  double value = 0;
+  nanoseconds ttl{};  // from the event's time on
+  AlarmChange at = AlarmChange::raised;
+  std::optional<double> back_to;  // what is to be written when back_after is over
+  nanoseconds back_after{};
+  WallTime alarm_since{};  // which life of the alarm it belongs to: when it was raised
+  std::string hindered;    // why it must not be done; empty: it may
+};
+
 struct RuleEvent {
   enum class Kind : std::uint8_t {
     raised,
@@ -44,6 +61,7 @@ struct RuleEvent {
   std::vector<RuleValue> values;      // of the tags that the rule reads
   std::string by;                     // acknowledged, and cleared by that: who it was
   std::vector<RuleMessage> messages;  // raised and cleared
+  std::vector<RuleWrite> writes;      // likewise
 };
 const char* to_string(RuleEvent::Kind kind);
 // "80.5 °C", "no reading"
@@ -118,6 +136,10 @@ class RuleEngine {
 
   // Before the first reading: rules are as status() gave them before a restart. Gives those of rules that are no more.
   std::vector<RuleStatus> restore(std::span<const RuleStatus> kept);
+
+  // Why a write that was told may not be done now: what its interlocks say of the newest readings, or that the alarm is
+  // another by now. `back`: it is the one that ends it, for which the alarm does not count. Empty: it may.
+  std::string hindrance(const RuleWrite& write, bool back = false);
 
   std::vector<RuleStatus> status() const;
   const RuleCounters& counters() const;

@@ -110,6 +110,10 @@ enum class Wanted : std::uint8_t {
 std::optional<Expression> parse(std::string_view text, const TagList& tags, Wanted wanted,
                                 std::vector<Mistake>& mistakes);
 
+// "60", "-5 °C": a value of a tag in `unit`, in that unit. Not set: any unit.
+std::optional<double> parse_quantity(std::string_view text, const std::optional<Unit>& unit,
+                                     std::vector<Mistake>& mistakes);
+
 // "2" or "2 K": a distance between values of `of`, in that unit.
 std::optional<double> parse_distance(std::string_view text, const std::optional<Unit>& of,
                                      std::vector<Mistake>& mistakes);

@@ -72,7 +72,27 @@ Result<void> Judge::prepare(std::uint32_t number, TagStore& store) {
     LINESIDE_ASSIGN(Text payload, text(std::move(publish.payload), store, tags));
     payloads_.push_back(std::move(payload));
   }
+  LINESIDE_TRY(prepare_writes(store, tags));
+  number_ = number;
   for (const std::size_t tag : tags) shown_.push_back(store.slot_of(tag));
+  return {};
+}
+
+Result<void> Judge::prepare_writes(TagStore& store, std::set<std::size_t>& tags) {
+  for (const WriteAction& write : rule_.writes) {
+    auto& interlocks = interlocks_.emplace_back();
+    for (const Expression& condition : write.interlocks) {
+      LINESIDE_ASSIGN(Formula made, formula(condition, store));
+      interlocks.push_back({std::move(made), {}});
+      for (const std::size_t tag : condition.tags) {
+        const std::uint32_t at = store.slot_of(tag);
+        interlocks.back().reads.push_back({at, rule_.stale_after_of(*store.slot(at).tag)});
+      }
+      tags.insert(condition.tags.begin(), condition.tags.end());
+    }
+    tags.insert(write.tag);
+    store.slot_of(write.tag);
+  }
   return {};
 }
 
@@ -157,9 +177,9 @@ Judge::Outcome Judge::judge(TagStore& store, WallTime now) {
   return outcome;
 }
 
-std::string Judge::reasons(TagStore& store, WallTime now) {
+std::string Judge::troubles(const std::vector<Read>& reads, TagStore& store, WallTime now) {
   std::string out;
-  for (const auto& [at, stale_after] : reads_) {
+  for (const auto& [at, stale_after] : reads) {
     const TagStore::Slot& slot = store.slot(at);
     const char* why = !slot.read                                                   ? "was never read"
                       : slot.quality == Quality::bad                               ? "is bad"
@@ -168,9 +188,33 @@ std::string Judge::reasons(TagStore& store, WallTime now) {
                                                                                    : nullptr;
     if (why != nullptr) out += std::format("{}{} {}", out.empty() ? "" : ", ", slot.tag->name, why);
   }
-  if (!out.empty()) return out;
+  return out;
+}
+
+std::string Judge::reasons(TagStore& store, WallTime now) {
+  if (std::string out = troubles(reads_, store, now); !out.empty()) return out;
   const bool windows = std::ranges::any_of(windows_, [](const WindowUse& use) { return std::isnan(*use.value); });
   return windows ? "less than half of a window is known" : "the expression has no value";
+}
+
+std::string Judge::told_by(const Interlock& interlock, TagStore& store, WallTime now) {
+  if (std::string out = troubles(interlock.reads, store, now); !out.empty()) return out;
+  const double held = interlock.formula.evaluate();
+  return std::isnan(held) ? "it has no value now" : held == 0 ? "it is not true" : "";
+}
+
+std::string Judge::hindrance(TagStore& store, WallTime now, std::size_t write, bool back) {
+  const WriteAction& wanted = rule_.writes[write];
+  const bool there = alarm_.state() != AlarmState::normal;
+  if (!back && !alarm_.known()) return "the rule can't be judged now: " + reasons(store, now);
+  if (!back && there != (wanted.at == AlarmChange::raised))
+    return there ? "the alarm has come again" : "the alarm has gone";
+  std::optional<WallTime> unused;
+  fill_windows(store, now, unused);
+  for (std::size_t i = 0; i < interlocks_[write].size(); ++i)
+    if (const std::string why = told_by(interlocks_[write][i], store, now); !why.empty())
+      return std::format("interlock `{}`: {}", wanted.interlock_texts[i], why);
+  return {};
 }
 
 RuleStatus Judge::status() const {
@@ -188,6 +232,7 @@ RuleStatus Judge::status() const {
 void Judge::restore(const RuleStatus& kept) {
   alarm_.restore(kept.state, kept.acknowledged, kept.told_unknown, kept.since);
   raised_ = kept.message;
+  raised_at_ = kept.since;
 }
 
 RuleEvent Judge::event(TagStore& store, RuleEvent::Kind kind, WallTime now) {
@@ -205,15 +250,42 @@ RuleEvent Judge::event(TagStore& store, RuleEvent::Kind kind, WallTime now) {
     std::optional<WallTime> unused;
     fill_windows(store, now, unused);
     event.message += filled(message_, true);
-    for (std::size_t i = 0; i < payloads_.size(); ++i) {
-      const PublishAction& publish = rule_.publishes[i];
-      const auto at = publish.at == AlarmChange::raised ? RuleEvent::Kind::raised : RuleEvent::Kind::cleared;
-      if (kind == at)
-        event.messages.push_back({rule_.name, publish.broker, publish.topic, filled(payloads_[i], false), publish.ttl});
+    if (kind == RuleEvent::Kind::raised) {
+      raised_ = event.message;
+      raised_at_ = now;
     }
-    if (kind == RuleEvent::Kind::raised) raised_ = event.message;
+    add_actions(event, store, now);
   }
   return event;
+}
+
+void Judge::add_actions(RuleEvent& event, TagStore& store, WallTime now) {
+  const auto now_is = [&](AlarmChange at) {
+    return event.kind == (at == AlarmChange::raised ? RuleEvent::Kind::raised : RuleEvent::Kind::cleared);
+  };
+  for (std::size_t i = 0; i < payloads_.size(); ++i) {
+    const PublishAction& publish = rule_.publishes[i];
+    if (now_is(publish.at))
+      event.messages.push_back({rule_.name, publish.broker, publish.topic, filled(payloads_[i], false), publish.ttl});
+  }
+  for (std::size_t i = 0; i < rule_.writes.size(); ++i) {
+    const WriteAction& write = rule_.writes[i];
+    if (!now_is(write.at)) continue;
+    const TagInfo& tag = *store.slot(store.slot_of(write.tag)).tag;
+    event.writes.push_back({.rule = rule_.name,
+                            .number = number_,
+                            .action = i,
+                            .tag = write.tag,
+                            .tag_name = tag.name,
+                            .unit = tag.unit.value_or(""),
+                            .value = write.value,
+                            .ttl = write.ttl,
+                            .at = write.at,
+                            .back_to = write.back_to,
+                            .back_after = write.back_after,
+                            .alarm_since = raised_at_,
+                            .hindered = hindrance(store, now, i, false)});
+  }
 }
 
 }  // namespace lineside::rules

@@ -27,6 +27,10 @@ class Judge {
   // What there is to tell, with the values of now.
   RuleEvent event(TagStore& store, RuleEvent::Kind kind, WallTime now);
 
+  // Why this write may not be done now: its alarm is another by now, or what its interlocks say. `back`: it is the one
+  // that ends it, for which the alarm does not count. Empty: it may.
+  std::string hindrance(TagStore& store, WallTime now, std::size_t write, bool back);
+
   const Rule& rule() const { return rule_; }
   AlarmLogic& alarm() { return alarm_; }
   RuleStatus status() const;
@@ -55,6 +59,14 @@ class Judge {
     std::vector<MessagePiece> pieces;
     std::vector<std::optional<Formula>> values;
   };
+  struct Interlock {
+    Formula formula;
+    std::vector<Read> reads;
+  };
+  Result<void> prepare_writes(TagStore& store, std::set<std::size_t>& tags);
+  std::string told_by(const Interlock& interlock, TagStore& store, WallTime now);
+  void add_actions(RuleEvent& event, TagStore& store, WallTime now);
+  static std::string troubles(const std::vector<Read>& reads, TagStore& store, WallTime now);
   Result<Text> text(std::vector<MessagePiece> pieces, TagStore& store, std::set<std::size_t>& tags);
   static std::string filled(const Text& text, bool for_people);
 
@@ -65,8 +77,11 @@ class Judge {
   std::vector<WindowUse> windows_;     // of the conditions and the message
   std::optional<Formula> when_, end_;  // end_: of clear_when or, with hysteresis, of what keeps the alarm
   Text message_;
-  std::vector<Text> payloads_;  // of rule_.publishes
-  std::string raised_;          // what was said when the alarm was raised
+  std::vector<Text> payloads_;                      // of rule_.publishes
+  std::vector<std::vector<Interlock>> interlocks_;  // of rule_.writes
+  std::uint32_t number_ = 0;
+  std::string raised_;  // what was said when the alarm was raised
+  WallTime raised_at_{};
 };
 
 }  // namespace lineside::rules

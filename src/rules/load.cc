@@ -1,15 +1,17 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
-#include <map>
+#include <iterator>
 #include <set>
 #include <tuple>
 
 #include "base/file.h"
 #include "config/reader.h"
 #include "mqtt/mqtt_client.h"
+#include "rules/loops.h"
 #include "rules/rule.h"
 #include "rules/rule_table.h"
+#include "rules/write_checks.h"
 
 namespace lineside::rules {
 namespace {
@@ -31,11 +33,10 @@ class Checker {
       : around_(surroundings), before_(before), findings_(findings) {}
 
   std::vector<Rule> all(const RulesFile& file) {
-    std::vector<Rule> rules;
     if (const std::size_t count = file.rules.size() + before_.size(); count > kRulesMax) {
       findings_.problem("rules", std::format("has {} rules{}; {} are the most", count,
                                              before_.empty() ? "" : " with the files before it", kRulesMax));
-      return rules;
+      return {};
     }
     if (file.rules.empty() && findings_.has("rules")) findings_.problem("rules", "has no rule");
     std::set<std::string> names;
@@ -45,16 +46,17 @@ class Checker {
       at_ = std::format("rules[{}].", i);
       if (!names.insert(settings.name).second)
         problem("name", std::format("'{}' is already that of another rule", settings.name));
-      rules.push_back(rule(settings));
+      rules_.push_back(rule(settings));
     }
-    check_loops(file, rules);
-    if (const std::size_t windows = count_windows({&before_, &rules}); windows > kWindowsMax)
+    check_loops();
+    if (const std::size_t windows = count_windows({&before_, &rules_}); windows > kWindowsMax)
       findings_.problem("rules", std::format("have {} different windows; {} are the most", windows, kWindowsMax));
-    return rules;
+    return std::move(rules_);
   }
 
  private:
   void problem(const std::string& key, std::string message) { findings_.problem(at_ + key, std::move(message)); }
+  bool settings_known() const { return !around_.only_tags && !around_.tags.is_any(); }
   bool given(const std::string& key) const { return findings_.has(at_ + key); }
 
   std::optional<Expression> expression(const std::string& key, std::string_view text, Wanted wanted) {
@@ -151,6 +153,7 @@ class Checker {
     };
     all_of(rule.message);
     for (const PublishAction& publish : rule.publishes) all_of(publish.payload);
+    for (const WriteAction& write : rule.writes) std::ranges::for_each(write.interlocks, take);
   }
 
   void check_number_of_tags(const Rule& rule) {
@@ -163,8 +166,10 @@ class Checker {
   void check_actions(const RuleSettings& settings, Rule& rule) {
     if (settings.actions.size() > kActionsMax)
       problem("actions", std::format("has {} actions; {} are the most", settings.actions.size(), kActionsMax));
-    for (std::size_t i = 0; i < settings.actions.size(); ++i)
+    for (std::size_t i = 0; i < settings.actions.size(); ++i) {
       check_action(std::format("actions[{}]", i), settings.actions[i], rule);
+      std::ranges::copy(moved_by(settings.actions[i]), std::back_inserter(rule.moves));
+    }
   }
 
   void check_action(const std::string& key, const ActionSettings& action, Rule& rule) {
@@ -173,14 +178,15 @@ class Checker {
       case Kind::alarm:
         return;
       case Kind::write:
-        check_write(key, action);
-        return problem(key + ".kind", "write is not supported yet by this version: take the action out");
+        return write(key, action, rule);
       case Kind::publish:
         return publish(key, action, rule);
       case Kind::capture:
-        if (!around_.tags.is_any() && !std::ranges::contains(around_.captures, action.of))
+        if (settings_known() && !std::ranges::contains(around_.captures, action.of))
           problem(key + ".of", std::format("there is no station or asset '{}'", action.of));
-        return problem(key + ".kind", "capture is not supported yet by this version: take the action out");
+        return problem(key + ".kind",
+                       "capture is not supported yet: stations and assets keep what is worth keeping by themselves; "
+                       "take the action out");
     }
   }
 
@@ -190,7 +196,7 @@ class Checker {
       problem(
           key + ".topic",
           std::format("must be an MQTT topic of 1 to {} bytes, without + and # and a $ at its begin", kTopicBytesMax));
-    if (!around_.tags.is_any() && !std::ranges::contains(around_.brokers, action.broker))
+    if (settings_known() && !std::ranges::contains(around_.brokers, action.broker))
       problem(key + ".broker", std::format("there is no tag source of kind mqtt '{}'", action.broker));
     if (action.payload.size() > kMessageBytesMax)
       problem(key + ".payload",
@@ -207,71 +213,44 @@ class Checker {
     if (action.ttl.count() == 0) problem(key + ".ttl_ms", "is missing; say for how long it may still be done");
   }
 
-  void check_write(const std::string& key, const ActionSettings& action) {
-    if (!around_.tags.find(action.tag)) problem(key + ".tag", std::format("there is no tag '{}'", action.tag));
-    if (!action.value) problem(key + ".value", "is missing; say what is written");
-    if (!action.min || !action.max) {
-      problem(key + (action.min ? ".max" : ".min"), "is missing; a rule that writes names its limits");
-    } else if (*action.min > *action.max) {
-      problem(key + ".max", "is below min");
-    } else if (action.value && (*action.value < *action.min || *action.value > *action.max)) {
-      problem(key + ".value", std::format("{} is outside of {} to {}", *action.value, *action.min, *action.max));
-    }
-    if (action.interlocks.empty()) problem(key + ".interlocks", "is missing; a rule that writes names its interlocks");
+  void write(const std::string& key, const ActionSettings& action, Rule& rule) {
+    const Problem told = [&](const std::string& of, const std::string& message) { problem(key + of, message); };
+    WriteAction wanted = check_write(action, rule, around_, so_far(), told);
     for (std::size_t i = 0; i < action.interlocks.size(); ++i)
-      expression(std::format("{}.interlocks[{}]", key, i), action.interlocks[i], Wanted::condition);
-    check_ttl(key, action);
+      if (auto one = expression(std::format("{}.interlocks[{}]", key, i), action.interlocks[i], Wanted::condition))
+        wanted.interlocks.push_back(std::move(*one));
+    rule.writes.push_back(std::move(wanted));
+  }
+
+  // Of the files before, then of this one.
+  std::vector<const Rule*> so_far() const {
+    std::vector<const Rule*> all;
+    for (const Rule& rule : before_) all.push_back(&rule);
+    for (const Rule& rule : rules_) all.push_back(&rule);
+    return all;
   }
 
   // The tags that come to be read anew because of an action.
   std::vector<std::size_t> moved_by(const ActionSettings& action) const {
+    if (around_.tags.is_any()) return {};
     std::vector<std::size_t> tags;
     if (action.kind == ActionSettings::Kind::write)
-      if (const auto tag = around_.tags.find(action.tag)) tags.push_back(*tag);
+      if (const auto tag = around_.tags.find(action.tag)) tags = moved_by_write(*tag, around_);
     if (action.kind == ActionSettings::Kind::publish)
       for (const auto& [tag, filter] : around_.topics)
         if (mqtt::topic_matches(filter, action.topic)) tags.push_back(tag);
     return tags;
   }
 
-  // A rule whose writing or publishing makes itself read, also by way of other rules.
-  void check_loops(const RulesFile& file, const std::vector<Rule>& rules) {
-    if (around_.tags.is_any()) return;
-    std::map<std::size_t, std::vector<std::size_t>> readers;  // of a tag
-    for (std::size_t i = 0; i < rules.size(); ++i) {
-      for (const std::size_t tag : rules[i].when.tags) readers[tag].push_back(i);
-      if (rules[i].clear_when)
-        for (const std::size_t tag : rules[i].clear_when->tags) readers[tag].push_back(i);
-    }
-    std::vector<std::vector<std::size_t>> triggers(rules.size());
-    for (std::size_t i = 0; i < rules.size(); ++i)
-      for (const ActionSettings& action : file.rules[i].actions)
-        for (const std::size_t tag : moved_by(action))
-          triggers[i].insert(triggers[i].end(), readers[tag].begin(), readers[tag].end());
-    for (std::size_t i = 0; i < rules.size(); ++i) {
-      if (triggers[i].empty()) continue;
-      if (const auto last = way_back(i, triggers))
-        findings_.problem(std::format("rules[{}].actions", i),
-                          *last == i
+  // Those of which a rule of this file is a part; the others were told with their own file.
+  void check_loops() {
+    const std::vector<const Rule*> all = so_far();
+    for (const auto& [rule, last] : find_loops(all))
+      if (rule >= before_.size())
+        findings_.problem(std::format("rules[{}].actions", rule - before_.size()),
+                          last == rule
                               ? "writes or publishes what this rule reads: a loop"
-                              : std::format("makes a loop: what it does comes back by rule '{}'", rules[*last].name));
-    }
-  }
-
-  // The rule that triggers `start` at the end of a chain that it has begun.
-  static std::optional<std::size_t> way_back(std::size_t start, const std::vector<std::vector<std::size_t>>& triggers) {
-    std::vector<bool> seen(triggers.size());
-    std::vector<std::size_t> todo{start};
-    while (!todo.empty()) {
-      const std::size_t rule = todo.back();
-      todo.pop_back();
-      for (const std::size_t next : triggers[rule]) {
-        if (next == start) return rule;
-        if (!seen[next]) todo.push_back(next);
-        seen[next] = true;
-      }
-    }
-    return std::nullopt;
+                              : std::format("makes a loop: what it does comes back by rule '{}'", all[last]->name));
   }
 
   // As TagStore makes them.
@@ -289,6 +268,7 @@ class Checker {
   const Surroundings& around_;
   const std::vector<Rule>& before_;
   Findings& findings_;
+  std::vector<Rule> rules_;
   std::string at_;
 };
 

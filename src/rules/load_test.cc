@@ -14,13 +14,33 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+Surroundings::Grant grant(std::size_t tag, const std::string& name, const std::string& unit,
+                          std::vector<std::string> rules) {
+  config::TagSettings where;
+  where.name = name;
+  where.source = "plc";
+  where.modbus.address = static_cast<int>(tag);
+  return {.tag = tag,
+          .terms = {.tag = name,
+                    .rules = std::move(rules),
+                    .unit = unit,
+                    .min = 0,
+                    .max = 100,
+                    .expires = "2030-01-01T00:00:00Z"},
+          .where = where,
+          .kind = config::TagSourceSettings::Kind::modbus,
+          .moves = {tag}};
+}
+
 Surroundings boiler_room() {
   return {
       TagList(
           {{"feed/temperature", "°C", 60s}, {"burner/on", "", 0s}, {"feed/pressure", "bar", 0s}, {"valve", "%", 0s}}),
       {"press-4"},
       {"rooms"},
-      {{3, "valves/+/set"}}};
+      {{3, "valves/+/set"}},
+      {grant(3, "valve", "%", {"a", "b", "c"}), grant(2, "feed/pressure", "bar", {"a", "b"}),
+       grant(0, "feed/temperature", "°C", {"b"})}};
 }
 
 Result<std::vector<Rule>> load(const std::string& yaml, const Surroundings& around) {
@@ -137,10 +157,9 @@ TEST(LoadRules, ChecksActionsAndRefusesThoseThatItCantCarryOut) {
       - {kind: capture, of: press-5}
 )");
   for (const char* part :
-       {"actions[1].kind: write is not supported yet by this version", "actions[1].value: 120 is outside of 0 to 100",
-        "actions[1].interlocks[1]: column 1: there is no tag 'nothing'", "actions[2].tag: there is no tag 'valves'",
-        "actions[2].value: is missing", "actions[2].min: is missing", "actions[2].interlocks: is missing",
-        "actions[2].ttl_ms: is missing", "actions[3].topic: must be an MQTT topic",
+       {"actions[1].value: 120 is outside of 0 to 100", "actions[1].interlocks[1]: column 1: there is no tag 'nothing'",
+        "actions[2].tag: there is no tag 'valves'", "actions[2].value: is missing", "actions[2].min: is missing",
+        "actions[2].interlocks: is missing", "actions[2].ttl_ms: is missing", "actions[3].topic: must be an MQTT topic",
         "actions[3].payload: column 1: there is no tag 'x'", "actions[3].ttl_ms: is missing",
         "actions[3].broker: there is no tag source of kind mqtt 'none'",
         "actions[4].of: there is no station or asset 'press-5'", "actions[4].kind: capture is not supported yet"})
@@ -165,6 +184,118 @@ TEST(LoadRules, FindsRulesThatTriggerThemselves) {
   EXPECT_THAT(
       mistakes("rules:\n" + rule("a", "valve", "feed/pressure") + rule("b", "feed/pressure", "feed/temperature")),
       Not(HasSubstr("loop")));
+}
+
+// One action that writes; `changes` replaces keys of it.
+std::string writing(const std::string& changes, const char* rule = "a", const char* when = "burner/on") {
+  const std::pair<const char*, const char*> keys[] = {
+      {"tag", "valve"},  {"value", "60"}, {"min", "0"}, {"max", "100"}, {"interlocks", "[burner/on]"},
+      {"ttl_ms", "5000"}};
+  std::string action = "kind: write";
+  for (const auto& [key, value] : keys)
+    if (!changes.contains(std::string(key) + ":")) action += std::format(", {}: {}", key, value);
+  return std::format("  - name: {}\n    when: {}\n    actions: [{{{}{}{}}}]\n", rule, when, action,
+                     changes.empty() ? "" : ", ", changes);
+}
+
+TEST(LoadRules, ReadsAWrite) {
+  const Surroundings around = boiler_room();
+  const auto rules = load("rules:\n" + writing("value: 60 %, back_to: 5, back_after_ms: 60000, at: cleared"), around);
+  ASSERT_TRUE(rules) << rules.error().message;
+  const WriteAction& write = rules->front().writes.at(0);
+  EXPECT_EQ(write.tag, 3U);
+  EXPECT_EQ(write.value, 60);
+  EXPECT_EQ(write.back_to, 5);
+  EXPECT_EQ(write.back_after, 60s);
+  EXPECT_EQ(write.ttl, 5s);
+  EXPECT_EQ(write.at, AlarmChange::cleared);
+  EXPECT_EQ(write.interlocks.size(), 1U);
+  EXPECT_EQ(rules->front().moves, std::vector<std::size_t>{3});
+}
+
+TEST(LoadRules, ConvertsTheUnitOfAWrite_AndRefusesOneThatDoesNotFit) {
+  const Surroundings around = boiler_room();
+  const auto rules = load("rules:\n" + writing("tag: feed/pressure, value: 2000 mbar"), around);
+  ASSERT_TRUE(rules) << rules.error().message;
+  EXPECT_DOUBLE_EQ(rules->front().writes.at(0).value, 2);
+  EXPECT_THAT(mistakes("rules:\n" + writing("tag: feed/pressure, value: 2 °C")),
+              HasSubstr("actions[0].value: column 3: °C does not fit the tag, which is in bar"));
+  EXPECT_THAT(mistakes("rules:\n" + writing("tag: feed/temperature, value: 140 degF", "b")),
+              HasSubstr("actions[0].value: column 5: 140 degF are 60 °C: write that"));
+  EXPECT_THAT(mistakes("rules:\n" + writing("value: lots")), HasSubstr("actions[0].value: column 1: must be a number"));
+  EXPECT_THAT(mistakes("rules:\n" + writing("value: .nan")), HasSubstr("actions[0].value"));
+}
+
+TEST(LoadRules, DeniesWhatNothingGrants) {
+  const auto told = [](const std::string& changes, const char* rule = "a") {
+    return mistakes("rules:\n" + writing(changes, rule, "feed/temperature > 3"));
+  };
+  EXPECT_EQ(told(""), "");
+  EXPECT_THAT(told("tag: burner/on"), HasSubstr("lets anybody write 'burner/on': it needs a grant"));
+  EXPECT_THAT(told("", "z"), HasSubstr("the grant of 'valve' does not name this rule, 'z'"));
+  EXPECT_THAT(told("max: 120"), HasSubstr("actions[0].max: 120 is outside of the grant of 'valve', 0 to 100"));
+  EXPECT_THAT(told("min: 30, value: 20"), HasSubstr("actions[0].value: 20 is outside of 30 to 100"));
+  EXPECT_THAT(told("back_to: 101, back_after_ms: 1000"), HasSubstr("actions[0].back_to: 101 is outside of 0 to 100"));
+  EXPECT_THAT(told("value: 12.5"), HasSubstr("12.5 can't be written: the device holds whole numbers"));
+  EXPECT_THAT(told("ttl_ms: 900"), HasSubstr("actions[0].ttl_ms: 900 is below 1000 ms"));
+  EXPECT_THAT(told("back_to: 3"), HasSubstr("actions[0].back_after_ms: is missing"));
+  EXPECT_THAT(told("interlocks: []"), HasSubstr("actions[0].interlocks: is missing"));
+  EXPECT_THAT(told("interlocks: ['feed/pressure > 2 K']"), HasSubstr("actions[0].interlocks[0]: column"));
+}
+
+TEST(LoadRules, ATagHasOneRuleThatWritesIt) {
+  EXPECT_THAT(mistakes("rules:\n" + writing("", "a") + writing("value: 0", "b")),
+              HasSubstr("rules[1].actions[0].tag: 'valve' is written by rule 'a' already"));
+  const std::string twice = writing("");
+  EXPECT_THAT(mistakes("rules:\n" + twice.substr(0, twice.size() - 2) + ", " + twice.substr(twice.find("{kind"))),
+              HasSubstr("'valve' is written twice when the alarm is raised"));
+}
+
+TEST(LoadRules, LooksForLoopsAndSecondWritersOverAllFiles) {
+  const TestFolder folder;
+  const auto put = [&](const char* name, const std::string& rules) {
+    std::ofstream(folder / name) << "rules:\n" << rules;
+  };
+  put("one.yaml", writing("tag: feed/pressure", "a", "valve > 1"));
+  put("two.yaml", writing("tag: feed/temperature", "b", "feed/pressure > 1"));
+  put("three.yaml", writing("", "c", "feed/temperature > 1"));
+  put("four.yaml", writing("tag: feed/pressure", "b", "burner/on"));
+  const Surroundings around = boiler_room();
+  const auto load_all = [&](std::initializer_list<const char*> names) {
+    config::GatewaySettings settings;
+    for (const char* name : names) settings.rules.push_back((folder / name).string());
+    const auto rules = rules_of(settings, around);
+    return rules ? "" : rules.error().message;
+  };
+  EXPECT_EQ(load_all({"one.yaml", "two.yaml"}), "");
+  EXPECT_THAT(load_all({"one.yaml", "two.yaml", "three.yaml"}),
+              HasSubstr("three.yaml:4: rules[0].actions: makes a loop: what it does comes back by rule 'b'"));
+  EXPECT_THAT(load_all({"one.yaml", "four.yaml"}), HasSubstr("four.yaml:4: rules[0].actions[0].tag: 'feed/pressure' is "
+                                                             "written by rule 'a' already"));
+}
+
+// Two tags of one register: what is written by one is read by the other.
+TEST(Surroundings, ALoopByWayOfAnotherTagOfTheSameRegisterIsFound) {
+  config::GatewaySettings settings;
+  settings.telemetry.sources.emplace_back().name = "plc";
+  for (const char* name : {"valve", "valve-again", "other"}) {
+    auto& tag = settings.telemetry.tags.emplace_back();
+    tag.name = name;
+    tag.source = "plc";
+    tag.modbus.address = name == std::string("other") ? 9 : 8;
+  }
+  settings.grants = {{.tag = "valve", .rules = {"a"}, .max = 100, .expires = "2030-01-01T00:00:00Z"}};
+  const Surroundings around = surroundings_of(settings);
+  ASSERT_EQ(around.grants.size(), 1U);
+  EXPECT_EQ(around.grants[0].moves, (std::vector<std::size_t>{0, 1}));
+  const auto rule = [](const char* reads) {
+    return std::format(
+        "rules: [{{name: a, when: {} > 1, actions: [{{kind: write, tag: valve, value: 1, min: 0, max: 1, interlocks: "
+        "[other > 0], ttl_ms: 5000}}]}}]\n",
+        reads);
+  };
+  EXPECT_THAT(load(rule("valve-again"), around).error().message, HasSubstr("a loop"));
+  EXPECT_TRUE(load(rule("other"), around));
 }
 
 TEST(LoadRules, ReadsWhatIsPublished_AndFindsItsLoops) {

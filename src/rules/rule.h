@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/grant_settings.h"
+#include "config/tag_settings.h"
 #include "model/record.h"
 #include "rules/expression.h"
 
@@ -38,6 +40,18 @@ struct PublishAction {
   AlarmChange at = AlarmChange::raised;
 };
 
+// What is written into a tag when the alarm is raised or cleared; granted, checked when the rules were loaded.
+struct WriteAction {
+  std::size_t tag = 0;
+  double value = 0;  // in the tag's unit
+  std::vector<Expression> interlocks;
+  std::vector<std::string> interlock_texts;
+  nanoseconds ttl{};  // later than so after the alarm it is not done any more
+  AlarmChange at = AlarmChange::raised;
+  std::optional<double> back_to;  // what is written when `back_after` is over
+  nanoseconds back_after{};
+};
+
 struct Rule {
   std::string name, asset, when_text;
   Expression when;
@@ -48,8 +62,10 @@ struct Rule {
   Severity severity = Severity::medium;
   std::vector<MessagePiece> message;
   std::vector<PublishAction> publishes;
-  nanoseconds unknown_after{};  // so long without knowing is told
-  nanoseconds stale_after{};    // without a reading for so long a tag is stale; 0: by each tag's max_silence
+  std::vector<WriteAction> writes;
+  std::vector<std::size_t> moves;  // tags that its actions may change
+  nanoseconds unknown_after{};     // so long without knowing is told
+  nanoseconds stale_after{};       // without a reading for so long a tag is stale; 0: by each tag's max_silence
 
   nanoseconds stale_after_of(const TagInfo& tag) const {
     return stale_after.count() > 0 ? stale_after : tag.max_silence;
@@ -66,13 +82,23 @@ struct Surroundings {
     std::string filter;
   };
   std::vector<Topic> topics{};  // whose messages tags are read from, of all brokers
+  struct Grant {
+    std::size_t tag;
+    config::GrantSettings terms;
+    config::TagSettings where;
+    config::TagSourceSettings::Kind kind;
+    std::vector<std::size_t> moves;  // tags of the same place, itself among them
+  };
+  std::vector<Grant> grants{};
+  bool only_tags = false;  // nothing but the tags is known: the rest is not checked
 };
 
 // Reads rules.yaml. Every mistake in the file is found in one pass and listed in the error's message, one line each,
 // with file, line, key and, in expressions, the column: unknown keys and tags, units that don't fit, syntax, ranges,
-// too many rules, rules that publish or write what makes them read it. Errors: config_invalid, file_not_found, file_io,
-// limit_reached (file above kFileBytesMax). The actions write and capture are checked, then refused: this version can't
-// carry them out. `before`: those of the files before this one; names are unique over all of them.
+// too many rules, rules that publish or write what makes them read it, writes that no grant allows, two rules that
+// write one tag. Errors: config_invalid, file_not_found, file_io, limit_reached (file above kFileBytesMax). The action
+// capture is checked, then refused: this version can't carry it out. `before`: those of the files before this one;
+// names are unique, and loops are looked for, over all of them.
 Result<std::vector<Rule>> load_rules(const std::filesystem::path& path, const Surroundings& surroundings,
                                      const std::vector<Rule>& before = {});
 

@@ -8,20 +8,22 @@ namespace {
 using config::Table;
 using config::TextRule;
 
-constexpr double kWeekMs = 7.0 * 86'400'000, kHourMs = 3'600'000, kValueMax = 1e300;
+constexpr double kWeekMs = 7.0 * 86'400'000, kHourMs = 3'600'000;
 
 Table<ActionSettings> action_table() {
   using Kind = ActionSettings::Kind;
   return Table<ActionSettings>("An action")
-      .choice("kind", &ActionSettings::kind,
-              {{"alarm", Kind::alarm}, {"write", Kind::write}, {"publish", Kind::publish}, {"capture", Kind::capture}},
-              "alarm: raise and clear an alarm, as every rule does. publish: send an MQTT message. The others are not "
-              "supported yet.")
+      .choice(
+          "kind", &ActionSettings::kind,
+          {{"alarm", Kind::alarm}, {"write", Kind::write}, {"publish", Kind::publish}, {"capture", Kind::capture}},
+          "alarm: raise and clear an alarm, as every rule does. publish: send an MQTT message. write: write a tag that "
+          "the gateway's `grants` let this rule write. capture is not supported yet.")
       .required()
       .text("tag", &ActionSettings::tag, TextRule::any, "write: the tag that is written.")
-      .number("value", &ActionSettings::value, "", -kValueMax, kValueMax, "write: what is written, in the tag's unit.")
-      .number("min", &ActionSettings::min, "", -kValueMax, kValueMax, "write: nothing below is ever written.")
-      .number("max", &ActionSettings::max, "", -kValueMax, kValueMax, "write: nothing above is ever written.")
+      .text("value", &ActionSettings::value, TextRule::any,
+            "write: the number that is written, in the tag's unit or with one that fits it.")
+      .text("min", &ActionSettings::min, TextRule::any, "write: nothing below is ever written.")
+      .text("max", &ActionSettings::max, TextRule::any, "write: nothing above is ever written.")
       .text_list("interlocks", &ActionSettings::interlocks, TextRule::any,
                  "write: conditions; all must be true, and known, for the write to be done.")
       .milliseconds("ttl_ms", &ActionSettings::ttl, 1, kHourMs, "write, publish: what is not done by then is left out.")
@@ -31,7 +33,10 @@ Table<ActionSettings> action_table() {
       .text("payload", &ActionSettings::payload, TextRule::any,
             "publish: text with values, like `message`; as bare numbers, null where they are not known.")
       .choice("at", &ActionSettings::at, {{"raised", AlarmChange::raised}, {"cleared", AlarmChange::cleared}},
-              "publish: when.")
+              "write, publish: when.")
+      .text("back_to", &ActionSettings::back_to, TextRule::any,
+            "write: the number that is written back when back_after_ms are over; empty: the value stays.")
+      .milliseconds("back_after_ms", &ActionSettings::back_after, 0, kWeekMs, "write: how long the value stays.")
       .text("of", &ActionSettings::of, TextRule::any, "capture: name of a station or an asset.");
 }
 

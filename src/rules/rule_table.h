@@ -16,12 +16,14 @@ using std::chrono::milliseconds;
 struct ActionSettings {
   enum class Kind : std::uint8_t { alarm, write, publish, capture } kind = Kind::alarm;
   std::string tag;                       // write
-  std::optional<double> value;           // write
-  std::optional<double> min, max;        // write: limits of what may ever be written
+  std::string value;                     // write: with or without a unit
+  std::string min, max;                  // write: likewise; limits of what may ever be written
   std::vector<std::string> interlocks;   // write: conditions that must all be true
   milliseconds ttl{0};                   // write, publish: later than so it is not done any more
   std::string broker, topic, payload;    // publish; broker: the name of a tag source of kind mqtt
-  AlarmChange at = AlarmChange::raised;  // publish
+  AlarmChange at = AlarmChange::raised;  // write, publish
+  std::string back_to;                   // write: what is written when back_after is over; empty: nothing
+  milliseconds back_after{0};            // write
   std::string of;                        // capture: a station or an asset
 };
 

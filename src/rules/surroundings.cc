@@ -3,7 +3,24 @@
 #include <algorithm>
 #include <iterator>
 
+#include "config/grants.h"
+
 namespace lineside::rules {
+namespace {
+
+void add_grant(const config::TelemetrySettings& telemetry, const config::GrantSettings& grant, Surroundings& around) {
+  const auto tag = around.tags.find(grant.tag);
+  if (!tag) return;
+  const config::TagSettings& where = telemetry.tags[*tag];
+  const auto source = std::ranges::find(telemetry.sources, where.source, &config::TagSourceSettings::name);
+  if (source == telemetry.sources.end()) return;
+  around.grants.push_back({.tag = *tag, .terms = grant, .where = where, .kind = source->kind, .moves = {}});
+  for (std::size_t i = 0; i < telemetry.tags.size(); ++i)
+    if (i == *tag || config::same_place(where, telemetry.tags[i], source->kind))
+      around.grants.back().moves.push_back(i);
+}
+
+}  // namespace
 
 Surroundings surroundings_of(const config::GatewaySettings& settings) {
   std::vector<TagInfo> tags;
@@ -24,6 +41,7 @@ Surroundings surroundings_of(const config::GatewaySettings& settings) {
   for (std::size_t i = 0; i < settings.telemetry.tags.size(); ++i)
     if (const std::string& filter = settings.telemetry.tags[i].mqtt.topic; !filter.empty())
       around.topics.push_back({i, filter});
+  for (const config::GrantSettings& grant : settings.grants) add_grant(settings.telemetry, grant, around);
   for (const auto& station : settings.stations) around.captures.push_back(station.name);
   for (const auto& asset : settings.assets) around.captures.push_back(asset.name);
   return around;

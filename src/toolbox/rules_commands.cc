@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "audit/audit_log.h"
 #include "base/file.h"
 #include "config/load.h"
 #include "rules/alarm_file.h"
@@ -23,7 +24,7 @@ using rules::RuleEvent;
 
 struct RulesCommand {
   fs::path rules, data, config;
-  std::string rule, by;
+  std::string rule, by, expect;
   std::string time_column;
   double period_s = 0;
   bool json = false, fail_on_alarm = false;
@@ -72,21 +73,38 @@ class Reporter final : public rules::RuleSink {
     std::string values;
     for (const rules::RuleValue& value : event.values)
       values += std::format("{}{} {}", values.empty() ? "" : ", ", value.name, to_string(value));
-    return std::format("{}  {:<7}  {}  {} ({})\n", written(event.time), to_string(event.kind), event.rule,
-                       event.message, values);
+    std::string text = std::format("{}  {:<7}  {}  {} ({})\n", written(event.time), to_string(event.kind), event.rule,
+                                   event.message, values);
+    for (const rules::RuleWrite& write : event.writes) {
+      text += std::format("{}  {}  {}  {} = {:.6g}{}{}", written(event.time),
+                          write.hindered.empty() ? "would write" : "would not write", event.rule, write.tag_name,
+                          write.value, write.unit.empty() ? "" : " ", write.unit);
+      if (!write.hindered.empty()) text += ": " + write.hindered;
+      if (write.hindered.empty() && write.back_to)
+        text += std::format(", and {:.6g} after {}", *write.back_to, std::chrono::duration<double>(write.back_after));
+      text += '\n';
+    }
+    return text;
+  }
+
+  static ordered_json writes_of(const RuleEvent& event) {
+    ordered_json writes = ordered_json::array();
+    for (const rules::RuleWrite& write : event.writes) {
+      writes.push_back({{"tag", write.tag_name}, {"value", write.value}, {"unit", write.unit}});
+      if (write.back_to) writes.back()["back_to"] = *write.back_to;
+      if (!write.hindered.empty()) writes.back()["not_because"] = write.hindered;
+    }
+    return writes;
   }
 
   static std::string as_json(const RuleEvent& event) {
     ordered_json values = ordered_json::object();
     for (const rules::RuleValue& value : event.values)
       values[value.name] = std::isfinite(value.value) ? ordered_json(value.value) : ordered_json();
-    return dumped({{"time", to_rfc3339(event.time)},
-                   {"event", to_string(event.kind)},
-                   {"rule", event.rule},
-                   {"severity", to_string(event.severity)},
-                   {"message", event.message},
-                   {"values", values}}) +
-           "\n";
+    ordered_json line{{"time", to_rfc3339(event.time)},        {"event", to_string(event.kind)}, {"rule", event.rule},
+                      {"severity", to_string(event.severity)}, {"message", event.message},       {"values", values}};
+    if (!event.writes.empty()) line["would_write"] = writes_of(event);
+    return dumped(line) + "\n";
   }
 
   bool json_;
@@ -215,6 +233,7 @@ Result<Known> known(const RulesCommand& command, const telemetry::Table& table) 
       found.columns.emplace(tags[i].file.column.empty() ? tags[i].name : tags[i].file.column, i);
     return found;
   }
+  found.around.only_tags = true;
   std::vector<rules::TagInfo> tags;
   for (std::size_t i = 0; i < table.names().size(); ++i) {
     found.columns.emplace(table.names()[i], i);
@@ -250,6 +269,37 @@ Result<int> check(const RulesCommand& command) {
                          command.config.string())
                  .c_str(),
              stdout);
+  for (const rules::Rule& rule : loaded)
+    for (const rules::WriteAction& write : rule.writes) {
+      const auto& tag = settings.telemetry.tags[write.tag];
+      const auto grant = std::ranges::find(settings.grants, tag.name, &config::GrantSettings::tag);
+      std::fputs(std::format("  {} may write {}{}{} into {} until {}\n", rule.name, write.value,
+                             tag.unit.empty() ? "" : " ", tag.unit, tag.name, grant->expires)
+                     .c_str(),
+                 stdout);
+    }
+  return 0;
+}
+
+// The audit log of what was written to the plant: all lines, checked.
+Result<int> verify_audit(const RulesCommand& command) {
+  LINESIDE_ASSIGN(const auto settings, config::load_gateway_settings(command.config));
+  const fs::path folder = audit::folder_in(settings.data_dir);
+  bool expected = command.expect.empty();
+  std::uint64_t torn = 0;
+  const auto each = [&](const audit::Line& line) {
+    expected = expected || audit::to_string(line.head) == command.expect;
+    if (command.json) std::fputs(std::format("{}\n", line.entry).c_str(), stdout);
+  };
+  LINESIDE_ASSIGN(const audit::Head head, audit::verify(folder, each, &torn));
+  if (!expected)
+    return fail(ErrorCode::file_format,
+                std::format("{} has no line {}: it was cut off, or is another log", folder.string(), command.expect));
+  std::fputs(
+      std::format("{}: {} lines, each follows on the one before; the newest is {}{}\n", folder.string(), head.number,
+                  audit::to_string(head), torn > 0 ? "; an unfinished line at the end, which a power cut leaves" : "")
+          .c_str(),
+      command.json ? stderr : stdout);
   return 0;
 }
 
@@ -277,6 +327,20 @@ cli::Command acknowledge_command(const std::shared_ptr<RulesCommand>& options) {
   return command;
 }
 
+cli::Command audit_command(const std::shared_ptr<RulesCommand>& options) {
+  cli::Command command{.name = "audit", .summary = "verifies the audit log of what rules have written to the plant"};
+  command.details =
+      "Each line of the log has the hash of all before it: one that was changed, left out or put in is found, with its "
+      "file and line. That the newest were cut off shows against any event of a write that the hub has: its evidence "
+      "`audit` is for --expect. Works while the gateway runs, and without it.";
+  command.options = {cli::required("--config", "FILE", "the gateway's settings", options->config),
+                     cli::option("--expect", "LINE", "a line that must be there, as NUMBER:HASH", options->expect),
+                     cli::flag("--json", "print every entry as a line of JSON", options->json)};
+  command.examples = {{"lineside rules audit --config gateway.yaml --json", "who wrote what, when and why"}};
+  command.run = [options] { return verify_audit(*options); };
+  return command;
+}
+
 }  // namespace
 
 cli::Command rules_commands() {
@@ -285,7 +349,9 @@ cli::Command rules_commands() {
   tested.details =
       "Reads CSV (',', ';' or tabs; also .gz), one column for each tag. Every event is printed with its time (as the "
       "recording writes it), rule, message and values, then a summary for each rule. Empty cells are no readings; "
-      "texts like 'Bad' are bad ones; true and false are 1 and 0. Without --config every column is a tag without a "
+      "texts like 'Bad' are bad ones; true and false are 1 and 0. What a rule would write, or what would keep it from "
+      "that, "
+      "is printed below its event; nothing is ever written. Without --config every column is a tag without a "
       "unit that never gets stale. --json prints one object for each event and a last one with the summary.\n\n"
       "Exits with 0 whatever the rules told; with --fail-on-alarm with 1 if one raised an alarm.";
   tested.options = {
@@ -303,15 +369,18 @@ cli::Command rules_commands() {
   tested.run = [options] { return test(*options); };
 
   cli::Command checked{.name = "check", .summary = "checks rules against the tags of a gateway"};
-  checked.details = "Lists every mistake with file, line, key and column: unknown tags, units that don't fit, syntax.";
+  checked.details =
+      "Lists every mistake with file, line, key and column: unknown tags, units that don't fit, syntax, writes that "
+      "nothing grants; and what the rules may write. Nothing is written.";
   checked.options = {cli::argument("RULES", "the rules (YAML)", options->rules),
                      cli::required("--config", "FILE", "the gateway's settings", options->config)};
   checked.options[0].value_name = "FILE";
   checked.examples = {{"lineside rules check rules.yaml --config gateway.yaml", "says what is wrong with them"}};
   checked.run = [options] { return check(*options); };
 
-  cli::Command group{.name = "rules", .summary = "tries out rules, and acknowledges their alarms"};
-  group.commands = {std::move(checked), std::move(tested), acknowledge_command(options)};
+  cli::Command group{.name = "rules",
+                     .summary = "tries out rules, acknowledges their alarms, verifies what they wrote"};
+  group.commands = {std::move(checked), std::move(tested), acknowledge_command(options), audit_command(options)};
   return group;
 }
 

@@ -123,6 +123,45 @@ TEST_F(RulesTest, AGatewaysRulesAreCheckedWithItsSettings_AndAcknowledged) {
   EXPECT_NE(lineside({"check", path("gateway.yaml")}).code, 0);
 }
 
+TEST_F(RulesTest, SaysWhatWouldBeWritten_AndWritesNothing) {
+  write("writes.yaml",
+        "rules: [{name: hot, when: t > 80, actions: [{kind: write, tag: valve, value: 60 %, min: 0, max: 100, "
+        "interlocks: ['on == 1'], ttl_ms: 5000, back_to: 5, back_after_ms: 60000}]}]\n");
+  write("writes.csv",
+        "time,t,on,valve\n2026-03-01 10:00:00,20,1,5\n2026-03-01 10:00:10,90,1,5\n2026-03-01 10:05:00,20,0,5\n"
+        "2026-03-01 10:10:00,90,0,5\n");
+  const Outcome alone = lineside({"rules", "test", path("writes.yaml"), "--data", path("writes.csv")});
+  EXPECT_EQ(alone.code, 0) << alone.err;
+  EXPECT_THAT(alone.out, HasSubstr("2026-03-01 10:00:10.000  would write  hot  valve = 60, and 5 after 60s\n"));
+  EXPECT_THAT(
+      alone.out,
+      HasSubstr("2026-03-01 10:10:00.000  would not write  hot  valve = 60: interlock `on == 1`: it is not true\n"));
+  const Outcome json = lineside({"rules", "test", path("writes.yaml"), "--data", path("writes.csv"), "--json"});
+  EXPECT_THAT(json.out, HasSubstr(R"("would_write":[{"tag":"valve","value":60.0,"unit":"","back_to":5.0}]})"));
+  const std::string tags =
+      "gateway: g\ndata_dir: data\ntag_sources: [{name: plc, kind: modbus, host: 127.0.0.1}]\n"
+      "tags: [{name: t, source: plc, modbus: {address: 1}}, {name: 'on', source: plc, modbus: {address: 2}}, "
+      "{name: valve, source: plc, unit: '%', modbus: {address: 3}}]\n";
+  write("gateway.yaml", tags);
+  const Outcome denied = lineside({"rules", "check", path("writes.yaml"), "--config", path("gateway.yaml")});
+  EXPECT_EQ(denied.code, 78);
+  EXPECT_THAT(denied.err, HasSubstr("lets anybody write 'valve': it needs a grant"));
+  write("gateway.yaml", tags +
+                            "grants: [{tag: valve, rules: [hot], unit: '%', min: 0, max: 80, expires: "
+                            "2100-01-01T00:00:00Z}]\n");
+  EXPECT_THAT(lineside({"rules", "check", path("writes.yaml"), "--config", path("gateway.yaml")}).err,
+              HasSubstr("actions[0].max: 100 is outside of the grant of 'valve', 0 to 80"));
+  write("gateway.yaml", tags +
+                            "grants: [{tag: valve, rules: [hot], unit: '%', min: 0, max: 100, expires: "
+                            "2100-01-01T00:00:00Z}]\n");
+  EXPECT_THAT(lineside({"rules", "check", path("writes.yaml"), "--config", path("gateway.yaml")}).out,
+              HasSubstr("  hot may write 60 % into valve until 2100-01-01T00:00:00Z\n"));
+  EXPECT_FALSE(std::filesystem::exists(path("data")));
+  const Outcome none = lineside({"rules", "audit", "--config", path("gateway.yaml")});
+  EXPECT_EQ(none.code, 0);
+  EXPECT_THAT(none.out, HasSubstr("0 lines"));
+}
+
 TEST(RowTimes, ReadsTimesOfDayOverMidnightAndPlainNumbers) {
   const auto table = telemetry::Table::parse("clock,ms,v\n23:59:58,1700000000000,1\n00:00:01,1700000001500,2\n", "t");
   auto clock = RowTimes::find(*table, "", {}).value();

@@ -21,7 +21,7 @@ constexpr std::string_view kFile = R"(rules:
 constexpr std::string_view kWriting = R"(rules:
   - name: valve
     when: pump.on
-    actions: [{kind: write, tag: p, value: 1, min: 0, max: 2, interlocks: [pump.on], ttl_ms: 5}]
+    actions: [{kind: write, tag: p, value: 1, min: 0, max: 2, interlocks: [pump.on], ttl_ms: 5000}]
 )";
 
 const TagList& tags() {
@@ -44,17 +44,27 @@ void parse_any(std::string_view text) {
     static_cast<void>(formula->evaluate());
   }
   std::vector<Mistake> mistakes;
+  require(parse_quantity(text, unit_of("bar"), mistakes).has_value() == mistakes.empty());
+  mistakes.clear();
   require(parse_distance(text, unit_of("bar"), mistakes).has_value() == mistakes.empty());
 }
 
 class Nowhere final : public RuleSink {
  public:
-  void on_rule(const RuleEvent& event) override { require(!event.rule.empty()); }
+  void on_rule(const RuleEvent& event) override {
+    require(!event.rule.empty());
+    for (const RuleWrite& write : event.writes) require(write.value >= 0 && write.value <= 10);  // as granted
+  }
 };
 
 void load_any(std::span<const std::uint8_t> bytes) {
   const MemoryFile file(bytes);
-  const Surroundings around{TagList({{"boiler/t", "°C", std::chrono::seconds{60}}, {"pump.on", ""}, {"p", "bar"}}), {}};
+  Surroundings around{TagList({{"boiler/t", "°C", std::chrono::seconds{60}}, {"pump.on", ""}, {"p", "bar"}}), {}};
+  around.grants.push_back({.tag = 2,
+                           .terms = {.tag = "p", .rules = {"valve"}, .unit = "bar", .max = 10},
+                           .where = {},
+                           .kind = config::TagSourceSettings::Kind::modbus,
+                           .moves = {2}});
   auto rules = load_rules(file.path(), around);
   if (!rules) {
     require(rules.error().code == ErrorCode::config_invalid);

@@ -83,7 +83,9 @@ std::string count(std::size_t n, const char* what) { return std::format("{} {}{}
 
 // Members in the order in which they are made; the destructor takes them down the other way round.
 struct Gateway::Parts {
-  Parts(const config::GatewaySettings& how, Clock& time) : settings(how), clock(time) {}
+  Parts(const config::GatewaySettings& how, Clock& time)
+      : settings(how), clock(time), writers(how.telemetry.tags.size()) {}
+  ~Parts() { writers.clear(); }
 
   const config::GatewaySettings settings;
   Clock& clock;
@@ -100,6 +102,7 @@ struct Gateway::Parts {
   std::vector<std::unique_ptr<WaveformSource>> waveforms;
   std::unique_ptr<Telemetry> telemetry;
   std::unique_ptr<SparkplugPublisher> sparkplug;
+  TagWriters writers;
   std::unique_ptr<RuleWatch> rules;
   std::vector<std::unique_ptr<TagFanOut>> tag_takers;  // by source
   std::vector<std::unique_ptr<TagSource>> tag_sources;
@@ -177,10 +180,12 @@ void Gateway::Parts::start_waveforms() {
 }
 
 Result<void> Gateway::Parts::make_rules() {
-  LINESIDE_ASSIGN(
-      rules, RuleWatch::create(settings, {.records = *outbox, .metrics = metrics, .clock = clock, .on_disk = [this] {
-                                            return outbox->flush(kFlushMax).has_value();
-                                          }}));
+  LINESIDE_ASSIGN(rules,
+                  RuleWatch::create(settings, {.records = *outbox,
+                                               .metrics = metrics,
+                                               .clock = clock,
+                                               .on_disk = [this] { return outbox->flush(kFlushMax).has_value(); },
+                                               .writers = writers}));
   return {};
 }
 
@@ -220,7 +225,13 @@ void Gateway::Parts::start_telemetry() {
     if (!std::ranges::contains(settings.telemetry.tags, source.name, &config::TagSettings::source)) continue;
     auto made = make_tag_source(source, settings.telemetry.tags, clock, metrics);
     const auto started = made ? (*made)->start(*tag_takers[i]) : Result<void>(std::unexpected(made.error()));
-    if (started) tag_sources.push_back(std::move(*made));
+    if (started) {
+      for (std::size_t tag = 0; tag < settings.telemetry.tags.size(); ++tag)
+        if (TagWriter* writer = (*made)->writer();
+            writer != nullptr && settings.telemetry.tags[tag].source == source.name)
+          writers.set(tag, *writer);
+      tag_sources.push_back(std::move(*made));
+    }
     if (!started) do_without(std::format("The tag source '{}'", source.name), started.error());
   }
 }
@@ -324,6 +335,7 @@ void Gateway::look_for_models(bool settled) {
 bool Gateway::stop() {
   Parts& parts = *parts_;
   parts.server.reset();
+  parts.writers.clear();
   // All at once: stations may have rejects on their way, which no source and no asset may delay.
   for (const auto& source : parts.waveforms) source->ask_to_stop();
   for (const auto& source : parts.tag_sources) source->ask_to_stop();

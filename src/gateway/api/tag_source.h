@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "gateway/api/tag_writer.h"
 #include "model/sample.h"
 
 namespace lineside::gateway {
@@ -30,6 +31,8 @@ class TagSource {
   virtual Result<void> start(TagSink& sink) = 0;
   // From any thread, returns at once: the destructor then has less to wait for, and several stop at the same time.
   virtual void ask_to_stop() = 0;
+  // What writes into its tags; lives as long as this. Nullptr: it can't.
+  virtual TagWriter* writer() { return nullptr; }
 };
 
 }  // namespace lineside::gateway

@@ -50,6 +50,9 @@ Result<std::unique_ptr<RuleDesk>> RuleDesk::create(const config::GatewaySettings
     };
     if (std::ranges::any_of(loaded, uses)) LINESIDE_TRY(desk->sender_.add(source));
   }
+  if (!settings.grants.empty())
+    desk->writes_.emplace(settings, WriteParts{desk->parts_.metrics, desk->parts_.clock, desk->parts_.writers,
+                                               [one = desk.get()](EventRecord event) { one->put(std::move(event)); }});
   LINESIDE_ASSIGN(desk->engine_, rules::RuleEngine::create(std::move(loaded), desk->tags_, *desk));
   desk->take_up_alarms();
   return desk;
@@ -57,11 +60,14 @@ Result<std::unique_ptr<RuleDesk>> RuleDesk::create(const config::GatewaySettings
 
 void RuleDesk::take_up_alarms() {
   const auto folder = has_rules() ? rules::make_alarm_folder(folder_) : Result<void>();
-  const Result<std::vector<RuleStatus>> kept = folder ? rules::read_alarms(folder_) : std::unexpected(folder.error());
-  if (!kept)
-    return tell("rules.forgotten", Severity::medium,
-                "The alarms of before the restart can't be read; those whose cause is still there are raised again: " +
-                    kept.error().message);
+  Result<std::vector<RuleStatus>> kept = folder ? rules::read_alarms(folder_) : std::unexpected(folder.error());
+  if (!kept) {
+    tell("rules.forgotten", Severity::medium,
+         "The alarms of before the restart can't be read; those whose cause is still there are raised again: " +
+             kept.error().message);
+    kept.emplace();
+  }
+  take_up_writes(*kept);
   for (const RuleStatus& gone : engine_->restore(*kept))
     on_rule({.kind = gone.state == AlarmState::normal ? RuleEvent::Kind::known : RuleEvent::Kind::cleared,
              .rule = gone.rule,
@@ -69,6 +75,28 @@ void RuleDesk::take_up_alarms() {
              .severity = gone.severity,
              .time = parts_.clock.wall(),
              .message = std::format("The rule {} is no more; what was told of it is over.", gone.rule)});
+}
+
+// An alarm that has had something written is there, though the gateway may have ended before it was kept or told.
+void RuleDesk::take_up_writes(std::vector<RuleStatus>& kept) {
+  if (!writes_) return;
+  for (const WriteJournal::Begun& begun : writes_->begun()) {
+    const auto known = std::ranges::find(kept, begun.rule, &RuleStatus::rule);
+    if (known != kept.end() && known->state != AlarmState::normal) continue;
+    if (known != kept.end()) kept.erase(known);
+    kept.push_back({.rule = begun.rule,
+                    .asset = begun.asset,
+                    .severity = begun.severity,
+                    .state = AlarmState::active,
+                    .since = begun.since,
+                    .message = begun.message});
+    on_rule({.kind = RuleEvent::Kind::raised,
+             .rule = begun.rule,
+             .asset = begun.asset,
+             .severity = begun.severity,
+             .time = begun.since,
+             .message = begun.message});
+  }
 }
 
 std::vector<bool> RuleDesk::wanted() const {
@@ -81,6 +109,7 @@ bool RuleDesk::take(std::span<const Sample> samples, std::uint64_t dropped) {
   look_at_clock();
   engine_->on_samples(samples);
   engine_->advance(parts_.clock.wall() - kReadingsTake);
+  if (writes_) writes_->look_after(*engine_);
   const MonoTime now = parts_.clock.mono();
   if (now < next_look_) return false;
   next_look_ = now + kTick;
@@ -129,6 +158,11 @@ void RuleDesk::keep_alarms() {
                 {{"reason", kept.error().message}});
 }
 
+void RuleDesk::close() {
+  if (writes_) writes_->close();
+  keep_alarms();
+}
+
 void RuleDesk::count(std::uint64_t dropped) {
   const rules::RuleCounters& now = engine_->counters();
   instruments_->samples.add(now.samples - counted_.samples);
@@ -157,6 +191,7 @@ void RuleDesk::on_rule(const RuleEvent& event) {
   if (record.asset.empty()) record.asset = gateway_;
   for (const rules::RuleMessage& message : event.messages) sender_.put(message);
   put(std::move(record));
+  if (writes_) writes_->on_event(event);
 }
 
 void RuleDesk::put(EventRecord event) {

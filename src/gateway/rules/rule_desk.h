@@ -3,7 +3,8 @@
 //
 // Events, asset = the rule's or the gateway: alarm.raised, alarm.cleared, alarm.acknowledged, rule.unknown, rule.known
 // (rules/engine.h). Asset = the gateway: rules.dropped (readings that came too fast), rules.forgotten (the alarms of
-// before a restart can't be read), rules.unpublished (messages that were not sent within their time to live).
+// before a restart can't be read), rules.unpublished (messages that were not sent within their time to live). Writes:
+// write_desk.h.
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "config/gateway_settings.h"
 #include "gateway/api/record_sink.h"
 #include "gateway/rules/message_sender.h"
+#include "gateway/rules/write_desk.h"
 #include "rules/engine.h"
 
 namespace lineside::gateway {
@@ -27,6 +29,7 @@ struct RuleParts {
   Clock& clock;
   // Whether all that was put is on disk now; may wait for up to half a second.
   std::function<bool()> on_disk;
+  TagWriters& writers;
 };
 
 // Owner thread only.
@@ -50,7 +53,8 @@ class RuleDesk final : public rules::RuleSink {
   // To be called each kTick at least, also without readings; `dropped`: by the queue before this, in all. True, once in
   // kTick: what is shown may be another.
   bool take(std::span<const Sample> samples, std::uint64_t dropped);
-  void keep_alarms();  // now, at the end
+  void keep_alarms();  // now
+  void close();        // at the end, when the sources are gone
   // Alarms that are there, and rules that can't be judged.
   std::vector<rules::RuleStatus> shown() const;
 
@@ -59,6 +63,7 @@ class RuleDesk final : public rules::RuleSink {
   RuleDesk(const config::GatewaySettings& settings, RuleParts parts, rules::TagList tags);
   void on_rule(const rules::RuleEvent& event) override;
   void take_up_alarms();
+  void take_up_writes(std::vector<rules::RuleStatus>& kept);
   void look_at_clock();
   void look_after(MonoTime now, std::uint64_t dropped);
   void count(std::uint64_t dropped);
@@ -73,6 +78,7 @@ class RuleDesk final : public rules::RuleSink {
   std::size_t rules_ = 0;
   std::optional<rules::RuleEngine> engine_;
   MessageSender sender_;
+  std::optional<WriteDesk> writes_;  // where anything is granted
   rules::RuleCounters counted_;
   std::uint64_t dropped_counted_ = 0, dropped_told_ = 0, unsent_told_ = 0;
   std::optional<nanoseconds> wall_ahead_;  // of the monotonic clock

@@ -62,7 +62,7 @@ void RuleWatch::run() {
     const std::lock_guard lock(shown_mutex_);
     shown_ = std::move(shown);
   }
-  desk_->keep_alarms();
+  desk_->close();
 }
 
 std::vector<rules::RuleStatus> RuleWatch::shown() const {

@@ -75,7 +75,11 @@ class RuleDeskTest : public ::testing::Test {
   }
   void rules(const std::string& yaml) { std::ofstream(folder_ / "rules.yaml") << yaml; }
   RuleParts parts() {
-    return {.records = records_, .metrics = metrics_, .clock = clock_, .on_disk = [this] { return on_disk_.load(); }};
+    return {.records = records_,
+            .metrics = metrics_,
+            .clock = clock_,
+            .on_disk = [this] { return on_disk_.load(); },
+            .writers = writers_};
   }
   void start() {
     desk_.reset();
@@ -99,6 +103,7 @@ class RuleDeskTest : public ::testing::Test {
   MetricsRegistry metrics_;
   SettableClock clock_;
   std::atomic<bool> on_disk_ = true;
+  TagWriters writers_{3};
   std::unique_ptr<RuleDesk> desk_;
 };
 
@@ -268,9 +273,11 @@ TEST_F(RuleDeskTest, RefusesRulesWithMistakes_WithFileAndLine) {
 
 TEST_F(RuleDeskTest, RunsOnItsThread_UntilItIsStopped) {
   rules("rules: [{name: hot, when: t > 80}]\n");
-  auto watch = RuleWatch::create(
-                   settings_,
-                   {.records = records_, .metrics = metrics_, .clock = system_clock(), .on_disk = [] { return true; }})
+  auto watch = RuleWatch::create(settings_, {.records = records_,
+                                             .metrics = metrics_,
+                                             .clock = system_clock(),
+                                             .on_disk = [] { return true; },
+                                             .writers = writers_})
                    .value();
   watch->start();
   const Sample hot{.tag = 0, .received = system_clock().wall(), .value = 90, .quality = Quality::good};

@@ -151,16 +151,35 @@ int ModbusLink::exchange(const ModbusBlock& block, std::vector<std::uint16_t>& w
 
 ModbusAnswer ModbusLink::read(const ModbusBlock& block, std::vector<std::uint16_t>& words,
                               const std::stop_token& stop) {
-  keep_pause(stop);
   const int data_bytes = is_bits(block.area) ? block.count / 8 + 1 : block.count * 2;
+  return ask(block.count, data_bytes, stop, [&] { return exchange(block, words); });
+}
+
+int ModbusLink::send(const ModbusBlock& at, std::span<const std::uint16_t> words) {
+  modbus_t* line = context_.get();
+  if (modbus_set_slave(line, at.unit) != 0) return -1;
+  if (is_bits(at.area)) return modbus_write_bit(line, at.address, words.front());
+  return words.size() == 1 ? modbus_write_register(line, at.address, words.front())
+                           : modbus_write_registers(line, at.address, static_cast<int>(words.size()), words.data());
+}
+
+ModbusAnswer ModbusLink::write(const ModbusBlock& at, std::span<const std::uint16_t> words,
+                               const std::stop_token& stop) {
+  const auto count = static_cast<int>(words.size());
+  return ask(count, count * 2, stop, [&] { return send(at, words); });
+}
+
+ModbusAnswer ModbusLink::ask(int count, int data_bytes, const std::stop_token& stop,
+                             const std::function<int()>& exchange) {
+  keep_pause(stop);
   limit_time(settings_.timeout + bytes_take(kRequestBytes + kAnswerBytes + data_bytes));
   if (serial()) modbus_flush(context_.get());  // what came too late for the request before
   errno = 0;
-  const int read = exchange(block, words);
+  const int done = exchange();
   const int why = errno;
   last_ = clock_.mono();
-  if (read == block.count) return {};
-  return failure(read >= 0 ? EMBBADDATA : why);
+  if (done == count) return {};
+  return failure(done >= 0 ? EMBBADDATA : why);
 }
 
 ModbusAnswer ModbusLink::failure(int why) {

@@ -1,8 +1,10 @@
 #pragma once
 // One Modbus line: a TCP connection to a device or gateway, or a serial line (Modbus over Serial Line V1.02, RTU).
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -42,6 +44,9 @@ class ModbusLink {
   void close();
   // Ends a call that waits for a TCP device, from any thread. A serial line's ends by itself.
   void interrupt();
+  // Functions 5 and 6, or 16 where there are several registers; of `at`, area and address count. Once: what comes of a
+  // write whose answer is not `values` or `refused` is not known.
+  ModbusAnswer write(const ModbusBlock& at, std::span<const std::uint16_t> words, const std::stop_token& stop);
   // `words` gets block.count registers, or 0 and 1 of as many bits.
   ModbusAnswer read(const ModbusBlock& block, std::vector<std::uint16_t>& words, const std::stop_token& stop);
   const std::string& name() const { return name_; }  // for messages
@@ -57,6 +62,9 @@ class ModbusLink {
   std::chrono::nanoseconds bytes_take(int bytes) const;
   void keep_pause(const std::stop_token& stop);
   int exchange(const ModbusBlock& block, std::vector<std::uint16_t>& words);
+  int send(const ModbusBlock& at, std::span<const std::uint16_t> words);
+  // `exchange` gives how many registers or bits were dealt with; -1 and errno.
+  ModbusAnswer ask(int count, int data_bytes, const std::stop_token& stop, const std::function<int()>& exchange);
   ModbusAnswer failure(int why);
 
   const config::TagSourceSettings settings_;

@@ -93,4 +93,33 @@ double decode_registers(std::span<const std::uint16_t> words, const ModbusTagSet
   return 0;
 }
 
+std::vector<std::uint16_t> encode_registers(double raw, const ModbusTagSettings& tag) {
+  if (is_bits(tag.area)) return {static_cast<std::uint16_t>(raw != 0)};
+  std::uint64_t bits = 0;
+  switch (tag.type) {
+    case Type::uint16:
+    case Type::uint32:
+    case Type::uint64:
+      bits = static_cast<std::uint64_t>(raw);
+      break;
+    case Type::int16:
+    case Type::int32:
+    case Type::int64:
+      bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(raw));
+      break;
+    case Type::float32:
+      bits = std::bit_cast<std::uint32_t>(static_cast<float>(raw));
+      break;
+    case Type::float64:
+      bits = std::bit_cast<std::uint64_t>(raw);
+      break;
+  }
+  std::vector<std::uint16_t> words(static_cast<std::size_t>(config::registers_of(tag.type)));
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const auto word = static_cast<std::uint16_t>(bits >> (kBitsOfRegister * (words.size() - 1 - i)));
+    words[tag.swap_words ? words.size() - 1 - i : i] = tag.swap_bytes ? std::byteswap(word) : word;
+  }
+  return words;
+}
+
 }  // namespace lineside::gateway

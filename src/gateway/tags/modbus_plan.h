@@ -28,5 +28,7 @@ std::optional<std::pair<ModbusBlock, ModbusBlock>> split(const ModbusBlock& bloc
                                                          std::span<const config::ModbusTagSettings> tags);
 // `words`: registers_of(tag.type) registers as they came. Not a number where they hold none.
 double decode_registers(std::span<const std::uint16_t> words, const config::ModbusTagSettings& tag);
+// What has to be written for decode_registers() to give `raw`, which config::raw_of() gave. Of a coil: 0 or 1.
+std::vector<std::uint16_t> encode_registers(double raw, const config::ModbusTagSettings& tag);
 
 }  // namespace lineside::gateway

@@ -25,7 +25,8 @@ ModbusTags::ModbusTags(const config::TagSourceSettings& settings, std::span<cons
       clock_(clock),
       intake_(settings, tags, clock, metrics),
       link_(settings, clock),
-      line_(backoff(settings.reconnect_min)) {
+      line_(backoff(settings.reconnect_min)),
+      writes_(clock) {
   std::map<int, std::vector<std::size_t>> units;
   for (std::size_t i = 0; i < intake_.size(); ++i) {
     registers_.push_back(intake_.tag(i).modbus);
@@ -65,9 +66,13 @@ void ModbusTags::run(const std::stop_token& stop) {
   began_ = clock_.mono();
   for (Unit& unit : units_) unit.due = began_;
   while (!stop.stop_requested()) {
+    do_writes(stop);
     Unit& next = *std::ranges::min_element(units_, {}, &Unit::due);
     const MonoTime at = link_.is_open() ? next.due : std::max(next.due, retry_at_);
-    if (const nanoseconds wait = at - clock_.mono(); wait > 0ns && wait_or_stop(stop, wait)) return;
+    if (const nanoseconds wait = at - clock_.mono(); wait > 0ns) {
+      if (writes_.wait(stop, wait)) return;
+      continue;
+    }
     poll(next, stop);
     intake_.flush();
   }

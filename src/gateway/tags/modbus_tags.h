@@ -7,6 +7,7 @@
 #include "base/backoff.h"
 #include "gateway/tags/modbus_link.h"
 #include "gateway/tags/tag_intake.h"
+#include "gateway/tags/write_queue.h"
 
 namespace lineside::gateway {
 
@@ -15,6 +16,8 @@ namespace lineside::gateway {
 // than one timeout each time it is tried. What a device refuses is narrowed down to the register, which alone is bad.
 // When the line is gone, or no unit answers, the source is down. ask_to_stop() ends a wait for a TCP device at once;
 // one for a serial device lasts up to `timeout`.
+//
+// Writes are done between two polls, as soon as line and unit answer: the place is read, written once and read back.
 class ModbusTags final : public TagSource {
  public:
   ModbusTags(const config::TagSourceSettings& settings, std::span<const config::TagSettings> tags, Clock& clock,
@@ -22,6 +25,7 @@ class ModbusTags final : public TagSource {
   ~ModbusTags() override;
   Result<void> start(TagSink& sink) override;  // no errors
   void ask_to_stop() override { thread_.request_stop(); }
+  TagWriter* writer() override { return &writes_; }
 
  private:
   struct Block {
@@ -46,6 +50,12 @@ class ModbusTags final : public TagSource {
   void refuse(Block& block, const std::string& why);
   void keep_grid(Unit& unit);
   void unit_is_silent(Unit& unit, const std::string& why);
+  void do_writes(const std::stop_token& stop);
+  bool can_write_now(const TagWrite& write);
+  bool do_write(TagWrite write, const std::stop_token& stop);
+  TagWritten confirm(const ModbusBlock& at, std::size_t tag, std::span<const std::uint16_t> wanted,
+                     const ModbusAnswer& sent, const std::stop_token& stop);
+  double value_of(std::size_t tag) const;  // of words_
   Backoff backoff(std::chrono::nanoseconds least) const;
 
   const config::TagSourceSettings settings_;
@@ -57,6 +67,7 @@ class ModbusTags final : public TagSource {
   Backoff line_;
   MonoTime retry_at_{}, began_{};
   std::vector<std::uint16_t> words_;
+  WriteQueue writes_;
   std::jthread thread_;
 };
 

@@ -28,7 +28,7 @@ std::string what_it_is(const opcua::DataValue& value) {
 
 OpcuaTags::OpcuaTags(const config::TagSourceSettings& settings, std::span<const config::TagSettings> tags, Clock& clock,
                      MetricsRegistry& metrics)
-    : settings_(settings), intake_(settings, tags, clock, metrics) {}
+    : settings_(settings), intake_(settings, tags, clock, metrics), writes_(clock) {}
 
 OpcuaTags::~OpcuaTags() { session_.reset(); }
 

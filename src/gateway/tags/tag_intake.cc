@@ -1,5 +1,6 @@
 #include "gateway/tags/tag_intake.h"
 
+#include <algorithm>
 #include <cmath>
 #include <format>
 
@@ -28,6 +29,12 @@ TagIntake::TagIntake(const config::TagSourceSettings& source, std::span<const co
   for (std::size_t i = 0; i < tags.size(); ++i)
     if (tags[i].source == source.name) tags_.push_back({.index = i, .settings = tags[i]});
   pending_.reserve(kPendingMax);
+}
+
+std::optional<std::size_t> TagIntake::find(std::size_t index) const {
+  const auto found = std::ranges::lower_bound(tags_, index, {}, &Tag::index);
+  if (found == tags_.end() || found->index != index) return std::nullopt;
+  return static_cast<std::size_t>(found - tags_.begin());
 }
 
 WallTime TagIntake::plausible(WallTime source_time, WallTime received) {

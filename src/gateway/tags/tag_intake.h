@@ -1,5 +1,6 @@
 #pragma once
 // What all sources of tags share: readings are scaled, judged and counted on their way to the sink.
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ class TagIntake {
 
   std::size_t size() const { return tags_.size(); }
   const config::TagSettings& tag(std::size_t i) const { return tags_[i].settings; }
+  // Of a place in the gateway's settings; nothing: it is of another source.
+  std::optional<std::size_t> find(std::size_t index) const;
   void set_sink(TagSink& sink) { sink_ = &sink; }  // before anything else
 
   // A reading, before scale and offset. Not finite, or beyond the tag's valid range: as refuse(). A source time before

@@ -69,6 +69,9 @@ class ModbusDevices {
     const std::lock_guard lock(mutex_);
     raw_ = std::move(bytes);
   }
+  void lose_writes() { writes_ = Writes::lost; }          // answered as if they were done
+  void swallow_writes() { writes_ = Writes::swallowed; }  // done, but not answered
+  void refuse_writes() { writes_ = Writes::refused; }     // exception 4
   void drop_clients() { dropping_ = true; }
   // Requests so far: unit, function, address and count.
   struct Request {
@@ -81,6 +84,23 @@ class ModbusDevices {
 
  private:
   static constexpr int kCount = 1000;
+  enum class Writes : std::uint8_t { taken, lost, swallowed, refused };
+  static bool is_write(int function) {
+    return function == MODBUS_FC_WRITE_SINGLE_COIL || function == MODBUS_FC_WRITE_SINGLE_REGISTER ||
+           function == MODBUS_FC_WRITE_MULTIPLE_REGISTERS;
+  }
+  // One that is neither done nor answered as it should be.
+  bool answer_write(int client, const std::uint8_t* query, int length, const Request& request) {
+    if (writes_ == Writes::refused)
+      return modbus_reply_exception(context_.get(), query, MODBUS_EXCEPTION_SLAVE_OR_SERVER_FAILURE) >= 0;
+    if (writes_ == Writes::swallowed) {
+      map_->tab_registers[request.address] =
+          static_cast<std::uint16_t>(request.count);  // of function 6 it is the value
+      return true;
+    }
+    // The answer to functions 5 and 6 is the question.
+    return ::send(client, query, static_cast<std::size_t>(length), MSG_NOSIGNAL) > 0;
+  }
 
   void run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -120,9 +140,11 @@ class ModbusDevices {
     if (silent_.contains(request.unit)) return true;
     if (!raw_.empty()) return ::send(client, raw_.data(), raw_.size(), MSG_NOSIGNAL) > 0;
     const auto refused = refused_.lower_bound(request.address);
-    const bool touches = refused != refused_.end() && *refused < request.address + request.count;
+    const bool touches =
+        !is_write(request.function) && refused != refused_.end() && *refused < request.address + request.count;
     const int exception = exception_ != 0 ? exception_.load() : touches ? MODBUS_EXCEPTION_ILLEGAL_DATA_ADDRESS : 0;
     if (exception != 0) return modbus_reply_exception(context_.get(), query, static_cast<unsigned>(exception)) >= 0;
+    if (writes_ != Writes::taken && is_write(request.function)) return answer_write(client, query, length, request);
     if (serial_) modbus_set_slave(context_.get(), request.unit);
     return modbus_reply(context_.get(), query, length, map_.get()) >= 0;
   }
@@ -138,6 +160,7 @@ class ModbusDevices {
   std::vector<std::uint8_t> raw_;
   std::vector<Request> requests_;
   std::atomic<int> exception_{0};
+  std::atomic<Writes> writes_{Writes::taken};
   std::atomic<bool> dropping_{false};
   std::jthread thread_;
 };
