@@ -32,7 +32,7 @@ class Handler : public ItemSink {
   virtual void on_disconnected(const Error& why) = 0;  // also each time that connecting fails
   virtual void on_served() {}                          // after each round of values, every 100 ms at the latest
   // Likewise, while the subscription is there: the only place from where the connection may be asked. What is asked
-  // takes no longer than a second or two, and ends with `stop`.
+  // takes no longer than some seconds, and ends with `stop`.
   virtual void on_connection(Connection&, const std::stop_token&) {}
 };
 

@@ -3,13 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <format>
 #include <fstream>
-#include <random>
+#include <limits>
 
-#include "base/test_folder.h"
-#include "gateway/rules/rule_desk.h"
-#include "rules/alarm_file.h"
+#include "gateway/rules/test_write_desk.h"
 
 namespace lineside::gateway {
 namespace {
@@ -19,135 +18,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Outcome = TagWritten::Outcome;
-
-class Records final : public RecordSink {
- public:
-  void put(Lane, RecordBody body) override { events.push_back(std::get<EventRecord>(body)); }
-  std::vector<std::string> told() {
-    std::vector<std::string> types;
-    for (; told_ < events.size(); ++told_) types.push_back(events[told_].type);
-    return types;
-  }
-  const EventRecord& last() const { return events.back(); }
-  std::vector<EventRecord> events;
-
- private:
-  std::size_t told_ = 0;
-};
-
-// A source whose device the test plays.
-class Device final : public TagWriter {
- public:
-  void write(TagWrite write) override { waiting.push_back(std::move(write)); }
-  // The oldest is sent, if it is still wanted.
-  void serve(Outcome outcome = Outcome::written, std::optional<double> after = {}) {
-    TagWrite write = std::move(waiting.front());
-    waiting.erase(waiting.begin());
-    if (const auto wanted = write.still_wanted(); !wanted)
-      return write.done({.outcome = Outcome::not_sent, .before = 1, .after = {}, .why = wanted.error().message});
-    sent.push_back(write.value);
-    write.done({.outcome = outcome,
-                .before = 1,
-                .after = after ? after : write.value,
-                .why = outcome == Outcome::written ? "" : "the device says so"});
-  }
-  std::vector<TagWrite> waiting;
-  std::vector<double> sent;
-};
-
-class WriteDeskTest : public ::testing::Test {
- protected:
-  enum Tag : std::size_t { t, valve, manual };
-  WriteDeskTest() {
-    settings_.gateway = "g1";
-    settings_.data_dir = (folder_ / "data").string();
-    settings_.rules = {(folder_ / "rules.yaml").string()};
-    settings_.telemetry.sources.resize(1);
-    settings_.telemetry.sources[0].name = "plc";
-    for (const char* name : {"t", "valve", "manual"}) {
-      auto& tag = settings_.telemetry.tags.emplace_back();
-      tag.name = name;
-      tag.source = "plc";
-      tag.modbus.address = static_cast<int>(settings_.telemetry.tags.size());
-    }
-    settings_.grants = {{.tag = "valve",
-                         .rules = {"hot"},
-                         .max = 100,
-                         .per_hour_max = 3,
-                         .pause = 1s,
-                         .expires = "2100-01-01T00:00:00Z"}};
-    writers_.set(valve, device_);
-    rule();
-  }
-  void rule(const std::string& more = "", const std::string& actions = "") {
-    std::ofstream(folder_ / "rules.yaml") << "rules: [{name: hot, asset: boiler, severity: high, when: t > 80, "
-                                             "actions: [{kind: write, tag: valve, value: "
-                                             "60, min: 0, max: 100, interlocks: ['manual < 1'], ttl_ms: 5000"
-                                          << more << "}" << actions << "]}]\n";
-  }
-  void start() {
-    desk_.reset();
-    auto made = RuleDesk::create(settings_, {.records = records_,
-                                             .metrics = metrics_,
-                                             .clock = clock_,
-                                             .on_disk = [this] { return on_disk_; },
-                                             .writers = writers_});
-    ASSERT_TRUE(made) << made.error().message;
-    desk_ = std::move(*made);
-  }
-  // Nothing of what waits in memory is kept.
-  void kill() {
-    desk_.reset();
-    device_.waiting.clear();
-  }
-  void read(std::size_t tag, double value, Quality quality = Quality::good) {
-    const Sample one{.tag = tag, .received = clock_.wall(), .value = value, .quality = quality};
-    desk_->take({&one, 1}, 0);
-  }
-  void wait(std::chrono::milliseconds time) {
-    for (auto left = time; left > 0ms; left -= 100ms) {
-      clock_.advance(100ms);
-      desk_->take({}, 0);
-    }
-  }
-  void hot() {
-    read(manual, 0);
-    read(t, 90);
-  }
-  // Cool for long enough for the alarm to have gone, which told nothing else of interest.
-  void cool() {
-    read(t, 20);
-    wait(90s);
-  }
-  std::vector<std::string> audit() {
-    std::vector<std::string> entries;
-    EXPECT_TRUE(audit::verify(audit::folder_in(settings_.data_dir),
-                              [&](const audit::Line& line) { entries.emplace_back(line.entry); }));
-    return entries;
-  }
-  std::string why() const {
-    const auto& evidence = records_.last().evidence;
-    return evidence.contains("why") ? evidence.at("why") : "";
-  }
-
-  TestFolder folder_;
-  config::GatewaySettings settings_;
-  Records records_;
-  MetricsRegistry metrics_;
-  ManualClock clock_;
-  bool on_disk_ = true;
-  Device device_;
-  TagWriters writers_{3};
-  std::unique_ptr<RuleDesk> desk_;
-};
+using testing::WriteDeskTest;
 
 TEST_F(WriteDeskTest, WritesOnce_ReadsBack_AndWritesItDownBefore) {
   start();
   hot();
   ASSERT_EQ(device_.waiting.size(), 1U);
   EXPECT_EQ(device_.waiting[0].tag, valve);
-  ASSERT_EQ(audit().size(), 1U) << "before it is done";
-  EXPECT_THAT(audit()[0], HasSubstr(R"("kind":"asked","rule":"hot","at":"raised","tag":"valve","value":60.0)"));
+  ASSERT_EQ(written_down().size(), 1U) << "before it is done";
+  EXPECT_THAT(written_down()[0], HasSubstr(R"("kind":"asked","rule":"hot","at":"raised","tag":"valve","value":60.0)"));
   device_.serve();
   wait(10s);
   EXPECT_THAT(device_.sent, ElementsAre(60));
@@ -156,9 +35,9 @@ TEST_F(WriteDeskTest, WritesOnce_ReadsBack_AndWritesItDownBefore) {
   EXPECT_EQ(records_.last().asset, "boiler");
   EXPECT_EQ(records_.last().message, "Rule hot wrote 60 into valve, before it was 1.");
   EXPECT_EQ(records_.last().evidence.at("after"), "60");
-  ASSERT_EQ(audit().size(), 2U);
-  EXPECT_THAT(audit()[1], HasSubstr(R"("kind":"written")"));
-  EXPECT_THAT(audit()[1], HasSubstr(R"("of":1,"before":1.0,"after":60.0)"));
+  ASSERT_EQ(written_down().size(), 2U);
+  EXPECT_THAT(written_down()[1], HasSubstr(R"("kind":"written")"));
+  EXPECT_THAT(written_down()[1], HasSubstr(R"("of":1,"before":1.0,"after":60.0)"));
   EXPECT_EQ(records_.last().evidence.at("audit"),
             audit::to_string(audit::verify(audit::folder_in(settings_.data_dir), {}).value()));
   EXPECT_THAT(metrics_.prometheus_text(), HasSubstr("lineside_writes_done_total 1\n"));
@@ -174,7 +53,7 @@ TEST_F(WriteDeskTest, WhatTheDeviceDoesOtherwiseIsTold_AndNeverRepeated) {
     EXPECT_THAT(records_.told(), ElementsAre("alarm.raised", "write.failed"));
     EXPECT_EQ(records_.last().severity, Severity::high);
     EXPECT_THAT(records_.last().message, HasSubstr("the device says so"));
-    EXPECT_THAT(audit().back(), HasSubstr(std::format(R"("kind":"{}")", to_string(outcome))));
+    EXPECT_THAT(written_down().back(), HasSubstr(std::format(R"("kind":"{}")", to_string(outcome))));
     EXPECT_THAT(device_.waiting, IsEmpty());
   }
   EXPECT_THAT(metrics_.prometheus_text(), HasSubstr("lineside_writes_failed_total 3\n"));
@@ -469,79 +348,6 @@ TEST_F(WriteDeskTest, ASourceThatIsNotThereIsToldAtOnce) {
   hot();
   wait(200ms);
   EXPECT_EQ(why(), "the tag's source is not running");
-}
-
-// Law 6, by somebody who tries to break it: readings, silences, clocks, devices and kills as they come. `forget`: the
-// planted bug, a gateway that does not read its journal when it starts.
-class Breaker : public WriteDeskTest {
- protected:
-  // How often something was sent that must not be.
-  int broken(std::uint32_t seed, bool forget) {
-    settings_.data_dir = (folder_ / std::to_string(seed)).string();
-    settings_.grants[0].per_hour_max = 1000;
-    std::minstd_rand random(seed);
-    int broken = 0;
-    double manual_is = 1, t_is = 20;
-    bool known = false;
-    std::size_t of_alarm = 0, sent = device_.sent.size();
-    start();
-    for (int step = 0; step < 400; ++step) {
-      switch (random() % 8) {
-        case 0:
-          read(t, t_is = 90);
-          break;
-        case 1:
-          cool();
-          t_is = 20;
-          of_alarm = 0;
-          break;
-        case 2:
-          read(manual, manual_is = static_cast<double>(random() % 2));
-          known = true;
-          break;
-        case 3:
-          read(manual, 0, Quality::bad);
-          known = false;
-          break;
-        case 4:
-          wait(std::chrono::milliseconds(random() % 7000));
-          break;
-        case 5:
-          if (!device_.waiting.empty()) device_.serve(static_cast<Outcome>(random() % 5));
-          break;
-        case 6:
-          if (t_is > 80) kill_and_start(forget);
-          break;
-        case 7:
-          wait(100ms);
-          break;
-      }
-      const std::size_t fresh = device_.sent.size() - sent;
-      sent += fresh;
-      of_alarm += fresh;
-      const bool allowed = known && manual_is == 0 && t_is > 80;
-      broken += fresh > 0 && (!allowed || of_alarm > 1);
-    }
-    return broken;
-  }
-  void kill_and_start(bool forget) {
-    kill();
-    if (forget) fs::remove_all(audit::folder_in(settings_.data_dir));
-    fs::remove_all(rules::alarm_folder(settings_.data_dir));  // the kill was before they were kept
-    start();
-    read(t, 90);
-  }
-};
-
-TEST_F(Breaker, NothingIsWrittenTwice_OrAgainstAnInterlock) {
-  for (std::uint32_t seed = 1; seed <= 20; ++seed) EXPECT_EQ(broken(seed, false), 0) << seed;
-  EXPECT_GT(device_.sent.size(), 20U) << "something was written at all";
-}
-
-TEST_F(Breaker, SeesAPlantedBug) {
-  int seen = 0;
-  for (std::uint32_t seed = 1; seed <= 20; ++seed) seen += broken(seed, true) > 0;
-  EXPECT_GT(seen, 10);
 }
 
 }  // namespace

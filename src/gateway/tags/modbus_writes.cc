@@ -66,7 +66,7 @@ bool ModbusTags::do_write(TagWrite write, const std::stop_token& stop) {
   if (!open()) return wait_again();
   const ModbusAnswer before = link_.read(at, words_, stop);
   if (before.kind == Kind::refused)
-    return answer({.outcome = Outcome::refused, .before = {}, .after = {}, .why = "can't be read: " + before.why});
+    return answer({.outcome = Outcome::not_sent, .before = {}, .after = {}, .why = "it can't be read: " + before.why});
   if (before.kind != Kind::values) {
     // The unit is polled at once, and found silent or not, before this is tried again.
     for (Unit& unit : units_)

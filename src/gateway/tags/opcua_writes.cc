@@ -12,7 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 using Outcome = TagWritten::Outcome;
 
-constexpr int kWritesOfRound = 8;
 constexpr auto kAnswerMax = 1s;
 constexpr double kFloatSteps = 1.2e-7, kNearlyWhole = 1e-6;
 
@@ -37,11 +36,8 @@ double fitted(double raw, std::string_view type) {
 }  // namespace
 
 void OpcuaTags::on_connection(opcua::Connection& connection, const std::stop_token& stop) {
-  for (int i = 0; i < kWritesOfRound && !stop.stop_requested(); ++i) {
-    const auto write = writes_.take([](const TagWrite&) { return true; });
-    if (!write) return;
-    do_write(*write, connection, stop);
-  }
+  // One in a round, so that readings go on whatever is written.
+  if (const auto write = writes_.take([](const TagWrite&) { return true; })) do_write(*write, connection, stop);
 }
 
 void OpcuaTags::do_write(const TagWrite& write, opcua::Connection& connection, const std::stop_token& stop) {
