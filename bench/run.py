@@ -17,7 +17,9 @@ BIN = pathlib.Path(os.environ.get("LINESIDE_BIN", HERE.parent / "build" / "relea
 
 
 def scripts():
-    return {p.stem: p for p in sorted(HERE.glob("*.py")) if p.stem not in ("run", "figures", "simulated_machine")}
+    """The others are what they share, and parts of them."""
+    return {p.stem: p for p in sorted(HERE.glob("*.py"))
+            if p.stem not in ("run", "figures", "simulated_machine") and not p.stem.startswith("telemetry_")}
 
 
 def bound(figure):

@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
-"""Recorded telemetry filtered and rebuilt: bytes against float32, JSON and the classic filters, speed, bounds kept.
-The same recordings as a gateway would send them while they are read: streams in blocks of 10 and of 60 rows, each block
-a batch of its own.
+"""Telemetry measured.
 
-./dev bench telemetry [--data DIR] [--bounds 5%,1%]
+./dev bench telemetry [--only PART,PART] [--full] [--data DIR] [--bounds 5%,1%]
 
-Every recorded data set below ../shared/data/telemetry: each column's span is taken from the first third of the file, the
+bytes: recordings filtered and rebuilt: bytes against float32, JSON and the classic filters, speed, bounds kept. The same
+  recordings as a gateway would send them while they are read: streams in blocks of 10 and of 60 rows, each block a batch
+  of its own.
+outbox: records a second on disk, a start with a backlog (--full: 10 million records), draining it, memory.
+path: readings by MQTT through gateway and broker into the hub's store, and the broker alone.
+opcua: 100,000 tags of the plant's OPC UA server that change each second, into the filter.
+link: urgent records beside a backlog of a day over 50 kbit/s with 0.5 s of delay and stalls.
+
+bytes: every recorded data set below ../shared/data/telemetry: each column's span is taken from the first third of the file, the
 rest is filtered. Baselines work on the same rows at the same bound: dead band and swinging door (a kept point is row
 distance as LEB128 and the number as float32), quantise + delta (zigzag LEB128); each column by column and then packed
 by zstd at level 19. The times go with each baseline as second differences, packed likewise.
@@ -23,6 +29,10 @@ import subprocess
 import tempfile
 
 import figures
+import telemetry_link
+import telemetry_opcua
+import telemetry_outbox
+import telemetry_path
 from figures import BIN, say
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -215,15 +225,11 @@ def streams(name, files, bound):
         figure(f"{label}.speed", round(total["samples"] / total["seconds"] / 1e6, 2), "million samples/s", at_least=2)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, default=DATA)
-    parser.add_argument("--bounds", default="5%,1%")
-    args = parser.parse_args()
+def recordings(data, bounds):
     sets = {folder.name: [p for p in sorted(folder.rglob("*")) if p.name.endswith((".csv", ".csv.gz", ".jsonl.gz"))
-                          and p.stat().st_size > 5000] for folder in sorted(args.data.iterdir()) if folder.is_dir()}
+                          and p.stat().st_size > 5000] for folder in sorted(data.iterdir()) if folder.is_dir()}
     sets["assetops-chiller"] = [p for p in sets.get("assetops-chiller", []) if p.name.endswith(".jsonl.gz")]
-    for bound in args.bounds.split(","):
+    for bound in bounds.split(","):
         for name, files in sets.items():
             if not files:
                 continue
@@ -242,6 +248,26 @@ def main():
             figure(f"{label}.out_of_bounds", total["out_of_bounds"], "points", limit=0)
             figure(f"{label}.speed", round(total["samples"] / total["seconds"] / 1e6, 2), "million samples/s", at_least=2)
             streams(name, files, bound)
+
+
+PARTS = {"outbox": telemetry_outbox, "path": telemetry_path, "opcua": telemetry_opcua, "link": telemetry_link}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=["bytes", *PARTS])
+    parser.add_argument("--full", action="store_true", help="larger backlogs, longer runs")
+    parser.add_argument("--data", type=pathlib.Path, default=DATA)
+    parser.add_argument("--bounds", default="5%,1%")
+    args = parser.parse_args()
+    if unknown := set(args.only) - {"bytes", *PARTS}:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are: bytes, {', '.join(PARTS)}")
+    if "bytes" in args.only:
+        recordings(args.data, args.bounds)
+    for name, part in PARTS.items():
+        if name in args.only:
+            with tempfile.TemporaryDirectory(prefix="lineside-bench-") as folder:
+                part.measure(pathlib.Path(folder), args.full)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+def measure(work, full): pass
