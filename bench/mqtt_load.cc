@@ -1,7 +1,8 @@
 // Instruments that publish by MQTT, as fast as a broker and what is behind it take it. Prints one JSON object.
 //
 //   mqtt_load publish PORT TOPICS VALUES RATE SECONDS   at RATE samples a second (QoS 0)
-//   mqtt_load broker PORT TOPICS VALUES SECONDS         the same messages unpaced, and a subscriber that only counts them
+//   mqtt_load broker PORT TOPICS VALUES SECONDS         the same messages unpaced, and a subscriber that only counts
+//   them
 //
 // Topics bench/0, bench/1 ... in turns; a message is {"t":MS,"v":[...]} with VALUES slowly changing numbers. Speaks to
 // 127.0.0.1 over a bare socket: a client library would cost more than what is measured.
@@ -167,7 +168,10 @@ class Counter {
 
 int broker(int port, Instruments instruments, double seconds) {
   const Wire listening(port);
-  std::string subscribe{"\x82\x0C\x00\x01\x00\x07" "bench/#\x00", 14};  // SUBSCRIBE, QoS 0
+  std::string subscribe{
+      "\x82\x0C\x00\x01\x00\x07"
+      "bench/#\x00",
+      14};  // SUBSCRIBE, QoS 0
   listening.send(subscribe);
   std::vector<char> buffer(1 << 16);
   if (listening.receive(buffer) != 5) return 1;  // SUBACK

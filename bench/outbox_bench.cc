@@ -1,7 +1,7 @@
 // The outbox by itself, one act for each call, so that each is a process of its own. Prints one JSON object.
 //
-//   outbox_bench durable DIR BYTES SECONDS   puts as fast as the disk takes it (group commit with fsync, default settings)
-//   outbox_bench single DIR BYTES SECONDS    puts one record and waits until it is on disk, again and again
+//   outbox_bench durable DIR BYTES SECONDS   puts as fast as the disk takes it (group commit with fsync, default
+//   settings) outbox_bench single DIR BYTES SECONDS    puts one record and waits until it is on disk, again and again
 //   outbox_bench plain DIR BYTES SECONDS     the same records appended to a bare file, fdatasync after each group
 //   outbox_bench fill DIR BYTES RECORDS      a backlog; ends cleanly
 //   outbox_bench abandon DIR BYTES RECORDS   as fill, ends by SIGKILL; prints nothing
@@ -54,8 +54,8 @@ class Records {
   RecordBody next() {
     ++count_;
     if (!content_.empty())
-      return TagBlock{.stream = "plc", .generation = 1, .index = count_, .rows = 1, .samples = 1, .bytes = content_,
-                      .plan = {}};
+      return TagBlock{
+          .stream = "plc", .generation = 1, .index = count_, .rows = 1, .samples = 1, .bytes = content_, .plan = {}};
     return VerdictRecord{.station = "line1/caps",
                          .item = count_,
                          .time = system_clock().wall(),
@@ -177,10 +177,11 @@ int drain(const std::string& dir, double seconds) {
   }
   const double sent = seconds_since(began);
   const std::uint64_t left = before.durable - after;
-  while (outbox.status(Lane::bulk).records > left && seconds_since(began) < 10 * seconds)
+  while (outbox.status(Lane::bulk).records > left && seconds_since(began) < 2 * seconds)
     std::this_thread::sleep_for(std::chrono::milliseconds{5});
-  std::cout << std::format(R"({{"records":{},"seconds":{:.3f},"deleted_seconds":{:.3f},"memory_kb":{}}})",
-                           after - before.acknowledged, sent, seconds_since(began), memory_kb("VmHWM:"))
+  std::cout << std::format(R"({{"records":{},"seconds":{:.3f},"deleted":{},"deleted_seconds":{:.3f},"memory_kb":{}}})",
+                           after - before.acknowledged, sent, before.records - outbox.status(Lane::bulk).records,
+                           seconds_since(began), memory_kb("VmHWM:"))
             << '\n';
   return 0;
 }

@@ -11,7 +11,7 @@ from figures import BIN, say
 figure = functools.partial(figures.figure, "telemetry")
 VERDICTS, BLOCK_BYTES = 0, 1000
 MEMORY_GROWS_MAX = 1.25
-READY_S = 2.0
+READY_S, SECONDS = 2.0, 3
 
 
 def act(*arguments):
@@ -64,16 +64,15 @@ def backlog(work, records, seconds):
                lost=start["lost"])
     drained = act("drain", folder, seconds)
     figure(f"{name}.drained", rate(drained), "records/s", records=drained["records"],
-           deleted_records_s=round(drained["records"] / drained["deleted_seconds"]))
+           deleted_records_s=round(drained["deleted"] / drained["deleted_seconds"]))
     for what, result in (("filled", filled), ("started", starts["warm"]), ("drained", drained)):
         figure(f"{name}.memory_{what}", round(result["memory_kb"] / 1024, 1), "MB resident")
     return max(filled["memory_kb"], drained["memory_kb"])
 
 
 def measure(work, full):
-    seconds = 10 if full else 3
-    speed(work, seconds)
-    memory = {records: backlog(work, records, seconds)
+    speed(work, SECONDS)
+    memory = {records: backlog(work, records, SECONDS)
               for records in ((100_000, 1_000_000, 10_000_000) if full else (100_000, 1_000_000))}
     figure("outbox.memory_growth", round(max(memory.values()) / memory[100_000], 3), "times that of 100,000 records",
            limit=MEMORY_GROWS_MAX)

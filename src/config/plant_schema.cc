@@ -54,6 +54,10 @@ Schema plant_schema() {
       Table<Tags>("Instruments")
           .integer("count", &Tags::count, "", 0, 100'000, "So many signals; Modbus serves the first 32768.")
           .milliseconds("period_ms", &Tags::period, 10, 3'600'000, "Each has a new value so often.")
+          .flag(
+              "always_new", &Tags::always_new,
+              "No value equals the one before: where a signal stands still it changes by a trifle. For load tests, as "
+              "OPC UA sends changes only.")
           .integer("opcua_port", &Tags::opcua_port, "", 0, kPortMax, "TCP port of their OPC UA server; 0: none.")
           .integer("modbus_port", &Tags::modbus_port, "", 0, kPortMax, "TCP port of their Modbus server; 0: none.")
           .text("broker_host", &Tags::broker_host, TextRule::any, "MQTT broker that takes them.")

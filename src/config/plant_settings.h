@@ -44,6 +44,7 @@ struct MachineSettings {
 struct TagPlantSettings {
   int count = 0;  // 0: none
   std::chrono::milliseconds period{1000};
+  bool always_new = false;              // no value equals the one before
   int opcua_port = 0, modbus_port = 0;  // 0: not so
   std::string broker_host = "127.0.0.1";
   int broker_port = 1883;

@@ -27,7 +27,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kLoopMs = 200;
-constexpr int kRefused = 0x80;  // MQTT 3.1.1, 3.9.3
+constexpr int kPacketsAtOnce = 256;  // between two looks at what is to be sent and at the time
+constexpr int kRefused = 0x80;       // MQTT 3.1.1, 3.9.3
 constexpr milliseconds kConnectMax{10'000};
 constexpr milliseconds kGoodbyeMax{500}, kStopMax{2000};
 constexpr std::chrono::seconds kStable{5};  // a connection that ends sooner counts as a failure to connect
@@ -166,6 +167,7 @@ class Client::Impl {
     mosquitto_message_callback_set(mosquitto_, [](mosquitto*, void* self, const mosquitto_message* message) {
       const std::span payload(static_cast<const std::uint8_t*>(message->payload),
                               static_cast<std::size_t>(message->payloadlen));
+      static_cast<Impl*>(self)->message_came_ = true;
       static_cast<Impl*>(self)->tell([&](Handler& handler) {
         message->retain ? handler.on_retained(message->topic, payload) : handler.on_message(message->topic, payload);
       });
@@ -278,7 +280,7 @@ class Client::Impl {
     }
     if (code == MOSQ_ERR_SUCCESS && steady_clock::now() < give_up) tell([](Handler& handler) { handler.on_reached(); });
     while (code == MOSQ_ERR_SUCCESS && !stopping()) {
-      code = mosquitto_loop(mosquitto_, kLoopMs, 1);
+      code = look_at_network();
       if (connected_) tell([](Handler& handler) { handler.on_served(); });
       if (code == MOSQ_ERR_SUCCESS && !connected_ && steady_clock::now() > give_up) {
         mosquitto_disconnect(mosquitto_);
@@ -288,6 +290,16 @@ class Client::Impl {
     if (stopping() && options_.reconnect) say_goodbye();
     if (stopping() && !options_.reconnect) mosquitto_loop(mosquitto_, 20, 1);  // the goodbye that stop() has queued
     return code == MOSQ_ERR_ERRNO ? std::generic_category().message(errno) : mosquitto_strerror(code);
+  }
+
+  // The library asks the kernel whether there is something before each packet that it reads; where one message came,
+  // the next is mostly there already.
+  int look_at_network() {
+    message_came_ = false;
+    int code = mosquitto_loop(mosquitto_, kLoopMs, 1);
+    for (int i = 1; i < kPacketsAtOnce && code == MOSQ_ERR_SUCCESS && std::exchange(message_came_, false); ++i)
+      code = mosquitto_loop_read(mosquitto_, 1);
+    return code;
   }
 
   // Lets what is queued go out, then disconnects so that the broker does not send the will.
@@ -319,8 +331,9 @@ class Client::Impl {
   mosquitto* mosquitto_ = nullptr;
   std::atomic<bool> connected_{false};
   std::string refused_;
-  milliseconds delay_{};                                  // the network thread's own
-  std::optional<steady_clock::time_point> connected_at_;  // too
+  bool message_came_ = false;                             // the network thread's own
+  milliseconds delay_{};                                  // likewise
+  std::optional<steady_clock::time_point> connected_at_;  // likewise
   std::map<int, std::string> asked_;                      // subscriptions not answered yet, by message; likewise
   std::mt19937 random_{std::random_device{}()};
   mutable std::mutex mutex_;

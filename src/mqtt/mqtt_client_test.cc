@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 
 #include "base/clock.h"
 #include "base/test_hanging_names.h"
+#include "mqtt/test_broker.h"
 
 namespace lineside::mqtt {
 namespace {
@@ -30,7 +32,7 @@ bool eventually(auto&& condition) {
 TEST(MqttClient, IsDestroyedAtOnce_WhenTheNameServerHangs_AndTellsNobodyAfterwards) {
   Deaf handler;
   {
-    const testing::NamesHang hang;
+    const lineside::testing::NamesHang hang;
     auto client = Client::start({.broker = {.host = "broker.hangs.test", .tls = false}}, handler);
     ASSERT_TRUE(client);
     ASSERT_TRUE(eventually([&] { return (*client)->looking_up(); }));
@@ -59,6 +61,46 @@ TEST(MqttClient, CallsARefusedConnectionRefused_WithTlsToo) {
     ASSERT_TRUE(eventually([&] { return handler.heard > 0; }));
     EXPECT_EQ(handler.first, "127.0.0.1:1: Connection refused");
   }
+}
+
+// Holds the network thread in its first message until told.
+struct Busy final : Handler {
+  void on_connected() override {}
+  void on_disconnected(const std::string&) override {}
+  void on_subscribed() override { subscribed = true; }
+  void on_message(std::string_view, std::span<const std::uint8_t> payload) override {
+    in_order = in_order && !payload.empty() && payload[0] == static_cast<std::uint8_t>(messages);
+    ++messages;
+    if (messages == 1) eventually([&] { return go_on.load(); });
+  }
+  void on_served() override { ++served; }
+  std::atomic<bool> subscribed{false}, go_on{false}, in_order{true};
+  std::atomic<int> messages{0}, served{0};
+};
+
+TEST(MqttClient, TakesWhatWaits_WithoutALookAtTheNetworkForEach) {
+  constexpr int kMessages = 1000;
+  const mqtt::testing::Broker broker("allow_anonymous true\nmax_queued_messages 0\n");
+  if (!broker.there()) GTEST_SKIP() << "no mosquitto";
+  Busy handler;
+  Deaf talker;
+  const ClientOptions options{.broker = {.port = broker.port(), .tls = false}};
+  ClientOptions listening = options;
+  listening.subscriptions = {"t"};
+  const auto client = Client::start(listening, handler), publisher = Client::start(options, talker);
+  ASSERT_TRUE(client && publisher);
+  ASSERT_TRUE(eventually([&] { return handler.subscribed && (*publisher)->connected(); }));
+  for (int i = 0; i < kMessages; ++i) {
+    const std::array payload{static_cast<std::uint8_t>(i)};
+    ASSERT_TRUE((*publisher)->publish("t", payload));
+  }
+  ASSERT_TRUE(eventually([&] { return handler.messages > 0; }));
+  std::this_thread::sleep_for(200ms);  // the rest is on its way, or there
+  const int before = handler.served;
+  handler.go_on = true;
+  ASSERT_TRUE(eventually([&] { return handler.messages == kMessages; }));
+  EXPECT_LT(handler.served - before, kMessages / 4);
+  EXPECT_TRUE(handler.in_order);
 }
 
 TEST(MqttClient, RefusesTlsFilesThatAreNotThere) {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <format>
 #include <limits>
+#include <utility>
 
 #include "base/backoff.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kTroubles{"ok", "freeze", "garbage", "gone"};
 constexpr std::uint32_t kBadSensorFailure = 0x808C'0000U;
 constexpr int kRegistersOfTag = 2, kSpareRegisters = 16;
+constexpr double kTrifle = 1e-3;  // of instruments whose steps are 0.1 and more
 
 }  // namespace
 
@@ -65,7 +67,10 @@ void TagPlant::run(const std::stop_token& stop) {
   MonoTime due = clock_.mono();
   while (!stop.stop_requested()) {
     if (const TagTrouble wanted = trouble_; wanted != now_) change(wanted);
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = signals_[i].next(period_s);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double before = std::exchange(values[i], signals_[i].next(period_s));
+      if (settings_.always_new && values[i] == before) values[i] += kTrifle;
+    }
     if (now_ == TagTrouble::none || now_ == TagTrouble::garbage) offer(values, now_ == TagTrouble::garbage);
     due = std::max(due + settings_.period, clock_.mono());
     if (wait_or_stop(stop, due - clock_.mono())) return;

@@ -113,6 +113,19 @@ TEST_F(TagPlantTest, ServesTheSameNumbersByModbusAndMqtt) {
   EXPECT_TRUE(wait([&] { return read_modbus(4) > 0; }));
 }
 
+TEST_F(TagPlantTest, ChangesWhatStandsStill_WhenEachValueIsToBeNew) {
+  settings_.opcua_port = free_port();
+  settings_.always_new = true;
+  opcua::testing::Taker taker;
+  opcua::SessionOptions options;
+  options.server.endpoint = std::format("opc.tcp://127.0.0.1:{}", settings_.opcua_port);
+  options.publishing.interval = 20ms;
+  options.reconnect_min = 50ms, options.reconnect_max = 200ms, options.retry_items = 200ms;
+  start();
+  const auto session = opcua::Session::start(options, {{.node = "ns=1;s=state3", .queue = 100}}, taker);
+  EXPECT_TRUE(taker.wait([&] { return taker.values[0].size() >= 20; })) << "a state changes seldom by itself";
+}
+
 TEST_F(TagPlantTest, ServesThemByOpcua_AndComesBack) {
   settings_.opcua_port = free_port();
   opcua::testing::Taker taker;

@@ -278,9 +278,8 @@ Result<std::optional<WallTime>> OutboxDatabase::oldest(Lane lane) {
 Result<void> OutboxDatabase::check(bool deep) {
   if (deep) LINESIDE_TRY(database_.check_integrity());
   // Each end by itself: asked for both at once, SQLite reads every record between them.
-  LINESIDE_ASSIGN(Statement ends,
-                  database_.prepare("SELECT (SELECT min(key) FROM record WHERE key > ?1 AND key < ?2), "
-                                    "(SELECT max(key) FROM record WHERE key > ?1 AND key < ?2)"));
+  LINESIDE_ASSIGN(Statement ends, database_.prepare("SELECT (SELECT min(key) FROM record WHERE key > ?1 AND key < ?2), "
+                                                    "(SELECT max(key) FROM record WHERE key > ?1 AND key < ?2)"));
   for (const Lane lane : {Lane::urgent, Lane::bulk}) {
     const LaneTotals& lane_totals = totals(lane);
     if (lane_totals.deleted > lane_totals.durable || lane_totals.durable > wire::kSequenceMax)

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t kSamplesAtOnce = 16'384, kBadValuesMax = 100;
 constexpr int kNice = 5;
+// Readings that come one by one are taken together: who brings them need not wake this thread for each.
+constexpr std::chrono::milliseconds kGather{2};
 
 std::size_t capacity_of(const config::TelemetrySettings& settings) {
   return static_cast<std::size_t>(std::max(settings.queue_samples, 1));
@@ -72,6 +74,7 @@ void Telemetry::run() {
     samples.clear();
     queue_.pop_some(samples, kSamplesAtOnce, kTick);
     filter_.take(samples);
+    if (samples.size() < kSamplesAtOnce) std::this_thread::sleep_for(kGather);
     const MonoTime now = clock_.mono();
     if (now < next_look) continue;
     next_look = now + kTick;

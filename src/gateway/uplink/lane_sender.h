@@ -31,6 +31,7 @@ class LaneSender {
     go_back_not_before_.reset();
     hub_has_.reset();
     resume_wanted_ = false;
+    measured_at_.reset();
   }
 
   std::uint64_t sent_through() const { return sent_through_; }
@@ -69,7 +70,7 @@ class LaneSender {
     acknowledged_ = watermark;
     sent_through_ = std::max(sent_through_, watermark);
     while (!in_flight_.empty() && in_flight_.front().last <= watermark) {
-      adapt(now - in_flight_.front().at);
+      adapt(in_flight_.front().at, now);
       in_flight_.pop_front();
     }
     if (progress) probing_ = false, timeouts_ = 0;
@@ -86,7 +87,7 @@ class LaneSender {
     if (timed_out) {
       ++timeouts_;
       probing_ = true;  // one batch at a time until the hub answers again
-      window_bytes_ = std::max(settings_.window_bytes_min, window_bytes_ / 2);
+      set_window(std::max(settings_.window_bytes_min, window_bytes_ / 2), now);
     }
     const std::size_t repeated = in_flight_.size();
     in_flight_.clear();
@@ -115,7 +116,8 @@ class LaneSender {
     MonoTime at;
   };
   static constexpr std::chrono::milliseconds kGoBackPause{300};
-  static constexpr std::chrono::milliseconds kQuick{300}, kSlow{1000};
+  static constexpr std::chrono::milliseconds kQuick{300}, kSlow{800};  // of waiting in line
+  static constexpr std::chrono::minutes kMeasureEvery{5};
   static constexpr std::chrono::seconds kTimeoutMax{60};
 
   // Doubles with each timeout in a row: a hub that is away costs few bytes. When it comes back it says so (resume).
@@ -131,15 +133,34 @@ class LaneSender {
   }
 
   // Keeps what is under way to what the link carries in well under a second, so that an alarm never queues behind more.
-  void adapt(nanoseconds round_trip) {
-    if (round_trip < kQuick) window_bytes_ = std::min(settings_.window_bytes_max, window_bytes_ * 2);
-    if (round_trip > kSlow) window_bytes_ = std::max(settings_.window_bytes_min, window_bytes_ / 2);
+  // A link's own delay is no queue: it is what the quickest batch took. Batches that always queue a little would make
+  // it seem to grow; so now and then the window is made small, and it is measured anew. What a change of the window
+  // brings shows one round trip later, when all before a batch was sent under it.
+  void adapt(MonoTime sent_at, MonoTime now) {
+    const nanoseconds round_trip = now - sent_at;
+    if (!measured_at_ || now - *measured_at_ >= kMeasureEvery) {
+      if (measured_at_) set_window(settings_.window_bytes_min, now + round_trip);
+      measured_at_ = now;
+      quickest_ = round_trip;
+    }
+    quickest_ = std::min(quickest_, round_trip);
+    if (sent_at < judged_from_) return;
+    const nanoseconds queued = round_trip - quickest_;
+    if (queued < kQuick) set_window(std::min(settings_.window_bytes_max, window_bytes_ * 2), now + round_trip);
+    if (queued > kSlow) set_window(std::max(settings_.window_bytes_min, window_bytes_ / 2), now + round_trip);
+  }
+  void set_window(std::size_t bytes, MonoTime judged_from) {
+    window_bytes_ = bytes;
+    judged_from_ = judged_from;
   }
 
   const Settings settings_;
   std::deque<InFlight> in_flight_;
   std::uint64_t acknowledged_ = 0, sent_through_ = 0;
   std::size_t window_bytes_;
+  MonoTime judged_from_ = MonoTime::min();  // by batches sent since
+  nanoseconds quickest_{};                  // round trip since measured_at_
+  std::optional<MonoTime> measured_at_;     // none: not on this connection
   int timeouts_ = 0;
   bool probing_ = false, resume_wanted_ = false;
   bool asking_ = false;

@@ -109,21 +109,61 @@ TEST(LaneSender, AsksBeforeItSends_AndAgainWhenNobodyAnswers) {
   EXPECT_EQ(sender.sent_through(), 60U);
 }
 
+// One batch that takes so long.
+void one_batch(LaneSender& sender, std::uint64_t number, MonoTime begin, nanoseconds round_trip) {
+  sender.sent(number, 10, begin);
+  sender.on_ack(number, false, begin + round_trip);
+}
+
 TEST(LaneSender, FitsItsWindowToTheLink) {
   LaneSender sender = make(100);
   start(sender, 0);
   EXPECT_EQ(sender.batch_bytes_max(), 500U);
-  for (std::uint64_t i = 1; i <= 5; ++i) {
-    sender.sent(i, 10, at(0s));
-    sender.on_ack(i, false, at(100ms));
-  }
+  for (std::uint64_t i = 1; i <= 5; ++i) one_batch(sender, i, at(1s * i), 100ms);
   EXPECT_EQ(sender.batch_bytes_max(), 8000U);
-  sender.sent(6, 15'999, at(0s));
+  sender.sent(6, 15'999, at(10s));
   EXPECT_TRUE(sender.may_send());
-  sender.sent(7, 10, at(0s));
+  sender.sent(7, 10, at(10s));
   EXPECT_FALSE(sender.may_send());
-  sender.on_ack(7, false, at(1500ms));  // slow: both halve it
+  sender.on_ack(7, false, at(11'500ms));  // slow, the one as the other, because of the same window
+  EXPECT_EQ(sender.batch_bytes_max(), 4000U);
+}
+
+TEST(LaneSender, WaitsForWhatAChangeOfItsWindowBrings) {
+  LaneSender sender = make();
+  start(sender, 0);
+  for (std::uint64_t i = 1; i <= 3; ++i) sender.sent(i, 10, at(0s));
+  for (std::uint64_t i = 1; i <= 3; ++i) sender.on_ack(i, false, at(1s + 10ms * i));
+  EXPECT_EQ(sender.batch_bytes_max(), 1000U) << "all three were sent into the same small window";
+  sender.sent(4, 10, at(1100ms));
+  sender.on_ack(4, false, at(2100ms));
+  EXPECT_EQ(sender.batch_bytes_max(), 1000U) << "what is before it was, too";
+  sender.sent(5, 10, at(2100ms));
+  sender.on_ack(5, false, at(3100ms));
   EXPECT_EQ(sender.batch_bytes_max(), 2000U);
+}
+
+TEST(LaneSender, TellsTheDelayOfTheLinkFromWaitingInLine) {
+  LaneSender sender = make();
+  start(sender, 0);
+  for (std::uint64_t i = 1; i <= 5; ++i) one_batch(sender, i, at(3s * i), 1200ms);
+  EXPECT_EQ(sender.batch_bytes_max(), 8000U) << "a satellite is far, but carries much";
+  one_batch(sender, 6, at(20s), 1700ms);
+  EXPECT_EQ(sender.batch_bytes_max(), 8000U) << "some of it waits in line";
+  one_batch(sender, 7, at(30s), 2100ms);
+  EXPECT_EQ(sender.batch_bytes_max(), 4000U);
+}
+
+TEST(LaneSender, MeasuresTheDelayAnew_SoThatAStandingQueueIsNotTakenForIt) {
+  LaneSender sender = make();
+  start(sender, 0);
+  for (std::uint64_t i = 1; i <= 3; ++i) one_batch(sender, i, at(1s * i), 100ms);
+  EXPECT_EQ(sender.batch_bytes_max(), 4000U);
+  one_batch(sender, 4, at(1s * 400), 700ms);
+  EXPECT_LE(sender.batch_bytes_max(), 1000U) << "the queue drains";
+  one_batch(sender, 5, at(1s * 401), 150ms);
+  one_batch(sender, 6, at(1s * 402), 1000ms);
+  EXPECT_LE(sender.batch_bytes_max(), 1000U) << "850 ms of it was waiting";
 }
 
 }  // namespace

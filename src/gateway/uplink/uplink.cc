@@ -22,7 +22,7 @@ using std::chrono::milliseconds;
 constexpr std::array kBothLanes{Lane::urgent, Lane::bulk};
 constexpr std::size_t kAckQueue = 256;
 constexpr std::size_t kUrgentWindowBytes = 2u << 20;
-constexpr std::size_t kBulkWindowBytesMin = 32u << 10, kBulkWindowBytesMax = 8u << 20;
+constexpr std::size_t kBulkWindowBytesMin = 4u << 10, kBulkWindowBytesMax = 8u << 20;
 constexpr milliseconds kIdleWait{1000};
 constexpr std::chrono::seconds kShortConnection{5};
 constexpr std::chrono::minutes kStableConnection{1};
