@@ -8,7 +8,7 @@
 namespace lineside::condition {
 namespace {
 
-constexpr double kStateCap = 9, kSqueeze = 8, kTiny = 1e-9;
+constexpr double kStateCap = 9, kSqueeze = 8, kTiny = 1e-9, kFallShare = 0.5;
 constexpr std::size_t kNeighbours = 3;
 
 // Root mean square distance per feature to the k nearest normal windows.
@@ -37,14 +37,33 @@ double largest_of(Role role, std::span<const FeatureInfo> features, std::span<co
   return largest;
 }
 
-// The mean of the largest deviations, one in 24 features.
-double extremes(std::span<const double> z) {
-  std::vector<double> sizes(z.size());
-  std::ranges::transform(z, sizes.begin(), [](double value) { return std::abs(value); });
-  const std::size_t count = std::max<std::size_t>(1, z.size() / 24);
+// The mean of the largest, one in 24.
+double mean_of_largest(std::vector<double> sizes) {
+  const std::size_t count = std::max<std::size_t>(1, sizes.size() / 24);
   std::ranges::partial_sort(sizes, sizes.begin() + static_cast<std::ptrdiff_t>(count), std::greater<>());
   return std::accumulate(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(count), 0.0) /
          static_cast<double>(count);
+}
+
+double extremes(std::span<const double> z) {
+  std::vector<double> sizes(z.size());
+  std::ranges::transform(z, sizes.begin(), [](double value) { return std::abs(value); });
+  return mean_of_largest(std::move(sizes));
+}
+
+// The same of what each deviation differs from what goes with the others in normal windows (z times the inverse root of
+// the shrunk covariance). Damage adds vibration, so what fell counts less.
+double surplus(const Detectors& d, std::span<const double> z) {
+  const double rest = 1 / std::sqrt(d.rest_variance_shrunk + kTiny);
+  std::vector<double> sizes(z.size());
+  std::ranges::transform(z, sizes.begin(), [rest](double value) { return value * rest; });
+  for (std::size_t k = 0; k < d.axes.rows; ++k) {
+    const auto axis = d.axes.row(k);
+    const double along = dot(axis, z) * (1 / std::sqrt(d.axis_variance_shrunk[k] + kTiny) - rest);
+    for (std::size_t i = 0; i < z.size(); ++i) sizes[i] += along * axis[i];
+  }
+  for (double& value : sizes) value = std::max(value, -kFallShare * value);
+  return mean_of_largest(std::move(sizes));
 }
 
 // A new value differs from the mean of n = freedom + 1 by its own spread and by the mean's.
@@ -86,8 +105,8 @@ Subspace project(const Detectors& d, std::span<const double> z) {
 }  // namespace
 
 const char* to_string(DetectorKind kind) {
-  static constexpr const char* kNames[] = {"rms",         "kurtosis",   "extremes",    "pca",
-                                           "mahalanobis", "neighbours", "autoencoder", "fourth powers"};
+  static constexpr const char* kNames[] = {"rms",        "kurtosis",    "extremes",      "pca",    "mahalanobis",
+                                           "neighbours", "autoencoder", "fourth powers", "surplus"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -137,6 +156,7 @@ Result<RawScores> raw_scores(const Detectors& detectors, std::span<const Feature
   set(DetectorKind::kurtosis, largest_of(Role::impulse, features, z, false));
   set(DetectorKind::extremes, extremes(z));
   set(DetectorKind::powers, fourth_powers(z));
+  set(DetectorKind::surplus, surplus(detectors, z));
   const Subspace subspace = project(detectors, z);
   const double principal = static_cast<double>(std::max<std::size_t>(detectors.principal, 1));
   set(DetectorKind::pca, std::sqrt(0.5 * (subspace.t2 / principal + subspace.q / (detectors.q_scale + kTiny))));

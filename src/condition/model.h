@@ -66,8 +66,18 @@ struct State {
   std::vector<double> signs;  // means of the signs of known faults (signs.h), channel by channel; empty for telemetry
 };
 
-enum class DetectorKind : std::uint8_t { rms, kurtosis, extremes, pca, mahalanobis, neighbours, autoencoder, powers };
-inline constexpr std::size_t kDetectorKinds = 8;
+enum class DetectorKind : std::uint8_t {
+  rms,
+  kurtosis,
+  extremes,
+  pca,
+  mahalanobis,
+  neighbours,
+  autoencoder,
+  powers,
+  surplus
+};
+inline constexpr std::size_t kDetectorKinds = 9;
 const char* to_string(DetectorKind kind);
 
 struct Detectors {

@@ -9,6 +9,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr int kFormat = 3;
+// How many kinds of detectors there were first: such a model knows no threshold of later ones.
+constexpr std::size_t kFirstDetectorKinds = 8;
 constexpr std::size_t kFeaturesMax = 20'000, kBytesMax = std::size_t{256} << 20;
 
 // Nine digits are plenty for what is compared with noise, and keep the file small.
@@ -111,6 +113,7 @@ Detectors detectors_from(const Json& json) {
   d.q_scale = json.at("q_scale").get<double>();
   d.neighbours = matrix_from(json.at("neighbours"));
   d.threshold = json.at("threshold").get<std::vector<double>>();
+  if (d.threshold.size() == kFirstDetectorKinds) d.threshold.resize(kDetectorKinds);
   for (const Json& member : json.at("members"))
     for (std::size_t kind = 0; kind < kDetectorKinds; ++kind)
       if (member.get<std::string>() == to_string(static_cast<DetectorKind>(kind)))

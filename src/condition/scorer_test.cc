@@ -193,6 +193,16 @@ TEST(Model, ComesBackFromItsJson) {
   EXPECT_EQ(to_json(*again), to_json(model));
 }
 
+TEST(Model, OfBeforeADetectorWasAdded_IsStillRead) {
+  Model model = waveform_model();
+  model.detectors.threshold.resize(8);
+  const auto back = parse_model(to_json(model));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->detectors.threshold.size(), kDetectorKinds);
+  model.detectors.threshold.resize(7);
+  EXPECT_FALSE(parse_model(to_json(model)));
+}
+
 TEST(Model, ThatDoesNotFitItself_IsRefused) {
   Model model = waveform_model();
   model.states.front().mean.pop_back();

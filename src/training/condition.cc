@@ -13,6 +13,7 @@
 #include "inference/session.h"
 #include "training/condition_faults.h"
 #include "training/condition_judge.h"
+#include "training/condition_vary.h"
 #include "training/output.h"
 
 namespace lineside::training {
@@ -298,11 +299,14 @@ Result<ConditionReport> train_condition(const ConditionOptions& options, Clock& 
                   data.recordings.size(), model.channels.size(), model.features.size(), states));
   fit_states(samples, states, kConditionFolds, model);
   const double share = false_alarm_share(options, model);
+  std::vector<Sample> other_days;
+  if (model.regime == Regime::waveform) other_days = vary(samples, data.recordings, model, options.seed);
   LINESIDE_ASSIGN(const Judged judged,
-                  judge_detectors(samples, states, data.recordings, model, {options.seed, share}, stop));
-  const auto rows = deviation_rows(samples, model, kConditionFolds);
-  fit_detectors(rows, model.detectors);
-  LINESIDE_ASSIGN(const auto layers, learn_autoencoder(rows, options.seed));
+                  judge_detectors(samples, other_days, states, data.recordings, model, {options.seed, share}, stop));
+  const auto rows = deviation_rows(samples, model, kConditionFolds),
+             varied = deviation_rows(other_days, model, kConditionFolds);
+  fit_detectors(rows, varied, variation_share(samples), model.detectors);
+  LINESIDE_ASSIGN(const auto layers, learn_autoencoder(rows, varied, options.seed));
   const auto onnx = export_autoencoder(layers);
   ConditionReport report{.recordings = data.recordings.size(),
                          .windows = samples.size(),
@@ -341,7 +345,7 @@ std::string describe(const ConditionReport& report) {
   if (report.single_recordings && report.model.regime == Regime::waveform)
     text +=
         "most states were recorded once: how much recordings of one state differ could not be measured, so the "
-        "threshold is 1.5 times higher\n";
+        "threshold rests on copies as other days would give them\n";
   if (report.suspicious > 0)
     text += std::format("{} normal windows lie beyond twice the threshold: look whether a fault is among them\n",
                         report.suspicious);

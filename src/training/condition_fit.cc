@@ -16,7 +16,7 @@ using condition::Regime;
 
 constexpr double kSameState = 2, kSpreadMin = 1e-6, kWinsor = 6, kUncorrelated = 0.05, kUsualRecordings = 3,
                  kFloorShare = 0.25, kSignFloor = 0.25, kPrincipalShare = 0.9, kSpeedClear = 0.45, kUsualReach = 2.8,
-                 kFollowFully = 3, kFollowUntil = 6;
+                 kFollowFully = 3, kFollowUntil = 6, kVariedShrinkage = 0.2;
 constexpr std::size_t kStatesMax = 64, kAxesMax = 64, kNeighboursMax = 400;
 
 std::vector<double> mean_of(const std::vector<const Sample*>& samples, std::size_t width) {
@@ -25,6 +25,14 @@ std::vector<double> mean_of(const std::vector<const Sample*>& samples, std::size
     for (std::size_t i = 0; i < width; ++i) mean[i] += sample->x[i];
   for (double& value : mean) value /= static_cast<double>(std::max<std::size_t>(samples.size(), 1));
   return mean;
+}
+
+// The least of each feature over the windows.
+std::vector<double> least_of(const std::vector<const Sample*>& samples, std::size_t width) {
+  std::vector<double> least(width, std::numeric_limits<double>::infinity());
+  for (const Sample* sample : samples)
+    for (std::size_t i = 0; i < width; ++i) least[i] = std::min(least[i], static_cast<double>(sample->x[i]));
+  return least;
 }
 
 std::map<std::size_t, std::vector<const Sample*>> by_recording(const std::vector<Sample>& samples) {
@@ -195,6 +203,39 @@ double shrinkage(const std::vector<std::vector<double>>& rows, const Matrix& cov
   return target > 0 ? std::clamp(noise / target, 0.01, 1.0) : 1;
 }
 
+// How much harder a recording strikes than all others: by the envelopes' kurtoses where it does so most.
+struct Strikes {
+  double mean = 0, largest = 0;  // of the kMost largest, in what the largest of the others is above their middle
+  std::size_t feature = 0;       // of the largest
+};
+
+Strikes strikes_of(const std::vector<std::vector<double>>& table, std::size_t row,
+                   std::span<const condition::FeatureInfo> features) {
+  constexpr double kUsualExcess = 0.1;
+  constexpr std::size_t kMost = 3;
+  std::vector<std::pair<double, std::size_t>> strikes;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    if (!features[i].name.starts_with("spectral kurtosis")) continue;
+    std::vector<double> others;
+    for (std::size_t r = 0; r < table.size(); ++r)
+      if (r != row) others.push_back(table[r][i]);
+    const double largest = std::ranges::max(others), middle = condition::quantile(others, 0.5);
+    strikes.emplace_back((table[row][i] - largest) / std::max(kUsualExcess, largest - middle), i);
+  }
+  if (strikes.empty()) return {};
+  std::ranges::sort(strikes, std::greater<>());
+  Strikes result{.mean = 0, .largest = strikes.front().first, .feature = strikes.front().second};
+  const std::size_t most = std::min(kMost, strikes.size());
+  for (std::size_t k = 0; k < most; ++k) result.mean += strikes[k].first / static_cast<double>(most);
+  return result;
+}
+
+Matrix table_of(const std::vector<std::vector<double>>& rows) {
+  Matrix table(rows.size(), rows.front().size());
+  for (std::size_t r = 0; r < rows.size(); ++r) std::ranges::copy(rows[r], table.row(r).begin());
+  return table;
+}
+
 }  // namespace
 
 std::size_t assign_states(std::vector<Sample>& samples, const Model& model) {
@@ -261,45 +302,42 @@ void fit_states(const std::vector<Sample>& samples, std::size_t states, std::siz
 
 std::vector<Outlier> outlying_recordings(const std::vector<Sample>& samples,
                                          std::span<const condition::FeatureInfo> features) {
-  constexpr double kStrikes = 5, kUsualExcess = 0.1;
-  constexpr std::size_t kRecordingsMin = 5, kMost = 3;
-  std::vector<std::pair<std::size_t, std::vector<double>>> means;
-  for (const auto& [recording, members] : by_recording(samples))
-    means.emplace_back(recording, mean_of(members, features.size()));
+  constexpr double kStrikes = 5;
+  constexpr std::size_t kRecordingsMin = 5;
+  std::vector<std::size_t> recordings;
+  std::vector<std::vector<double>> means, quietest;
+  for (const auto& [recording, members] : by_recording(samples)) {
+    recordings.push_back(recording);
+    means.push_back(mean_of(members, features.size()));
+    quietest.push_back(least_of(members, features.size()));
+  }
   std::vector<Outlier> list;
-  if (means.size() < kRecordingsMin) return list;
-  for (const auto& [recording, own] : means) {
-    std::vector<std::pair<double, std::size_t>> strikes;
-    for (std::size_t i = 0; i < features.size(); ++i) {
-      if (!features[i].name.starts_with("spectral kurtosis")) continue;
-      std::vector<double> others;
-      for (const auto& [other, mean] : means)
-        if (other != recording) others.push_back(mean[i]);
-      const double largest = std::ranges::max(others), middle = condition::quantile(others, 0.5);
-      strikes.emplace_back((own[i] - largest) / std::max(kUsualExcess, largest - middle), i);
-    }
-    std::ranges::sort(strikes, std::greater<>());
-    const std::size_t most = std::min(kMost, strikes.size());
-    double mean = 0;
-    for (std::size_t k = 0; k < most; ++k) mean += strikes[k].first / static_cast<double>(most);
-    if (most == 0 || mean < kStrikes) continue;
-    const auto& feature = features[strikes.front().second];
-    list.push_back({recording, std::format("{} {} is {:.1f} times as far above all {} others as they differ",
-                                           feature.channel, feature.name, strikes.front().first, means.size() - 1)});
+  if (recordings.size() < kRecordingsMin) return list;
+  for (std::size_t r = 0; r < recordings.size(); ++r) {
+    const Strikes strikes = strikes_of(means, r, features);
+    if (std::min(strikes.mean, strikes_of(quietest, r, features).mean) < kStrikes) continue;
+    const auto& feature = features[strikes.feature];
+    list.push_back({recordings[r], std::format("{} {} is {:.1f} times as far above all {} others as they differ",
+                                               feature.channel, feature.name, strikes.largest, means.size() - 1)});
   }
   return list;
 }
 
-void fit_detectors(const std::vector<std::vector<double>>& rows, condition::Detectors& detectors) {
-  const std::size_t width = rows.front().size();
-  Matrix table(rows.size(), width);
-  for (std::size_t r = 0; r < rows.size(); ++r) std::ranges::copy(rows[r], table.row(r).begin());
-  const Matrix covariance = condition::second_moments(table);
+void fit_detectors(const std::vector<std::vector<double>>& rows, const std::vector<std::vector<double>>& varied,
+                   double share, condition::Detectors& detectors) {
+  const std::size_t width = rows.front().size(), count_of_all = rows.size() + varied.size();
+  Matrix covariance = condition::second_moments(table_of(rows));
+  if (!varied.empty()) {
+    const Matrix other = condition::second_moments(table_of(varied));
+    for (std::size_t i = 0; i < covariance.values.size(); ++i)
+      covariance.values[i] += share * (other.values[i] - covariance.values[i]);
+  }
   double trace = 0;
   for (std::size_t i = 0; i < width; ++i) trace += covariance.at(i, i);
-  const double mu = trace / static_cast<double>(width), rho = shrinkage(rows, covariance, mu);
+  const double mu = trace / static_cast<double>(width),
+               rho = std::max(shrinkage(rows, covariance, mu), varied.empty() ? 0 : kVariedShrinkage);
   const condition::Eigen eigen = condition::symmetric_eigen(covariance);
-  const std::size_t axes = std::min({kAxesMax, width, std::max<std::size_t>(rows.size() / 2, 1)});
+  const std::size_t axes = std::min({kAxesMax, width, std::max<std::size_t>(count_of_all / 2, 1)});
   detectors.axes = Matrix(axes, width);
   detectors.axis_variance.assign(eigen.values.begin(), eigen.values.begin() + static_cast<std::ptrdiff_t>(axes));
   detectors.axis_variance_shrunk.clear();

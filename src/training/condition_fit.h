@@ -16,6 +16,7 @@ struct Sample {
   std::vector<float> x, signs;
   std::size_t recording = 0, window = 0;  // of that recording
   std::size_t state = 0, fold = 0;
+  std::size_t day = 0;  // 0: as it was recorded; else a copy as another day would give it (condition_vary.h)
   condition::Speed speed;
 };
 
@@ -35,8 +36,9 @@ void assign_folds(std::vector<Sample>& samples, std::size_t states, condition::R
 void fit_states(const std::vector<Sample>& samples, std::size_t states, std::size_t fold, condition::Model& model);
 
 // Recordings that strike harder than all others, whatever their speed: in the three kurtoses of envelopes where they do
-// so most, they are above the largest of the others by five times what that one is above the middle of them. A fault
-// among what is said to be normal. Four recordings and fewer: none.
+// so most, they are above the largest of the others by five times what that one is above the middle of them, by the
+// mean of their windows and by the quietest one (a knock is no fault). A fault among what is said to be normal. Four
+// recordings and fewer: none.
 struct Outlier {
   std::size_t recording = 0;
   std::string why;
@@ -44,8 +46,11 @@ struct Outlier {
 std::vector<Outlier> outlying_recordings(const std::vector<Sample>& samples,
                                          std::span<const condition::FeatureInfo> features);
 
-// Axes, variances and neighbours from deviations, a row each. The covariance is shrunk as Ledoit and Wolf (Journal of
-// Multivariate Analysis 88, 2004) estimate it, for half as many rows because windows overlap.
-void fit_detectors(const std::vector<std::vector<double>>& rows, condition::Detectors& detectors);
+// Axes, variances and neighbours from deviations, a row each. Second moments are those of `rows` and, for `share` of
+// them (0..1), those of `varied`, windows of other days (none: share counts as 0). They are shrunk as Ledoit and Wolf
+// (Journal of Multivariate Analysis 88, 2004) estimate it, for half as many rows because windows overlap, and by at
+// least a fifth where made-up days are in them.
+void fit_detectors(const std::vector<std::vector<double>>& rows, const std::vector<std::vector<double>>& varied,
+                   double share, condition::Detectors& detectors);
 
 }  // namespace lineside::training

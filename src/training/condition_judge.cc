@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <limits>
 #include <map>
+#include <tuple>
 
 #include "condition/follow.h"
 #include "training/condition_faults.h"
+#include "training/condition_vary.h"
 #include "training/statistics.h"
 #include "training/tail.h"
 
@@ -20,12 +23,10 @@ using condition::RawScores;
 using condition::Recording;
 using condition::Regime;
 
-// How much further a new recording of a known state may lie than parts of the recording it was learned from: used where
-// every state was recorded once, so that it can't be measured.
-constexpr double kSingleRecordingFactor = 1.5;
 // What the detectors are brought to one scale by.
 constexpr double kMemberShare = 1e-3;
-constexpr double kSeverities[] = {0.35, 1.0};
+constexpr double kOneRecording = 1.5;
+constexpr double kSeverities[] = {0.15, 0.35, 1.0};
 constexpr std::size_t kFaultWindowsMax = 30, kFaultRows = 120;
 // Telemetry: below it a short normal stretch proves nothing. The middle of the plateau (3.5 to 4.5) on the development
 // half of SKAB's files (docs/condition.md).
@@ -34,26 +35,29 @@ constexpr double kTelemetryPowers = 4;
 struct Judgement {
   RawScores raw{};
   std::size_t fault = 0;  // 0: normal, else 1 + number of the fault
-  std::size_t recording = 0, window = 0;
+  std::size_t recording = 0, window = 0, day = 0;
 };
 
 // A model of the other folds, and what it says of this one's windows.
 class FoldJudge {
  public:
-  FoldJudge(const std::vector<Sample>& samples, std::size_t states, std::span<const Recording> recordings,
-            const Model& whole, std::size_t fold, std::uint64_t seed)
-      : samples_(samples), recordings_(recordings), model_(whole), fold_(fold), random_(seed + fold) {
+  FoldJudge(const std::vector<Sample>& samples, const std::vector<Sample>& varied, std::size_t states,
+            std::span<const Recording> recordings, const Model& whole, std::size_t fold, std::uint64_t seed)
+      : samples_(samples), varied_(varied), recordings_(recordings), model_(whole), fold_(fold), random_(seed + fold) {
     if (model_.regime == Regime::waveform) fit_states(samples, states, fold, model_);
   }
 
   Result<void> run(std::uint64_t seed, std::vector<Judgement>& out) {
     const auto rows = deviation_rows(samples_, model_, fold_);
     if (rows.size() < 8) return {};
-    fit_detectors(rows, model_.detectors);
-    LINESIDE_ASSIGN(layers_, learn_autoencoder(rows, seed * 101 + fold_));
-    for (const Sample& sample : samples_)
-      if (sample.fold == fold_)
-        LINESIDE_TRY(score(sample.x, {.fault = 0, .recording = sample.recording, .window = sample.window}, out));
+    const auto varied = deviation_rows(varied_, model_, fold_);
+    fit_detectors(rows, varied, variation_share(samples_), model_.detectors);
+    LINESIDE_ASSIGN(layers_, learn_autoencoder(rows, varied, seed * 101 + fold_));
+    for (const auto* list : {&samples_, &varied_})
+      for (const Sample& sample : *list)
+        if (sample.fold == fold_)
+          LINESIDE_TRY(score(
+              sample.x, {.fault = 0, .recording = sample.recording, .window = sample.window, .day = sample.day}, out));
     const std::size_t faults = fault_names(model_.regime == Regime::waveform).size();
     for (std::size_t fault = 0; fault < faults; ++fault)
       for (const double severity : kSeverities)
@@ -130,7 +134,7 @@ class FoldJudge {
     return {};
   }
 
-  const std::vector<Sample>& samples_;
+  const std::vector<Sample>&samples_, &varied_;
   std::span<const Recording> recordings_;
   Model model_;
   std::size_t fold_;
@@ -153,31 +157,75 @@ DetectorFigures figures_of(std::string name, const std::vector<Judgement>& all, 
 
 double telemetry_floor(DetectorKind kind) { return kind == DetectorKind::powers ? kTelemetryPowers : 0; }
 
-void set_thresholds(const std::vector<Judgement>& all, bool single, std::uint64_t seed, Model& model) {
+struct NormalScore {
+  double score = 0;
+  std::size_t recording = 0;
+};
+
+// Scores of normal windows: as they were recorded, and of other days.
+struct Normals {
+  std::vector<NormalScore> real, varied;
+  std::vector<NormalScore>& of(const Judgement& item) { return item.day == 0 ? real : varied; }
+};
+
+std::vector<double> scores_without(const std::vector<NormalScore>& list, std::size_t recording) {
+  std::vector<double> scores;
+  for (const NormalScore& item : list)
+    if (item.recording != recording) scores.push_back(item.score);
+  return scores;
+}
+
+// By the tail of the scores; the recording with the largest one (somebody knocked at the machine) can raise it by
+// kOneRecording only: else a single one of ten decides what is seen of all faults.
+TailThreshold bounded_threshold(const std::vector<NormalScore>& list, double target, std::uint64_t seed) {
+  constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max(), kScoresMin = 10;
+  TailThreshold result = tail_threshold(scores_without(list, kNone), target, seed);
+  const std::vector<double> others =
+      scores_without(list, std::ranges::max_element(list, {}, &NormalScore::score)->recording);
+  if (others.size() < kScoresMin) return result;
+  const double most = kOneRecording * tail_threshold(others, target, seed).value;
+  result.value = std::min(result.value, most);
+  result.low = std::min(result.low, most);
+  return result;
+}
+
+// Between the threshold by real windows and the one by other days, whose share says how little the real ones tell.
+TailThreshold threshold_of(const Normals& normals, double share, double target, std::uint64_t seed) {
+  TailThreshold result = bounded_threshold(normals.real, target, seed);
+  if (normals.varied.empty()) return result;
+  const TailThreshold other = bounded_threshold(normals.varied, target, seed);
+  result.value += share * (other.value - result.value);
+  result.low += share * (other.low - result.low);
+  result.high += share * (other.high - result.high);
+  result.fitted = result.fitted && other.fitted;
+  return result;
+}
+
+void set_thresholds(const std::vector<Judgement>& all, double share, std::uint64_t seed, Model& model) {
   for (std::size_t kind = 0; kind < kDetectorKinds; ++kind) {
-    std::vector<double> normal;
+    Normals normals;
     for (const Judgement& item : all)
-      if (item.fault == 0) normal.push_back(item.raw[kind]);
-    double value = tail_threshold(normal, kMemberShare, seed).value;
+      if (item.fault == 0) normals.of(item).push_back({item.raw[kind], item.recording});
+    double value = threshold_of(normals, share, kMemberShare, seed).value;
     if (model.regime == Regime::telemetry) value = std::max(value, telemetry_floor(static_cast<DetectorKind>(kind)));
-    if (single && model.regime == Regime::waveform) value *= kSingleRecordingFactor;
     model.detectors.threshold[kind] = value;
   }
 }
 
 // The ensemble's scores of normal windows, averaged over the windows before as scoring will do.
-std::vector<double> smoothed_normal(const std::vector<Judgement>& all, const Model& model) {
-  std::vector<double> result, recent;
-  std::size_t recording = 0, last = 0;
+Normals smoothed_normal(const std::vector<Judgement>& all, const Model& model) {
+  Normals result;
+  std::vector<double> recent;
+  std::size_t recording = 0, day = 0, last = 0;
   for (const Judgement& item : all) {
     if (item.fault != 0) continue;
-    if (item.recording != recording || item.window != last + 1) recent.clear();
-    recording = item.recording, last = item.window;
+    if (item.recording != recording || item.day != day || item.window != last + 1) recent.clear();
+    recording = item.recording, day = item.day, last = item.window;
     recent.push_back(std::log(std::max(condition::ensemble_score(model.detectors, item.raw), 1e-9)));
     if (recent.size() > model.smooth_windows) recent.erase(recent.begin());
     double sum = 0;
     for (const double value : recent) sum += value;
-    result.push_back(std::exp(sum / static_cast<double>(recent.size())));
+    result.of(item).push_back({std::exp(sum / static_cast<double>(recent.size())), recording});
   }
   return result;
 }
@@ -188,8 +236,10 @@ struct Candidate {
 };
 
 // An ensemble is preferred to a single detector that is as good to within 0.01 on made-up faults: real ones are others.
-// For telemetry the fourth powers are taken: short normal stretches hardly tell the detectors apart, and on SKAB's
-// development half everything that learns from how channels go together gave more false alarms.
+// What looks at one kind of figure only (a level, a kurtosis) stands beside them for comparison and is never taken: on
+// an easy machine everything finds the made-up faults, and an early bearing fault raises no level. For telemetry the
+// fourth powers are taken: short normal stretches hardly tell the detectors apart, and on SKAB's development half
+// everything that learns from how channels go together gave more false alarms.
 Judged choose(const std::vector<Judgement>& all, std::size_t faults, Model& model) {
   Judged judged;
   std::vector<Candidate> candidates;
@@ -210,7 +260,9 @@ Judged choose(const std::vector<Judgement>& all, std::size_t faults, Model& mode
       return condition::ensemble_score(model.detectors, raw);
     }));
     const bool several = candidates[i].members.size() > 1;
-    const bool allowed = model.regime == Regime::waveform || candidates[i].members.front() == DetectorKind::powers;
+    const DetectorKind first = candidates[i].members.front();
+    const bool narrow = first == DetectorKind::rms || first == DetectorKind::kurtosis,
+               allowed = model.regime == Regime::waveform ? !narrow : first == DetectorKind::powers;
     const double value = judged.figures.back().mean + (several ? 0.01 : 0);
     if (value > best && allowed) best = value, at = i;
   }
@@ -237,42 +289,41 @@ AutoencoderSpec autoencoder_spec(std::size_t features, std::size_t rows) {
   return spec;
 }
 
-Result<std::vector<DenseLayer>> learn_autoencoder(const std::vector<std::vector<double>>& rows, std::uint64_t seed) {
+Result<std::vector<DenseLayer>> learn_autoencoder(const std::vector<std::vector<double>>& rows,
+                                                  const std::vector<std::vector<double>>& varied, std::uint64_t seed) {
   std::vector<std::vector<float>> inputs;
-  for (const auto& row : rows) inputs.push_back(condition::squeeze(row));
-  return train_autoencoder(inputs, autoencoder_spec(rows.front().size(), rows.size()), seed);
+  for (const auto* list : {&rows, &varied})
+    for (const auto& row : *list) inputs.push_back(condition::squeeze(row));
+  return train_autoencoder(inputs, autoencoder_spec(rows.front().size(), inputs.size()), seed);
 }
 
-Result<Judged> judge_detectors(const std::vector<Sample>& samples, std::size_t states,
-                               std::span<const Recording> recordings, Model& model, const JudgeOptions& options,
-                               const std::function<bool()>& stop) {
+Result<Judged> judge_detectors(const std::vector<Sample>& samples, const std::vector<Sample>& varied,
+                               std::size_t states, std::span<const Recording> recordings, Model& model,
+                               const JudgeOptions& options, const std::function<bool()>& stop) {
   std::vector<Judgement> all;
   for (std::size_t fold = 0; fold < kConditionFolds; ++fold) {
     if (stop()) return fail(ErrorCode::cancelled, "stopped on request; nothing was written");
-    FoldJudge judge(samples, states, recordings, model, fold, options.seed);
+    FoldJudge judge(samples, varied, states, recordings, model, fold, options.seed);
     LINESIDE_TRY(judge.run(options.seed, all));
   }
   if (std::ranges::none_of(all, [](const Judgement& item) { return item.fault == 0; }))
     return fail(ErrorCode::dataset_invalid, "too few windows to hold any back for a threshold: record more");
-  std::map<std::size_t, std::size_t> state_of;
-  for (const Sample& sample : samples) state_of[sample.recording] = sample.state;
-  const bool single = state_of.size() < 2 * states;  // not even two recordings a state on average
-  set_thresholds(all, single, options.seed, model);
+  const double share = variation_share(samples);
+  set_thresholds(all, share, options.seed, model);
   const std::size_t faults = fault_names(model.regime == Regime::waveform).size();
   Judged judged = choose(all, faults, model);
-  std::ranges::stable_sort(all, {}, [](const Judgement& item) { return std::pair(item.recording, item.window); });
-  const std::vector<double> normal = smoothed_normal(all, model);
-  const TailThreshold tail = tail_threshold(normal, options.false_alarm_share, options.seed);
+  std::ranges::stable_sort(all, {},
+                           [](const Judgement& item) { return std::tuple(item.day, item.recording, item.window); });
+  const Normals normals = smoothed_normal(all, model);
+  const TailThreshold tail = threshold_of(normals, share, options.false_alarm_share, options.seed);
   auto& detectors = model.detectors;
-  const bool telemetry = model.regime == Regime::telemetry;
-  const double factor = single && !telemetry ? kSingleRecordingFactor : 1, floor = telemetry ? 1 : 0;
-  // The members' thresholds hold the factor already.
-  detectors.ensemble_threshold = std::max(tail.value, floor) * factor;
-  detectors.threshold_low = std::max(tail.low, floor) * factor;
-  detectors.threshold_high = std::max(tail.high, floor) * factor;
+  const double floor = model.regime == Regime::telemetry ? 1 : 0;
+  detectors.ensemble_threshold = std::max(tail.value, floor);
+  detectors.threshold_low = std::max(tail.low, floor);
+  detectors.threshold_high = std::max(tail.high, floor);
   judged.fitted = tail.fitted;
-  judged.suspicious = static_cast<std::size_t>(
-      std::ranges::count_if(normal, [&](double score) { return score > 2 * detectors.ensemble_threshold; }));
+  judged.suspicious = static_cast<std::size_t>(std::ranges::count_if(
+      normals.real, [&](const NormalScore& item) { return item.score > 2 * detectors.ensemble_threshold; }));
   return judged;
 }
 

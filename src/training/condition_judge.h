@@ -22,8 +22,10 @@ struct Judged {
 // The deviations of `samples` from their states (those outside `fold`, or all), as the detectors take them.
 std::vector<std::vector<double>> deviation_rows(const std::vector<Sample>& samples, const condition::Model& model,
                                                 std::size_t fold);
+// The network for rows of both kinds; `varied` may be empty.
 AutoencoderSpec autoencoder_spec(std::size_t features, std::size_t rows);
-Result<std::vector<DenseLayer>> learn_autoencoder(const std::vector<std::vector<double>>& rows, std::uint64_t seed);
+Result<std::vector<DenseLayer>> learn_autoencoder(const std::vector<std::vector<double>>& rows,
+                                                  const std::vector<std::vector<double>>& varied, std::uint64_t seed);
 
 struct JudgeOptions {
   std::uint64_t seed = 1;
@@ -31,9 +33,10 @@ struct JudgeOptions {
 };
 
 // Sets `model`'s thresholds, members and ensemble threshold; everything else of it is only read. `recordings` are those
-// that the samples came from. Errors: those of train_autoencoder; cancelled.
-Result<Judged> judge_detectors(const std::vector<Sample>& samples, std::size_t states,
-                               std::span<const condition::Recording> recordings, condition::Model& model,
-                               const JudgeOptions& options, const std::function<bool()>& stop);
+// that the samples came from, `varied` their copies of other days (none for telemetry): the fewer recordings there are
+// of a state, the more the thresholds are those of the copies. Errors: those of train_autoencoder; cancelled.
+Result<Judged> judge_detectors(const std::vector<Sample>& samples, const std::vector<Sample>& varied,
+                               std::size_t states, std::span<const condition::Recording> recordings,
+                               condition::Model& model, const JudgeOptions& options, const std::function<bool()>& stop);
 
 }  // namespace lineside::training

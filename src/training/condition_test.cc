@@ -116,6 +116,18 @@ TEST(OutlyingRecordings, AreThoseThatStrikeHarderThanAllOthers) {
   EXPECT_TRUE(outlying_recordings(samples_of(means), features).empty()) << "two alike may be a state of its own";
 }
 
+TEST(OutlyingRecordings, AKnockInOneWindowIsNoFault) {
+  const std::vector<condition::FeatureInfo> features{{.channel = "x", .name = "spectral kurtosis 1-2 kHz"}};
+  std::vector<Sample> samples;
+  for (std::size_t r = 0; r < 8; ++r)
+    for (std::size_t w = 0; w < 3; ++w)
+      samples.push_back({.x = {0.7F + 0.01F * static_cast<float>(r)}, .signs = {}, .recording = r, .window = w});
+  samples[4].x = {3};
+  EXPECT_TRUE(outlying_recordings(samples, features).empty());
+  samples[3].x = samples[5].x = {3};
+  EXPECT_EQ(outlying_recordings(samples, features).size(), 1U);
+}
+
 TEST_F(ConditionTraining, LeavesOutADamagedRecordingAmongGoodOnes) {
   const auto file = folder_.path() / "healthy" / "5.csv";
   ASSERT_TRUE(write_atomically(file, recording(25, 50, true, 8)));
