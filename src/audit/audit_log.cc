@@ -99,6 +99,21 @@ Result<Head> verify(const fs::path& folder, const EachLine& each, std::uint64_t*
   return reading.head;
 }
 
+Result<std::string> report(const fs::path& folder, const std::string& expected, const EachLine& each) {
+  bool found = expected.empty();
+  std::uint64_t torn = 0;
+  const auto look = [&](const Line& line) {
+    found = found || to_string(line.head) == expected;
+    each(line);
+  };
+  LINESIDE_ASSIGN(const Head head, verify(folder, look, &torn));
+  if (!found)
+    return fail(ErrorCode::file_format,
+                std::format("{} has no line {}: it was cut off, or is another log", folder.string(), expected));
+  return std::format("{}: {} lines, each follows on the one before; the newest is {}{}", folder.string(), head.number,
+                     to_string(head), torn > 0 ? "; an unfinished line at the end, which a power cut leaves" : "");
+}
+
 Result<AuditLog> AuditLog::open(const fs::path& folder, const EachLine& each) {
   std::error_code error;
   fs::create_directories(folder, error);

@@ -285,21 +285,11 @@ Result<int> check(const RulesCommand& command) {
 Result<int> verify_audit(const RulesCommand& command) {
   LINESIDE_ASSIGN(const auto settings, config::load_gateway_settings(command.config));
   const fs::path folder = audit::folder_in(settings.data_dir);
-  bool expected = command.expect.empty();
-  std::uint64_t torn = 0;
   const auto each = [&](const audit::Line& line) {
-    expected = expected || audit::to_string(line.head) == command.expect;
     if (command.json) std::fputs(std::format("{}\n", line.entry).c_str(), stdout);
   };
-  LINESIDE_ASSIGN(const audit::Head head, audit::verify(folder, each, &torn));
-  if (!expected)
-    return fail(ErrorCode::file_format,
-                std::format("{} has no line {}: it was cut off, or is another log", folder.string(), command.expect));
-  std::fputs(
-      std::format("{}: {} lines, each follows on the one before; the newest is {}{}\n", folder.string(), head.number,
-                  audit::to_string(head), torn > 0 ? "; an unfinished line at the end, which a power cut leaves" : "")
-          .c_str(),
-      command.json ? stderr : stdout);
+  LINESIDE_ASSIGN(const std::string said, audit::report(folder, command.expect, each));
+  std::fputs((said + "\n").c_str(), command.json ? stderr : stdout);
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <format>
 
+#include "audit/audit_log.h"
 #include "base/file.h"
 #include "hub/auth/accounts.h"
 #include "hub/auth/passwords.h"
@@ -100,6 +101,15 @@ Result<int> list_users(const fs::path& data) {
   say(std::format("{:<20} {:<24} {:<8} {}", "tenant", "user", "role", "since"));
   for (const auto& user : users)
     say(std::format("{:<20} {:<24} {:<8} {}", user.tenant, user.name, user.role, to_rfc3339(user.created)));
+  return 0;
+}
+
+Result<int> show_audit(const fs::path& data, const std::string& expected, bool json) {
+  const auto each = [&](const audit::Line& line) {
+    if (json) say(std::string(line.entry));
+  };
+  LINESIDE_ASSIGN(const std::string said, audit::report(audit::folder_in(data), expected, each));
+  std::fputs((said + "\n").c_str(), json ? stderr : stdout);
   return 0;
 }
 

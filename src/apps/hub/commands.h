@@ -19,6 +19,8 @@ Result<int> init_site(const SiteOptions& options, const std::string& admin_passw
 Result<int> add_user(const UserOptions& options);
 Result<int> change_user_password(const UserOptions& options);
 Result<int> list_users(const std::filesystem::path& data);
+// The log of what people did: verified, and with `json` printed.
+Result<int> show_audit(const std::filesystem::path& data, const std::string& expected, bool json);
 Result<int> list_tenants(const std::filesystem::path& data);
 // A gateway of a tenant that nobody made would be shown to nobody: not_found.
 Result<int> enroll(const std::filesystem::path& data, const std::string& tenant, const std::string& gateway,

@@ -13,6 +13,8 @@ struct Arguments {
   std::string admin_password_file, gateway, tenant_name;
   hub::UserOptions user;
   std::filesystem::path out, config;
+  std::string audit_line;
+  bool json = false;
 };
 
 cli::Option port_option(std::string name, std::string help, int& port) {
@@ -99,6 +101,21 @@ Command tenant_commands(Arguments& arguments) {
            .run = [&] { return hub::list_tenants(arguments.user.data); }}}};
 }
 
+Command audit_command(Arguments& arguments) {
+  return {
+      .name = "audit",
+      .summary = "verifies the log of what people did: acknowledged, judged, changed passwords",
+      .details =
+          "Each line of the log has the hash of all before it: one that was changed, left out or put in is found, "
+          "with its file and line. Works while the hub runs, and without it. To see also that the newest lines "
+          "were not cut off, keep what it says of the newest one somewhere else, for --expect.",
+      .options = {cli::required("--data", "DIR", "the hub's folder", arguments.site.data),
+                  cli::option("--expect", "LINE", "a line that must be there, as NUMBER:HASH", arguments.audit_line),
+                  cli::flag("--json", "print every entry as a line of JSON", arguments.json)},
+      .examples = {{"lineside-hub audit --data hub --json", "who did what, and when"}},
+      .run = [&] { return hub::show_audit(arguments.site.data, arguments.audit_line, arguments.json); }};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -110,6 +127,7 @@ int main(int argc, char** argv) {
       enroll_command(arguments),
       user_commands(arguments),
       tenant_commands(arguments),
+      audit_command(arguments),
       {.name = "serve",
        .summary = "takes in what gateways deliver, and serves the page",
        .options = {cli::required("--config", "FILE", "the hub's settings (YAML)", arguments.config)},

@@ -59,6 +59,8 @@ Result<int> serve(const fs::path& config) {
   ApiContext context{*accounts, *board, clock, metrics};
   context.tags = &tags;
   context.store = store.get();
+  DeedLog deeds(settings.data_dir, clock);
+  context.deeds = &deeds;
   context.session_life = std::chrono::hours{settings.session_hours};
   LINESIDE_ASSIGN(context.metrics_token, first_line(settings.metrics_token_file));
   context.broker_connected = [&] { return ingest->status().connected; };

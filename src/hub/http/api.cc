@@ -231,9 +231,11 @@ Result<Answer> Api::sign_in(const Request& request) {
 
 Result<Answer> Api::change_password(const Request& request) {
   LINESIDE_ASSIGN(auto fields, text_fields(request, {"current", "next"}));
-  LINESIDE_TRY(context_.accounts.session(request.token));
-  const auto changed =
-      context_.accounts.change_password(request.token, fields["current"], fields["next"], request.peer);
+  if (context_.deeds == nullptr) return nothing_here();
+  LINESIDE_ASSIGN(const auto who, context_.accounts.session(request.token));
+  const auto changed = context_.deeds->run({who, request.peer, "password.change", {}}, [&] {
+    return context_.accounts.change_password(request.token, fields["current"], fields["next"], request.peer);
+  });
   if (changed) return empty_answer();
   // 400, not 401: the session itself is fine, and the page must not throw the user out of it.
   if (changed.error().code == ErrorCode::auth_failed) return problem(400, changed.error());
@@ -330,14 +332,15 @@ Result<Answer> Api::alarm_routes(const Request& request, const Principal& who, c
     LINESIDE_ASSIGN(const auto list, queries_.alarms(who.tenant, context_.clock.wall(), limit));
     return json_answer(alarms_json(list));
   }
-  if (path.size() != 2 || path[1] != "acknowledge" || request.method != "POST" || context_.store == nullptr)
-    return nothing_here();
+  const bool can_do = context_.store != nullptr && context_.deeds != nullptr;
+  if (path.size() != 2 || path[1] != "acknowledge" || request.method != "POST" || !can_do) return nothing_here();
   if (who.role != "admin") return fail(ErrorCode::auth_forbidden, "A viewer can't acknowledge alarms; an admin can.");
   LINESIDE_ASSIGN(auto fields, text_fields(request, {"gateway", "asset", "kind", "event_id", "since"}));
   const auto since = from_iso8601(fields["since"]);
   if (!since) return fail(ErrorCode::request_invalid, "'since' has to be the alarm's own.");
   const SeenAlarm seen{{fields["gateway"], fields["asset"], fields["kind"]}, fields["event_id"], *since};
-  LINESIDE_TRY(context_.store->acknowledge_alarm(who.tenant, seen, who.user));
+  LINESIDE_TRY(context_.deeds->run({who, request.peer, "alarm.acknowledge", fields},
+                                   [&] { return context_.store->acknowledge_alarm(who.tenant, seen, who.user); }));
   log(LogLevel::info, "http", "an alarm is acknowledged",
       {{"tenant", who.tenant}, {"user", who.user}, {"gateway", seen.id.gateway}, {"asset", seen.id.asset}});
   return empty_answer();
@@ -379,9 +382,12 @@ Result<Answer> Api::give_feedback(const Request& request, const Principal& who, 
   LINESIDE_ASSIGN(const auto events, queries_.asset_events(who.tenant, id, 200));
   if (std::ranges::none_of(events, [&](const auto& e) { return e.row.event.id == fields["event_id"]; }))
     return fail(ErrorCode::not_found, "There is no such event of this asset among its newest 200.");
-  if (context_.store == nullptr) return nothing_here();
+  if (context_.store == nullptr || context_.deeds == nullptr) return nothing_here();
   const Feedback feedback{id.gateway, id.asset, fields["event_id"], fields["judgement"], fields["note"], who.user, {}};
-  LINESIDE_TRY(context_.store->add_feedback(who.tenant, feedback));
+  fields["gateway"] = id.gateway;
+  fields["asset"] = id.asset;
+  LINESIDE_TRY(context_.deeds->run({who, request.peer, "event.judge", fields},
+                                   [&] { return context_.store->add_feedback(who.tenant, feedback); }));
   log(LogLevel::info, "http", "feedback on an event",
       {{"tenant", who.tenant}, {"user", who.user}, {"event", feedback.event_id}, {"judgement", feedback.judgement}});
   return empty_answer();

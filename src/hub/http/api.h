@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "hub/auth/accounts.h"
 #include "hub/http/board.h"
+#include "hub/http/deed_log.h"
 #include "hub/store/queries.h"
 #include "hub/tags/tag_desk.h"
 
@@ -43,6 +44,7 @@ struct ApiContext {
   std::function<bool()> broker_connected;  // for /healthz
   std::string metrics_token;               // for /metrics; empty: not served
   Store* store = nullptr;                  // takes feedback and acknowledgements; null: they are refused
+  DeedLog* deeds = nullptr;                // where they are written down first; null: they are refused too
   TagDesk* tags = nullptr;                 // null: there are no tags
 };
 

@@ -253,6 +253,19 @@ TEST_F(AlarmApiTest, AnAdminAcknowledges_WhatIsThere_InItsOwnTenant) {
   EXPECT_EQ(alarms(ann).at(0)["acknowledged_by"], "ann");
 }
 
+TEST_F(AlarmApiTest, NobodyAcknowledges_WhenItCantBeWrittenDown) {
+  const auto ann = token_of("acme");
+  const auto seen = alarms(ann).at(0);
+  fs::remove_all(folder / "audit");
+  ASSERT_TRUE(write_atomically(folder / "audit", std::string_view("no folder")));
+  DeedLog damaged(folder, clock);
+  context->deeds = &damaged;
+  const auto answer = acknowledge(ann, seen);
+  EXPECT_EQ(answer.status, 500) << answer.body;
+  EXPECT_TRUE(answer.body.contains("audit log")) << answer.body;
+  EXPECT_EQ(alarms(ann).at(0)["state"], "unacknowledged");
+}
+
 TEST(SameOrigin, ComparesHostAndPort) {
   EXPECT_TRUE(same_origin("", "hub:8780"));
   EXPECT_TRUE(same_origin("https://hub:8780", "hub:8780"));

@@ -31,6 +31,8 @@ class ApiTest : public ::testing::Test {
     board = std::move(*Board::load(*queries, clock));
     store->add_listener(*board);
     context = std::make_unique<ApiContext>(ApiContext{*accounts, *board, clock, metrics});
+    deeds = std::make_unique<DeedLog>(folder, clock);
+    context->deeds = deeds.get();
     api = std::make_unique<Api>(*context, std::move(*queries));
     for (const char* tenant : {"acme", "other"}) {
       ASSERT_TRUE(accounts->add_tenant(tenant, tenant));
@@ -94,6 +96,7 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Store> store;
   std::unique_ptr<Accounts> accounts;
   std::unique_ptr<Board> board;
+  std::unique_ptr<DeedLog> deeds;
   std::unique_ptr<ApiContext> context;
   std::unique_ptr<Api> api;
 };
