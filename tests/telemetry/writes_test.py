@@ -110,7 +110,7 @@ def test_interlock(hub, panel, gateway):
     wait_for('the end of the alarm', lambda: 'hot' not in alarms(gateway))
     panel.put(MANUAL, 1)
     wait_for('manual is read', lambda: [tag['value'] for tag in json.loads(gateway.get('/api/tags'))['tags']
-                                        if tag['name'] == 'manual'] == [1])
+                                        if tag['tag'] == 'manual'] == [1])
     panel.put(LEVEL, 90)
     refused = wait_for('word of the refusal', lambda: told(hub, 'write.refused'))[0]
     expect('interlock `manual == 0`: it is not true' in refused[0], f'{refused}')

@@ -262,7 +262,6 @@ TEST_F(AlarmApiTest, NobodyAcknowledges_WhenItCantBeWrittenDown) {
   context->deeds = &damaged;
   const auto answer = acknowledge(ann, seen);
   EXPECT_EQ(answer.status, 500) << answer.body;
-  EXPECT_TRUE(answer.body.contains("audit log")) << answer.body;
   EXPECT_EQ(alarms(ann).at(0)["state"], "unacknowledged");
 }
 
