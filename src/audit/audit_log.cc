@@ -100,6 +100,11 @@ Result<Head> verify(const fs::path& folder, const EachLine& each, std::uint64_t*
 }
 
 Result<std::string> report(const fs::path& folder, const std::string& expected, const EachLine& each) {
+  if (!fs::exists(folder))
+    return fail(ErrorCode::file_not_found,
+                std::format("there is no audit log {}: the program that keeps it has not run yet, this is another's "
+                            "folder, or the log was removed",
+                            folder.string()));
   bool found = expected.empty();
   std::uint64_t torn = 0;
   const auto look = [&](const Line& line) {

@@ -48,7 +48,7 @@ using EachLine = std::function<void(const Line&)>;
 Result<Head> verify(const fs::path& folder, const EachLine& each, std::uint64_t* torn = nullptr);
 
 // For people: verifies, and says so in a sentence. Errors: as verify(); file_format: none of the lines is `expected`
-// (to_string() of a head; empty: nothing is looked for).
+// (to_string() of a head; empty: nothing is looked for); file_not_found: a log that is not there is not an empty one.
 Result<std::string> report(const fs::path& folder, const std::string& expected, const EachLine& each);
 
 // Owner thread only. One process at a time has a folder.
